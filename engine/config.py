@@ -1,0 +1,202 @@
+"""The settings of a run: four frozen sections, read from TOML, changed by `section.key=value`, kept as JSON.
+
+A field that is None is chosen by the size of the data when a run starts (`engine.model.defaults`); the run folder keeps
+what was chosen.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from engine.errors import ConfigError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class DataConfig(_Section):
+    """How a log becomes a dataset."""
+
+    user: str | None = Field(None, description="Column of user ids; guessed from usual names when not given.")
+    item: str | None = Field(None, description="Column of item ids; guessed likewise.")
+    time: str | None = Field(None, description="Column of times; guessed likewise. Without one, file order counts.")
+    rating: str | None = Field(None, description="Column of ratings; guessed likewise.")
+    min_rating: float | None = Field(None, description="Ratings under this are no interaction. None keeps all.")
+
+
+class ModelConfig(_Section):
+    """The network."""
+
+    architecture: Literal["causal"] = Field("causal", description="Each event sees only earlier events (GPT style).")
+    max_len: int | None = Field(None, ge=2, le=4096, description="Most recent events the network reads.")
+    d_model: int | None = Field(None, ge=4, le=2048, description="Width of item vectors and hidden states.")
+    n_layers: int | None = Field(None, ge=1, le=32, description="Transformer blocks.")
+    n_heads: int | None = Field(None, ge=1, le=32, description="Attention heads in each block; must divide d_model.")
+    d_ff: int | None = Field(None, ge=4, le=8192, description="Width inside a block's feed-forward part.")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Share of activations dropped while training.")
+    event_dropout: float | None = Field(
+        None, ge=0, lt=1, description="Share of past events hidden while training; also what 'absent' means to SHAP."
+    )
+    output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
+    temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> ModelConfig:
+        if self.d_model is not None and self.n_heads is not None and self.d_model % self.n_heads:
+            fits = [n for n in (1, 2, 4, 8, 16) if self.d_model % n == 0 and n <= 2 * self.n_heads]
+            raise ValueError(
+                f"n_heads ({self.n_heads}) must divide d_model ({self.d_model}); try {' or '.join(map(str, fits[-2:]))}."
+            )
+        return self
+
+
+class TrainingConfig(_Section):
+    """How the weights are found."""
+
+    seed: int = Field(0, ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu.")
+    max_epochs: int | None = Field(None, ge=1, le=100_000, description="Passes over the data at most.")
+    max_seconds: float | None = Field(None, gt=0, description="Stop after this long, best weights kept. None: no limit.")
+    patience: int | None = Field(None, ge=1, description="Validations without gain before training stops.")
+    validate_every: int | None = Field(None, ge=1, description="Epochs between validations.")
+    validation_users: int = Field(6000, ge=1, description="Users asked at a validation, drawn once by the seed.")
+    batch_tokens: int | None = Field(None, ge=8, description="Real events in a step; padding does not count.")
+    learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
+    weight_decay: float | None = Field(None, ge=0, description="AdamW's decoupled decay (L2).")
+    warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
+    clip_norm: float = Field(5.0, gt=0, description="Gradients longer than this are cut to it.")
+    loss: Literal["full", "sampled"] | None = Field(None, description="Softmax over all items, or over a sample.")
+    n_negatives: int | None = Field(None, ge=1, description="Shared uniform negatives a step (sampled softmax).")
+
+
+class EvaluationConfig(_Section):
+    """What is measured."""
+
+    protocol: Literal["leave-last-out"] = Field("leave-last-out", description="How targets are held out.")
+    ks: tuple[int, ...] = Field((5, 10, 20), description="List lengths at which metrics are quoted.")
+    head_share: float = Field(0.2, gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
+    item_head_share: float = Field(0.2, gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")
+    exclude_seen: bool = Field(True, description="Leave out items that the history already holds.")
+    bootstrap_samples: int = Field(1000, ge=10, le=100_000, description="Resamples of users behind every interval.")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of every interval.")
+    baselines: tuple[Literal["popularity", "itemknn", "ease"], ...] = Field(
+        ("popularity", "itemknn", "ease"), description="Models trained and measured beside the Transformer."
+    )
+    ease_max_items: int = Field(20_000, ge=1, description="EASE is left out at this many items: it inverts a square.")
+    ease_l2: float = Field(200.0, gt=0, description="EASE's ridge penalty.")
+    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the bootstrap.")
+
+
+class RunConfig(_Section):
+    """All settings of a run."""
+
+    data: DataConfig = DataConfig()  # pyright: ignore[reportCallIssue]
+    model: ModelConfig = ModelConfig()  # pyright: ignore[reportCallIssue]
+    training: TrainingConfig = TrainingConfig()  # pyright: ignore[reportCallIssue]
+    evaluation: EvaluationConfig = EvaluationConfig()  # pyright: ignore[reportCallIssue]
+
+    def replace(self, changes: Mapping[str, Mapping[str, Any]]) -> RunConfig:
+        """A copy with fields of sections changed, validated anew."""
+        merged = self.model_dump()
+        for section, fields in changes.items():
+            merged.setdefault(section, {}).update(fields)
+        return parse_config(merged, "settings")
+
+
+def parse_config(values: Mapping[str, Any], source: str) -> RunConfig:
+    """A RunConfig from plain nested values.
+
+    Raises:
+        ConfigError: a key is unknown or a value breaks its rule; names the source and the key.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(e, source) for e in error.errors())) from None
+
+
+def _explain(error: Any, source: str) -> str:
+    place = ".".join(str(p) for p in error["loc"])
+    if error["type"] == "extra_forbidden":
+        section = str(error["loc"][0])
+        field = RunConfig.model_fields.get(section)
+        sections = field.annotation.model_fields if field and len(error["loc"]) > 1 else RunConfig.model_fields  # pyright: ignore
+        return f"{source}: there is no setting {place!r}; known here: {', '.join(sections)}. See `tailscope config`."
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{source}: {place}: {message}"
+    return f"{source}: {place} = {error['input']!r}: {message}. See `tailscope config`."
+
+
+def load_config(path: str | Path | None = None, changes: Iterable[str] = ()) -> RunConfig:
+    """Settings from a TOML file, then `section.key=value` changes on top.
+
+    Raises:
+        ConfigError: the file or a change cannot be used.
+    """
+    values: dict[str, Any] = {}
+    source = "settings"
+    if path is not None:
+        source = str(path)
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be read ({error.strerror}); check the path given to --config.") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} is not TOML: {error}. `tailscope config` prints a file to start from.") from None
+    for change in changes:
+        key, equals, text = change.partition("=")
+        section, dot, field = key.strip().partition(".")
+        if not (equals and dot and section and field):
+            raise ConfigError(f"--set {change!r} must read section.key=value, for example model.d_model=128.")
+        held = values.setdefault(section, {})
+        if not isinstance(held, dict):
+            raise ConfigError(f"{source}: {section!r} must be a section such as [model], not {held!r}.")
+        held[field] = _plain(text.strip())
+        source = source if path else "--set"
+    return parse_config(values, source)
+
+
+def _plain(text: str) -> Any:
+    """The TOML value that a text spells, else the text itself; `none` is None."""
+    if text.lower() == "none":
+        return None
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def describe_config(config: RunConfig | None = None) -> str:
+    """All settings as a commented TOML text, with their values and help."""
+    config = config or RunConfig()
+    lines: list[str] = []
+    for name in RunConfig.model_fields:
+        section: BaseModel = getattr(config, name)
+        lines += [f"[{name}]", f"# {(type(section).__doc__ or '').strip()}"]
+        for key, field in type(section).model_fields.items():
+            value = getattr(section, key)
+            shown = f"{key} = {_toml(value)}" if value is not None else f"# {key} = (chosen by the data)"
+            if value is None and name == "data":
+                shown = f"# {key} = (none)"
+            if value is None and key == "max_seconds":
+                shown = f"# {key} = (no limit)"
+            lines += [f"{shown}  # {field.description}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)

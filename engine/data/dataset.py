@@ -1,0 +1,191 @@
+"""Vocabulary, Histories and Dataset: immutable, and the only place where ids and indices meet.
+
+Item indices start at 1, since 0 is padding. User indices are row numbers and start at 0: a user is never padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from engine.errors import UnknownIdError
+
+PAD = 0
+"""The item index that stands for no item."""
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Ids as text on one side, contiguous integers on the other.
+
+    Attributes:
+        ids: (n,) array of unique strings; `ids[0]` has the index `first`.
+        first: index of the first id: 1 for items (0 is padding), 0 for users.
+        kind: the word that error messages use, such as "item".
+    """
+
+    ids: np.ndarray
+    first: int = 1
+    kind: str = "item"
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def _index(self) -> pd.Index:
+        return pd.Index(self.ids)
+
+    def number(self, term: str, missing: int | None = None) -> int:
+        """Index of an id; `missing` when it is unknown.
+
+        Raises:
+            UnknownIdError: the id is unknown and no `missing` was given.
+        """
+        found = int(self.numbers([term], missing=-1)[0])
+        if found >= 0:
+            return found
+        if missing is not None:
+            return missing
+        sample = ", ".join(str(i) for i in self.ids[:3])
+        raise UnknownIdError(
+            f"No {self.kind} {term!r} among the {len(self):,} {self.kind}s of this data; ids are text, for example {sample}."
+        )
+
+    def numbers(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:
+        """(n,) int32 indices of ids; `missing` where an id is unknown."""
+        found = self._index.get_indexer(pd.Index(np.asarray(list(terms), dtype=object)))
+        return np.where(found >= 0, found + self.first, missing).astype(np.int32)
+
+    def term(self, number: int) -> str:
+        """The id of an index."""
+        if not self.first <= number < self.first + len(self):
+            raise UnknownIdError(
+                f"No {self.kind} has the index {number}; indices run from {self.first} to {self.first + len(self) - 1}."
+            )
+        return str(self.ids[number - self.first])
+
+    def terms(self, numbers: np.ndarray) -> np.ndarray:
+        """(n,) ids of indices."""
+        return self.ids[np.asarray(numbers) - self.first]
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Rows of item indices, oldest first, as one flat array with offsets (CSR).
+
+    Attributes:
+        offsets: (n + 1,) int64; row i is `items[offsets[i]:offsets[i + 1]]`.
+        items: (total,) int32 item indices.
+    """
+
+    offsets: np.ndarray
+    items: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int] | np.ndarray]) -> Histories:
+        """Histories from plain rows."""
+        arrays = [np.asarray(row, dtype=np.int32) for row in rows]
+        offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
+        np.cumsum([len(a) for a in arrays], out=offsets[1:])
+        items = np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int32)
+        return cls(offsets, items.astype(np.int32))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {row} of {len(self)}")
+        return self.items[self.offsets[row] : self.offsets[row + 1]]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(n,) int64 number of items in each row."""
+        return np.diff(self.offsets)
+
+    def positions(self) -> np.ndarray:
+        """(total,) int64 row number of every item."""
+        return np.repeat(np.arange(len(self)), self.lengths)
+
+    def take(self, rows: np.ndarray) -> Histories:
+        """The chosen rows, in the order given."""
+        rows = np.asarray(rows, dtype=np.int64)
+        return self._cut(self.offsets[rows], self.offsets[rows + 1])
+
+    def drop_last(self, n: int | np.ndarray) -> Histories:
+        """Every row without its last n items (n may differ by row); short rows become empty."""
+        return self._cut(self.offsets[:-1], np.maximum(self.offsets[1:] - n, self.offsets[:-1]))
+
+    def last(self, n: int) -> Histories:
+        """Every row cut to its n most recent items."""
+        return self._cut(np.maximum(self.offsets[1:] - n, self.offsets[:-1]), self.offsets[1:])
+
+    def _cut(self, starts: np.ndarray, stops: np.ndarray) -> Histories:
+        lengths = stops - starts
+        offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=offsets[1:])
+        where = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
+        return Histories(offsets, self.items[where])
+
+    def padded(self, width: int | None = None) -> np.ndarray:
+        """(n, width) int64 rows padded with 0 at the right; longer rows keep their most recent items."""
+        rows = self if width is None else self.last(width)
+        width = int(rows.lengths.max(initial=0)) if width is None else width
+        out = np.full((len(rows), width), PAD, dtype=np.int64)
+        column = np.arange(len(rows.items)) - np.repeat(rows.offsets[:-1], rows.lengths)
+        out[rows.positions(), column] = rows.items
+        return out
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A cleaned interaction log.
+
+    Attributes:
+        name: short name for people, such as the folder's.
+        users: user ids; index 0 is row 0 of `histories` and of `user_table`.
+        items: item ids; index 1 is row 0 of `item_table`.
+        histories: one row a user, oldest first; equal times keep the file's order.
+        timestamps: (n_interactions,) int64 seconds since 1970 UTC, aligned with `histories.items`; None without times.
+        ratings: (n_interactions,) float32, aligned likewise; None when the log has none.
+        user_table: (n_users rows) `user_id` and attributes, as cleaned.
+        item_table: (n_items rows) `item_id`, `title` and attributes, as cleaned.
+    """
+
+    name: str
+    users: Vocabulary
+    items: Vocabulary
+    histories: Histories
+    timestamps: np.ndarray | None
+    ratings: np.ndarray | None
+    user_table: pd.DataFrame
+    item_table: pd.DataFrame
+
+    @property
+    def n_users(self) -> int:
+        return len(self.users)
+
+    @property
+    def n_items(self) -> int:
+        return len(self.items)
+
+    @property
+    def n_interactions(self) -> int:
+        return len(self.histories.items)
+
+    def title(self, item_idx: int, lang: str = "en") -> str:
+        """The item's title in a language where the data has one, else its title, else its id."""
+        row = item_idx - self.items.first
+        for column in (f"title_{lang}", "title"):
+            if column in self.item_table.columns:
+                value = self.item_table[column].iat[row]
+                if isinstance(value, str) and value and value != "unknown":
+                    return value
+        return self.items.term(item_idx)
