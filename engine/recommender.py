@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from engine.data.dataset import Histories
+from engine.errors import EngineError
 
 
 class Recommender(Protocol):
@@ -31,3 +32,89 @@ class Recommender(Protocol):
         Seen items keep their score; who ranks decides whether to leave them out.
         """
         ...
+
+
+def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:
+    """(B, n_items + 1) copy of scores with -inf at every item that the row's history holds."""
+    masked = np.array(scores, dtype=np.float32)
+    masked[histories.positions(), histories.items] = -np.inf
+    return masked
+
+
+def top_of(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k best columns of each row, best first, equal scores by lower column.
+
+    Args:
+        scores: (B, n_items + 1) scores; -inf marks what may not be recommended.
+        k: list length.
+
+    Returns:
+        (B, k) int32 item indices and (B, k) float32 scores; 0 and -inf where a row has fewer than k items to offer.
+    """
+    scores = np.asarray(scores, dtype=np.float32)
+    n_rows, n_columns = scores.shape
+    items = np.zeros((n_rows, k), dtype=np.int32)
+    values = np.full((n_rows, k), -np.inf, dtype=np.float32)
+    width = min(k, n_columns)
+    if n_rows == 0 or width == 0:
+        return items, values
+    cut = np.partition(scores, n_columns - width, axis=1)[:, n_columns - width, None]  # the k-th best of each row
+    chosen = scores >= cut
+    crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > width)
+    if len(crowded):  # ties at the cut: take the lowest columns among the equal ones, no more than there is room for
+        part, equal = scores[crowded], scores[crowded] == cut[crowded]
+        better = part > cut[crowded]
+        room = width - np.count_nonzero(better, axis=1)[:, None]
+        chosen[crowded] = better | (equal & (np.cumsum(equal, axis=1) <= room))
+    found = np.nonzero(chosen)[1].reshape(n_rows, width)
+    found_scores = np.take_along_axis(scores, found, axis=1)
+    order = np.argsort(-found_scores, axis=1, kind="stable")
+    values[:, :width] = np.take_along_axis(found_scores, order, axis=1)
+    items[:, :width] = np.take_along_axis(found, order, axis=1)
+    items[values == -np.inf] = 0
+    return items, values
+
+
+def score_chunks(
+    recommender: Recommender, histories: Histories, exclude_seen: bool = True, chunk: int = 512
+) -> Iterator[tuple[slice, np.ndarray]]:
+    """Rows and their (B, n_items + 1) scores, -inf for what may not be recommended, a chunk of histories at a time.
+
+    Raises:
+        EngineError: the recommender gave a score that is not a number.
+    """
+    barred = np.flatnonzero(~recommender.candidates)
+    for start in range(0, len(histories), chunk):
+        rows = slice(start, min(start + chunk, len(histories)))
+        part = histories.take(np.arange(rows.start, rows.stop))
+        given = recommender.score(part)
+        scores = mask_seen(given, part) if exclude_seen else np.array(given, dtype=np.float32)
+        scores[:, barred] = -np.inf
+        bad = np.isnan(scores.max(axis=1))  # a NaN makes its row's maximum NaN
+        if bad.any():
+            row = int(np.flatnonzero(bad)[0])
+            column = int(np.flatnonzero(np.isnan(scores[row]))[0])
+            raise EngineError(
+                f"Model {recommender.name!r} scored item index {column} as NaN (not a number) for history row "
+                f"{start + row}; scores must be numbers or -inf. Train the model again, with a smaller "
+                "training.learning_rate if its loss was unsteady."
+            )
+        yield rows, scores
+
+
+def top_k(
+    recommender: Recommender, histories: Histories, k: int, exclude_seen: bool = True, chunk: int = 512
+) -> tuple[np.ndarray, np.ndarray]:
+    """The k best items for each history, best first, equal scores by lower item index.
+
+    Returns:
+        (n, k) int32 item indices and (n, k) float32 scores; 0 and -inf where a user has fewer than k to get.
+
+    Raises:
+        EngineError: a score is not a number.
+    """
+    items = np.zeros((len(histories), k), dtype=np.int32)
+    values = np.full((len(histories), k), -np.inf, dtype=np.float32)
+    for rows, scores in score_chunks(recommender, histories, exclude_seen, chunk):
+        items[rows], values[rows] = top_of(scores, k)
+    return items, values
