@@ -1,0 +1,197 @@
+"""The models to beat: popularity, item kNN and EASE. Each fits when it is made and scores as a Recommender does.
+
+All three see a user as a set: an item counts once in a history, however often it was met.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.linalg import get_lapack_funcs
+
+from engine.config import EvaluationConfig
+from engine.data.dataset import Histories
+from engine.data.splits import Split
+from engine.errors import ConfigError
+
+BaselineName = Literal["popularity", "itemknn", "ease"]
+
+MAX_SIMILARITIES = 50_000_000
+"""Most similarities that item kNN keeps (8 bytes each); a larger catalogue keeps each item's strongest ones only."""
+
+DOUBLE_UP_TO = 3_000
+"""EASE is solved in double precision up to this many items, where it costs little, and in single precision above."""
+
+_BLOCK = 1024
+
+
+class Popularity:
+    """Ranks items by how many training users met them, the same for everybody."""
+
+    name: Literal["popularity"] = "popularity"
+
+    def __init__(self, train: Histories, n_items: int) -> None:
+        """Count the users of each item.
+
+        Args:
+            train: one row a user.
+            n_items: size of the vocabulary; item indices run from 1 to n_items.
+        """
+        counts = np.asarray(_binary(train, n_items).sum(axis=0)).ravel()
+        self.candidates = counts > 0
+        self._scores = np.where(self.candidates, counts, -np.inf).astype(np.float32)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """(B, n_items + 1) float32 user counts, -inf where an item is no candidate."""
+        return np.tile(self._scores, (len(histories), 1))
+
+
+class ItemKNN:
+    """Ranks items by their similarity to the history: the sum of cosines between columns of the user-item matrix.
+
+    cos(i, j) = |U_i ∩ U_j| / sqrt(|U_i| |U_j|), where U_i are the training users who met item i; an item is no
+    neighbour of itself. Source: Sarwar et al., "Item-based collaborative filtering recommendation algorithms"
+    (WWW 2001), in its form for implicit feedback (Deshpande and Karypis, TOIS 2004).
+    """
+
+    name: Literal["itemknn"] = "itemknn"
+
+    def __init__(self, train: Histories, n_items: int, neighbours: int | None = None) -> None:
+        """Find the neighbours of every item.
+
+        Args:
+            train: one row a user.
+            n_items: size of the vocabulary.
+            neighbours: strongest neighbours kept for each candidate item, equal ones by lower index. None keeps all
+                of them while they fit into MAX_SIMILARITIES.
+        """
+        users_items = _binary(train, n_items)
+        counts = np.asarray(users_items.sum(axis=0)).ravel()
+        self.candidates = counts > 0
+        if neighbours is None:
+            neighbours = max(1, MAX_SIMILARITIES // (n_items + 1))
+        norms = np.where(self.candidates, np.sqrt(np.maximum(counts, 1)), 1)
+        scaled = users_items.multiply((1 / norms).astype(np.float32)).tocsc()
+        blocks = [
+            _strongest((scaled[:, start : start + _BLOCK].T @ scaled).tocsr(), start, neighbours)
+            for start in range(0, n_items + 1, _BLOCK)
+        ]
+        self._to_candidates = sp.csr_array(sp.vstack(blocks, format="csr").T)  # row: history item, column: candidate
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """(B, n_items + 1) float32 summed cosines, -inf where an item is no candidate."""
+        scores = sp.csr_array(_binary(histories, len(self.candidates) - 1) @ self._to_candidates).toarray()
+        scores[:, ~self.candidates] = -np.inf
+        return scores
+
+
+class EASE:
+    """Ranks items by a linear model of the history whose item-item weights have a closed form.
+
+    With G = XᵀX + λI over the binary user-item matrix X and P = G⁻¹: B_ij = -P_ij / P_jj off the diagonal, 0 on it;
+    scores = x B. Source: Steck, "Embarrassingly shallow autoencoders for sparse data" (WWW 2019), equation 8.
+    """
+
+    name: Literal["ease"] = "ease"
+
+    def __init__(self, train: Histories, n_items: int, l2: float = 200.0) -> None:
+        """Solve for the weights: one dense (n_items + 1)² matrix, inverted where it lies.
+
+        Args:
+            train: one row a user.
+            n_items: size of the vocabulary.
+            l2: the ridge penalty λ; more is smoother.
+
+        Raises:
+            ConfigError: l2 is too small for the matrix to be inverted.
+        """
+        users_items = _binary(train, n_items)
+        self.candidates = np.asarray(users_items.sum(axis=0)).ravel() > 0
+        gram = users_items.T @ users_items
+        weights = None
+        for precision in (np.float32, np.float64)[n_items <= DOUBLE_UP_TO :]:
+            dense = gram.astype(precision).toarray(order="F")
+            dense[np.diag_indices_from(dense)] += l2
+            weights = _inverse_of_positive(dense)
+            if weights is not None:
+                break
+        if weights is None:
+            raise ConfigError(
+                f"evaluation.ease_l2 = {l2:g} is too small: EASE's matrix of {n_items:,} items cannot be inverted "
+                "stably; try 100 or more."
+            )
+        scale = -1 / np.diag(weights).copy()
+        weights *= scale  # column j by -1 / P_jj
+        weights[np.diag_indices_from(weights)] = 0
+        self._weights = np.ascontiguousarray(weights, dtype=np.float32)
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """(B, n_items + 1) float32 scores, -inf where an item is no candidate."""
+        scores = _binary(histories, len(self.candidates) - 1) @ self._weights
+        scores[:, ~self.candidates] = -np.inf
+        return scores
+
+
+def build_baselines(split: Split, config: EvaluationConfig) -> list[Popularity | ItemKNN | EASE]:
+    """The baselines of the configuration, fitted on the training part, in the order given.
+
+    EASE is left out of catalogues of `ease_max_items` items or more.
+    """
+    return [
+        make_baseline(name, split, config)
+        for name in config.baselines
+        if name != "ease" or split.n_items < config.ease_max_items
+    ]
+
+
+def make_baseline(name: BaselineName, split: Split, config: EvaluationConfig) -> Popularity | ItemKNN | EASE:
+    """One baseline, fitted on the training part."""
+    if name == "popularity":
+        return Popularity(split.train, split.n_items)
+    if name == "itemknn":
+        return ItemKNN(split.train, split.n_items)
+    return EASE(split.train, split.n_items, config.ease_l2)
+
+
+def _binary(histories: Histories, n_items: int) -> sp.csr_array:
+    """(n, n_items + 1) float32 matrix with a 1 where a row holds an item."""
+    ones = np.ones(len(histories.items), dtype=np.float32)
+    matrix = sp.csr_array((ones, histories.items, histories.offsets), shape=(len(histories), n_items + 1))
+    matrix.sum_duplicates()
+    matrix.data[:] = 1
+    return matrix
+
+
+def _strongest(block: sp.csr_array, first: int, neighbours: int) -> sp.csr_array:
+    """A block of similarity rows without the diagonal, at most `neighbours` a row; row 0 is item `first`."""
+    entries = block.tocoo()
+    rows, columns = (np.asarray(c) for c in entries.coords)
+    kept = columns != rows + first
+    rows, columns, values = rows[kept], columns[kept], np.asarray(entries.data)[kept]
+    if len(rows) and np.bincount(rows).max() > neighbours:
+        order = np.lexsort((columns, np.negative(values), rows))
+        rows, columns, values = rows[order], columns[order], values[order]
+        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
+        near = place < neighbours
+        rows, columns, values = rows[near], columns[near], values[near]
+    return sp.csr_array((values, (rows, columns)), shape=block.shape)
+
+
+def _inverse_of_positive(matrix: np.ndarray) -> np.ndarray | None:
+    """The inverse of a symmetric positive definite matrix in Fortran order, in its own memory; None if it has none."""
+    factorise, invert = get_lapack_funcs(("potrf", "potri"), (matrix,))
+    factor, failed = factorise(matrix, lower=1, overwrite_a=1, clean=0)
+    if failed:
+        return None
+    inverse, failed = invert(factor, lower=1, overwrite_c=1)
+    if failed:
+        return None
+    n = len(inverse)
+    for start in range(0, n, _BLOCK):  # LAPACK fills the lower triangle only
+        stop = min(start + _BLOCK, n)
+        corner = inverse[start:stop, start:stop]
+        inverse[start:stop, start:stop] = np.tril(corner) + np.tril(corner, -1).T
+        inverse[start:stop, stop:] = inverse[stop:, start:stop].T
+    return inverse
