@@ -117,17 +117,18 @@ class Histories:
     def take(self, rows: np.ndarray) -> Histories:
         """The chosen rows, in the order given."""
         rows = np.asarray(rows, dtype=np.int64)
-        return self._cut(self.offsets[rows], self.offsets[rows + 1])
+        return self.ranges(self.offsets[rows], self.offsets[rows + 1])
 
     def drop_last(self, n: int | np.ndarray) -> Histories:
         """Every row without its last n items (n may differ by row); short rows become empty."""
-        return self._cut(self.offsets[:-1], np.maximum(self.offsets[1:] - n, self.offsets[:-1]))
+        return self.ranges(self.offsets[:-1], np.maximum(self.offsets[1:] - n, self.offsets[:-1]))
 
     def last(self, n: int) -> Histories:
         """Every row cut to its n most recent items."""
-        return self._cut(np.maximum(self.offsets[1:] - n, self.offsets[:-1]), self.offsets[1:])
+        return self.ranges(np.maximum(self.offsets[1:] - n, self.offsets[:-1]), self.offsets[1:])
 
-    def _cut(self, starts: np.ndarray, stops: np.ndarray) -> Histories:
+    def ranges(self, starts: np.ndarray, stops: np.ndarray) -> Histories:
+        """One row for each stretch `items[start:stop]` of the flat array."""
         lengths = stops - starts
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])

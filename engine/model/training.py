@@ -1,0 +1,344 @@
+"""The training loop: batches in, the weights of the best validation out. It touches no global state."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.config import RunConfig
+from engine.data.dataset import PAD, Histories
+from engine.data.splits import Holdout, Split
+from engine.errors import TrainingError
+from engine.model.batching import Batch, batches, count_batches, windows
+from engine.model.losses import full_softmax, sampled_softmax
+from engine.model.transformer import Shape, Transformer
+from engine.progress import OnProgress, Progress, ignore
+
+VALIDATION_K = 10
+"""Training stops by NDCG at this list length."""
+
+Stop = Literal["max_epochs", "patience", "max_seconds", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One pass over the training part: number (from 1), mean loss, NDCG@10 if validated, seconds since the start."""
+
+    epoch: int
+    loss: float
+    valid_ndcg: float | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that training needs to go on as if it had never stopped.
+
+    Attributes:
+        network: current weights by name.
+        best: weights of the best validation so far; the current ones before the first.
+        optimiser: AdamW's moments and steps, by "index.name".
+        log: the epochs behind it.
+    """
+
+    network: dict[str, Tensor]
+    best: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+    log: tuple[Epoch, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network with the weights of its best validation, and how it came about."""
+
+    network: Transformer
+    log: tuple[Epoch, ...]
+    best_epoch: int
+    stopped_by: Stop
+    seconds: float
+
+
+def choose_device(wish: str) -> torch.device:
+    """The device that a `training.device` setting means on this machine.
+
+    Raises:
+        TrainingError: the wished device is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if wish == "auto":
+        return torch.device(next(name for name, has in there.items() if has))
+    if not there[wish]:
+        raise TrainingError(
+            f"training.device = {wish!r}, but this machine offers {', '.join(n for n, has in there.items() if has)}; "
+            "use one of these, or auto."
+        )
+    return torch.device(wish)
+
+
+def shape_of(config: RunConfig, n_items: int) -> Shape:
+    """The network's shape from resolved settings (`engine.model.defaults.resolve`)."""
+    m = config.model
+    assert m.max_len and m.d_model and m.n_layers and m.n_heads and m.d_ff and m.output and m.temperature
+    assert m.dropout is not None
+    return Shape(n_items, m.max_len, m.d_model, m.n_layers, m.n_heads, m.d_ff, m.dropout, m.output, m.temperature)
+
+
+def train(
+    split: Split,
+    config: RunConfig,
+    on_progress: OnProgress = ignore,
+    save: Callable[[Checkpoint], None] | None = None,
+    resume: Checkpoint | None = None,
+) -> Trained:
+    """The trained network.
+
+    Every epoch draws from a seed of its own, so training resumed from a checkpoint goes on exactly as it would have.
+    An interrupt (Ctrl-C) ends training; the best weights so far are returned.
+
+    Args:
+        split: trains on `split.train`, stops by `split.valid`.
+        config: resolved settings.
+        on_progress: told after every epoch, and now and then within one.
+        save: given a checkpoint after every epoch.
+        resume: a checkpoint of the same split and settings.
+
+    Raises:
+        TrainingError: the loss is not a finite number, or no history is long enough to learn from.
+    """
+    loop = _Loop(split, config, on_progress, resume)
+    stopped_by: Stop = "max_epochs"
+    try:
+        while loop.epoch < loop.max_epochs:
+            loop.run_epoch()
+            if save:
+                save(loop.checkpoint())
+            reason = loop.reason_to_stop()
+            if reason:
+                stopped_by = reason
+                break
+    except KeyboardInterrupt:
+        stopped_by = "interrupted"
+    return loop.finish(stopped_by)
+
+
+class _Loop:
+    """The moving parts of one training; lives only inside `train`."""
+
+    def __init__(self, split: Split, config: RunConfig, on_progress: OnProgress, resume: Checkpoint | None) -> None:
+        t = config.training
+        assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate
+        assert t.weight_decay is not None and config.model.event_dropout is not None
+        self.split, self.config, self.on_progress = split, config, on_progress
+        self.max_epochs = t.max_epochs
+        self.device = choose_device(t.device)
+        self.network = Transformer(shape_of(config, split.n_items))
+        self.network.initialise(torch.Generator().manual_seed(t.seed))
+        self.network.to(self.device)
+        self.windows = windows(split.train, self.network.shape.max_len)
+        if len(self.windows) == 0:
+            raise TrainingError(
+                "No user has two training interactions (after the last two are held out), so there is no next item to "
+                "learn; use a log with longer histories."
+            )
+        self.n_batches = count_batches(self.windows, t.batch_tokens)
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(),
+            lr=t.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=t.weight_decay,
+            fused=self.device.type != "mps",
+        )
+        chosen = np.random.default_rng([t.seed, 0]).permutation(len(split.valid))[: t.validation_users]
+        self.valid = split.valid.take(np.sort(chosen))
+        self.trained_items = torch.as_tensor(np.flatnonzero(split.candidates), device=self.device)
+        self.log: list[Epoch] = []
+        self.best = self._weights()
+        self.before = 0.0
+        if resume:
+            self._restore(resume)
+        self.start = time.perf_counter()
+
+    @property
+    def epoch(self) -> int:
+        return len(self.log)
+
+    @property
+    def seconds(self) -> float:
+        return self.before + time.perf_counter() - self.start
+
+    def run_epoch(self) -> None:
+        """One pass, then a validation if one is due."""
+        t = self.config.training
+        number = self.epoch + 1
+        rng = np.random.default_rng([t.seed, number])
+        total, count = 0.0, 0
+        with _seeded(t.seed * 1_000_003 + number, self.device):
+            self.network.train()
+            assert t.batch_tokens
+            for i, batch in enumerate(batches(self.windows, t.batch_tokens, rng)):
+                step = self.epoch * self.n_batches + i
+                loss, size = self._step(batch, step, rng)
+                total, count = total + loss * size, count + size
+                if i % 20 == 19:
+                    self._report(number, (i + 1) / self.n_batches, total / count)
+        assert t.validate_every
+        due = number % t.validate_every == 0 or number == self.max_epochs
+        ndcg = self.validate() if due else None
+        previous = self.best_ndcg
+        self.log.append(Epoch(number, total / count, ndcg, self.seconds))
+        if ndcg is not None and (previous is None or ndcg > previous):
+            self.best = self._weights()
+        self._report(number, 1.0, total / count)
+
+    def _step(self, batch: Batch, step: int, rng: np.random.Generator) -> tuple[float, int]:
+        t = self.config.training
+        assert t.learning_rate
+        items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
+        targets = torch.from_numpy(batch.targets).to(self.device)
+        share = self.config.model.event_dropout
+        absent = torch.from_numpy(rng.random(batch.items.shape) < share).to(self.device) if share else None
+        real = targets != PAD
+        hidden = self.network(items, absent).hidden[real]  # (N, D)
+        if t.loss == "full":
+            loss = full_softmax(self.network, hidden, targets[real])
+        else:
+            assert t.n_negatives
+            drawn = torch.from_numpy(rng.integers(0, len(self.trained_items), t.n_negatives)).to(self.device)
+            loss = sampled_softmax(self.network, hidden, targets[real], self.trained_items[drawn])
+        for group in self.optimiser.param_groups:
+            group["lr"] = t.learning_rate * min(1.0, (step + 1) / max(1, t.warmup_steps))
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
+        self.optimiser.step()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingError(
+                f"The training loss became {value} in epoch {self.epoch + 1}; a smaller training.learning_rate "
+                f"(now {t.learning_rate}) or training.clip_norm (now {t.clip_norm}) keeps it finite."
+            )
+        return value, int(hidden.shape[0])
+
+    def validate(self) -> float:
+        """NDCG@10 on the validation targets: full ranking, seen items left out, ties pessimistic."""
+        return validation_ndcg(self.network, self.valid, self.split.candidates, self.config.evaluation.exclude_seen)
+
+    @property
+    def best_ndcg(self) -> float | None:
+        return max((e.valid_ndcg for e in self.log if e.valid_ndcg is not None), default=None)
+
+    @property
+    def best_epoch(self) -> int:
+        scored = [e for e in self.log if e.valid_ndcg is not None]
+        return max(scored, key=lambda e: (e.valid_ndcg or 0.0, -e.epoch)).epoch if scored else self.epoch
+
+    def reason_to_stop(self) -> Stop | None:
+        """Why training should end now, if it should."""
+        t = self.config.training
+        since = sum(1 for e in self.log if e.valid_ndcg is not None and e.epoch > self.best_epoch)
+        if t.patience and since >= t.patience:
+            return "patience"
+        if t.max_seconds and self.seconds >= t.max_seconds:
+            return "max_seconds"
+        return None
+
+    def finish(self, stopped_by: Stop) -> Trained:
+        """The network with its best weights; the current ones where no validation was reached."""
+        if self.best_ndcg is not None:
+            self.network.load_state_dict(self.best)
+        self.network.eval()
+        return Trained(self.network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)
+
+    def checkpoint(self) -> Checkpoint:
+        """A copy of all state."""
+        state = self.optimiser.state_dict()["state"]
+        moments = {f"{i}.{name}": value.cpu().clone() for i, held in state.items() for name, value in held.items()}
+        best = self.best if self.best_ndcg is not None else self._weights()
+        return Checkpoint(self._weights(), best, moments, tuple(self.log))
+
+    def _restore(self, saved: Checkpoint) -> None:
+        self.network.load_state_dict(saved.network)
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, value in saved.optimiser.items():
+            index, name = key.split(".", 1)
+            state.setdefault(int(index), {})[name] = value.clone()
+        self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        self.best = copy.copy(saved.best)
+        self.log = list(saved.log)
+        self.before = self.log[-1].seconds if self.log else 0.0
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+
+    def _report(self, number: int, share: float, loss: float) -> None:
+        done = (number - 1 + share) / self.max_epochs
+        spent = self.seconds
+        scored = [e.valid_ndcg for e in self.log if e.valid_ndcg is not None]
+        begun = len(self.log) if share == 1.0 else number - 1 + share
+        fresh = begun / self.max_epochs
+        progress = Progress("train", done, f"epoch {number} of {self.max_epochs}", number, self.max_epochs, loss)
+        remaining = spent * (1 - fresh) / fresh if fresh > 0 else None
+        self.on_progress(
+            replace(progress, valid_ndcg=scored[-1] if scored else None, seconds=spent, remaining=remaining)
+        )
+
+
+@torch.no_grad()
+def validation_ndcg(
+    network: Transformer, holdout: Holdout, candidates: np.ndarray, exclude_seen: bool, chunk: int = 1024
+) -> float:
+    """Mean NDCG@10 of the first target of each row, between 0 and 1."""
+    device = network.item_vectors.weight.device
+    network.eval()
+    barred = torch.as_tensor(~candidates, device=device)
+    gains: list[Tensor] = []
+    for start in range(0, len(holdout), chunk):
+        part = holdout.take(np.arange(start, min(start + chunk, len(holdout))))
+        scores = network.logits(last_hidden(network, part.histories))
+        scores[:, barred] = -math.inf
+        if exclude_seen:
+            rows = torch.as_tensor(part.histories.positions(), device=device)
+            scores[rows, torch.as_tensor(part.histories.items, device=device).long()] = -math.inf
+        target = torch.as_tensor(part.targets.items[part.targets.offsets[:-1]], device=device).long()
+        own = scores.gather(1, target[:, None])
+        rank = (scores >= own).sum(1)
+        hit = (rank <= VALIDATION_K) & torch.isfinite(own[:, 0])
+        gains.append(torch.where(hit, 1.0 / torch.log2(rank + 1.0), torch.zeros(())))
+    return float(torch.cat(gains).mean()) if gains else 0.0
+
+
+def last_hidden(network: Transformer, histories: Histories) -> Tensor:
+    """(n, D) hidden state of each history's most recent event; of an empty history, of a place that holds nothing.
+
+    Rows of like length go through the network together, so that padding costs little.
+    """
+    device = network.item_vectors.weight.device
+    cut = histories.last(network.shape.max_len)
+    lengths = cut.lengths
+    out = torch.empty(len(cut), network.shape.d_model, device=device)
+    order = np.argsort(lengths, kind="stable")
+    for rows in np.array_split(order, max(1, -(-len(order) // 256))):
+        width = max(1, int(lengths[rows].max(initial=0)))
+        items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
+        hidden = network(items, absent=None).hidden  # (b, width, D)
+        last = torch.from_numpy(np.maximum(lengths[rows] - 1, 0)).to(device)
+        out[torch.from_numpy(rows).to(device)] = hidden[torch.arange(len(rows), device=device), last]
+    return out
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Torch's generators seeded inside, and as they were afterwards."""
+    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed % 2**63)
+        yield
