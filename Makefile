@@ -1,0 +1,90 @@
+# Tailscope: `make demo` to see it, `make test` to check it, `make help` for the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --constraint constraints.txt
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+
+# Newest last: the constraints are tested on 3.11. `make demo PYTHON=/path/to/python` decides otherwise.
+PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
+CHROMIUMS := chromium chromium-browser google-chrome
+CI ?=
+
+.PHONY: help
+help: ## Show these targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: $(INSTALLED) ## Install, train the sample run if there is none, open the dashboard on 127.0.0.1:8501.
+	@$(BIN)/tailscope demo $(ARGS)
+
+.PHONY: install
+install: $(INSTALLED) ## Make .venv and install the product in it.
+
+.PHONY: check
+check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
+	@echo "ruff check";        $(BIN)/ruff check .
+	@echo "ruff format";       $(BIN)/ruff format --check .
+	@echo "pyright";           $(BIN)/pyright
+	@echo "lint-imports";      $(BIN)/lint-imports
+
+# The tests run even when a quick check fails, so that one run tells all; either failure fails the target.
+.PHONY: test
+test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.
+	@checks=0; $(MAKE) --no-print-directory check || checks=$$?; \
+	tests=0; $(BIN)/pytest $(ARGS) || tests=$$?; \
+	if [ $$checks -ne 0 ]; then echo "A quick check failed: see above the tests, or run 'make check'." >&2; fi; \
+	exit $$(( checks ? checks : tests ))
+
+.PHONY: browser
+browser:
+	@for name in $(CHROMIUMS); do if command -v $$name >/dev/null; then exit 0; fi; done; \
+	if [ "$(CI)" = true ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Chromium and a Chinese font for the browser tests"; \
+		export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; \
+		apt-get -qq install --yes --no-install-recommends chromium fonts-noto-cjk >/dev/null; \
+	elif [ "$(CI)" = true ]; then \
+		echo "CI=true, but there is no Chromium and no right to install one: apt-get install chromium fonts-noto-cjk" >&2; exit 1; \
+	else \
+		echo "No Chromium: the browser tests are skipped. To run them: sudo apt-get install chromium fonts-noto-cjk"; \
+	fi
+
+.PHONY: constraints
+constraints: $(INSTALLED_DEV) ## Write constraints.txt from what is in .venv.
+	@{ grep '^#' constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+.PHONY: clean
+clean: ## Remove .venv and everything that can be made again; runs and downloads stay.
+	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/pip:
+	@for candidate in $(PYTHONS); do \
+		if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+			echo "Making $(VENV) with $$("$$candidate" --version)"; \
+			"$$candidate" -m venv $(VENV) || { \
+				echo "Could not make $(VENV); on Debian and Ubuntu: sudo apt-get install python3-venv" >&2; exit 1; }; \
+			exit 0; \
+		fi; \
+	done; \
+	echo "Tailscope needs Python 3.11 or newer; none of these is: $(PYTHONS). Name one: make demo PYTHON=/path/to/python3.11" >&2; \
+	exit 1
+
+# One folder and two stamps: users get the product alone, `make test` adds what tests need.
+$(INSTALLED): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing (about two minutes and 2 GB the first time)"
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/pip
+	@echo "Installing the product and what its tests need (about two minutes and 2 GB the first time)"
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@ $(INSTALLED)
