@@ -115,16 +115,13 @@ def train(
         TrainingError: the loss is not a finite number, or no history is long enough to learn from.
     """
     loop = _Loop(split, config, on_progress, resume)
-    stopped_by: Stop = "max_epochs"
-    try:
-        while loop.epoch < loop.max_epochs:
+    stopped_by: Stop
+    try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
+        while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
             loop.run_epoch()
             if save:
                 save(loop.checkpoint())
-            reason = loop.reason_to_stop()
-            if reason:
-                stopped_by = reason
-                break
+        stopped_by = reason or "max_epochs"
     except KeyboardInterrupt:
         stopped_by = "interrupted"
     return loop.finish(stopped_by)
