@@ -1,0 +1,113 @@
+"""Which column is which: mapped by the settings, else guessed from usual names; what was guessed is told."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.config import DataConfig
+from engine.data.schema import (
+    CATEGORY,
+    ITEM_ID,
+    ROLES,
+    SETTING_OF_ROLE,
+    TITLE,
+    USER_ID,
+    USUAL_ATTRIBUTES,
+    USUAL_NAMES,
+    find_column,
+)
+from engine.errors import DataError
+
+
+def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tuple[dict[str, str], list[str]]:
+    """Which column plays which role in an interaction log.
+
+    Args:
+        path: the file, for messages.
+        names: its columns.
+        config: `user`, `item`, `time` and `rating` may name columns.
+
+    Returns:
+        Column of each role found (user_id and item_id always), and notes on what was guessed and what is left unused.
+
+    Raises:
+        DataError: a column that the settings name is not there, or no column of users or items can be found.
+    """
+    chosen = {role: given for role in ROLES if (given := getattr(config, SETTING_OF_ROLE[role])) is not None}
+    for role, given in chosen.items():
+        if given not in names:
+            raise DataError(
+                f"{path} has no column {given!r}; --{SETTING_OF_ROLE[role]} must be one of its columns: {_list(names)}."
+            )
+    roles: dict[str, str] = {}
+    notes: list[str] = []
+    for role in ROLES:
+        if role in chosen:
+            roles[role] = chosen[role]
+            continue
+        free = [n for n in names if n not in chosen.values() and n not in roles.values()]
+        found = find_column(free, USUAL_NAMES[role])
+        if found is not None:
+            roles[role] = found
+            if found != role:
+                notes.append(f"column {found!r} read as {role}")
+    for role in (USER_ID, ITEM_ID):
+        if role not in roles:
+            option = SETTING_OF_ROLE[role]
+            raise DataError(
+                f"{path} has no column with a usual name for {option}s; its columns are {_list(names)}. "
+                f"Say which it is with --{option} NAME (setting data.{option}). "
+                "If the first line is no header, put one above it, such as user_id,item_id,timestamp."
+            )
+    if twice := [c for c in roles.values() if list(roles.values()).count(c) > 1]:
+        raise DataError(f"{path}: column {twice[0]!r} is given two roles; name another column for one of them.")
+    if unused := [n for n in names if n not in roles.values()]:
+        notes.append(f"columns of the log not used: {_list(unused)}")
+    return roles, notes
+
+
+def map_attributes(path: Path, names: Sequence[str], key: str, given: str | None) -> tuple[dict[str, str], list[str]]:
+    """New names for the columns of a user or item table: its key, and for items `title` and `category`.
+
+    Args:
+        path: the file, for messages.
+        names: its columns.
+        key: USER_ID or ITEM_ID.
+        given: what the settings call the key's column in the log; the same name is looked for here first.
+
+    Returns:
+        Old to new names of the columns that change, and notes.
+
+    Raises:
+        DataError: no column holds the ids.
+    """
+    columns = list(names)
+    key_column = given if given in columns else find_column(columns, (key, *USUAL_NAMES[key], "id"))
+    if key_column is None:
+        raise DataError(
+            f"{path} has no column of ids; its columns are {_list(names)}. Name the one with the ids {key!r}."
+        )
+    renames = {key_column: key} if key_column != key else {}
+    if key == ITEM_ID:
+        free = [n for n in columns if n != key_column]
+        for attribute in (TITLE, CATEGORY):
+            found = find_column(free, USUAL_ATTRIBUTES[attribute])
+            if attribute not in free and found is not None:
+                renames[found] = attribute
+    notes = [f"column {old!r} of {path.name} read as {new}" for old, new in renames.items()]
+    return renames, notes
+
+
+def unused_settings(config: DataConfig, format_name: str) -> list[str]:
+    """Notes on column settings that a format without column names cannot use."""
+    return [
+        f"--{option} {given!r} is not used: {format_name} have no column names"
+        for option in SETTING_OF_ROLE.values()
+        if (given := getattr(config, option)) is not None
+    ]
+
+
+def _list(names: Sequence[str], most: int = 20) -> str:
+    shown = ", ".join(repr(n) for n in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

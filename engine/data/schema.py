@@ -1,0 +1,120 @@
+"""The single home of column names: what they are called here, what the world calls them, and the schemas of clean tables.
+
+Derived columns carry a double underscore, so that a person's table can leave them out: `<column>__missing` (bool; there
+only when something was missing and imputed) and `<column>__z` (numeric, standardised to mean 0 and deviation 1).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import pandera.pandas as pa
+
+USER_ID = "user_id"
+ITEM_ID = "item_id"
+TIMESTAMP = "timestamp"
+RATING = "rating"
+TITLE = "title"
+CATEGORY = "category"
+ATTRIBUTES = "attributes"
+LINE = "line"
+"""1-based line number in the file (row number in Parquet) of a raw row."""
+
+MISSING_SUFFIX = "__missing"
+SCALED_SUFFIX = "__z"
+UNKNOWN = "unknown"
+"""What a missing text attribute becomes."""
+LIST_SEPARATOR = "|"
+"""Between the values of a `category` or `attributes` text: "Animation|Comedy"."""
+
+ROLES = (USER_ID, ITEM_ID, TIMESTAMP, RATING)
+"""The columns of interactions, in order."""
+
+SETTING_OF_ROLE = {USER_ID: "user", ITEM_ID: "item", TIMESTAMP: "time", RATING: "rating"}
+"""The field of DataConfig, and the option of the command line, that names a role's column."""
+
+USUAL_NAMES: dict[str, tuple[str, ...]] = {
+    USER_ID: (
+        "user_id user uid userid users customer_id customer cust_id client_id client member_id member account_id account "
+        "visitor_id reviewer_id reviewer buyer_id person_id subscriber_id household_id household_key reader_id "
+        "player_id student_id learner_id listener_id viewer_id user_name username session_id session"
+    ).split(),
+    ITEM_ID: (
+        "item_id item iid items movie_id movie film_id product_id product article_id article asin parent_asin "
+        "book_id isbn song_id track_id video_id content_id course_id game_id news_id post_id recipe_id business_id "
+        "venue_id poi_id location_id anime_id artist_id app_id show_id stock_code sku goods_id good_id"
+    ).split(),
+    TIMESTAMP: (
+        "timestamp time_stamp unix_review_time unix_time event_time event_timestamp time datetime date_time date ts "
+        "created_at created rated_at purchased_at viewed_at watched_at played_at order_date purchase_date review_date "
+        "review_time invoice_date event_date t_dat"
+    ).split(),
+    RATING: "rating ratings user_rating stars star_rating score overall review_score rate".split(),
+}  # pyright: ignore[reportAssignmentType]
+"""For each role, names that columns bear in the wild, likeliest first; compared without case, spaces or punctuation."""
+
+USUAL_ATTRIBUTES: dict[str, tuple[str, ...]] = {
+    TITLE: "title movie_title item_title product_title book_title name product_name item_name movie_name".split(),
+    CATEGORY: "category categories genre genres class main_category product_category item_category".split(),
+}  # pyright: ignore[reportAssignmentType]
+"""For each known attribute of items, the names it bears in the wild, likeliest first."""
+
+
+def plain_name(column: str) -> str:
+    """A column's name without case, spaces and punctuation, for comparing: "Movie ID", "movieId" -> "movieid"."""
+    return re.sub(r"[\W_]+", "", column).casefold()
+
+
+def find_column(columns: list[str], usual: tuple[str, ...] | list[str]) -> str | None:
+    """The column that bears the likeliest of the usual names; None when none does."""
+    by_name: dict[str, str] = {}
+    for column in columns:
+        by_name.setdefault(plain_name(column), column)
+    for name in usual:
+        if (found := by_name.get(plain_name(name))) is not None:
+            return found
+    return None
+
+
+def display_columns(table: pd.DataFrame) -> list[str]:
+    """The attributes of a user or item table that are for a person: no ids, nothing derived."""
+    return [str(c) for c in table.columns if c not in (USER_ID, ITEM_ID) and "__" not in str(c)]
+
+
+def interactions_schema() -> pa.DataFrameSchema:
+    """Clean interactions by index: `user_idx` >= 0, `item_idx` >= 1, and, where the log has them, times and ratings."""
+    import pandera.pandas as pa
+
+    return pa.DataFrameSchema(
+        {
+            "user_idx": pa.Column("int32", pa.Check.ge(0)),
+            "item_idx": pa.Column("int32", pa.Check.ge(1)),
+            TIMESTAMP: pa.Column("int64", pa.Check.ge(0), required=False),
+            RATING: pa.Column("float32", nullable=True, required=False),
+        },
+        strict=True,
+    )
+
+
+def attributes_schema(key: str) -> pa.DataFrameSchema:
+    """A clean user or item table: unique ids under `key`, no value missing, flags bool, `__z` columns finite numbers."""
+    import pandera.pandas as pa
+
+    def finite(values: pd.Series) -> pd.Series:
+        return values.abs() < float("inf")
+
+    return pa.DataFrameSchema(
+        {
+            key: pa.Column(str, unique=True, checks=pa.Check.str_length(min_value=1)),
+            TITLE: pa.Column(str, required=False),
+            CATEGORY: pa.Column(str, required=False),
+            rf"^.+{MISSING_SUFFIX}$": pa.Column(bool, regex=True, required=False),
+            rf"^.+{SCALED_SUFFIX}$": pa.Column(float, pa.Check(finite), regex=True, required=False),
+        },
+        checks=pa.Check(lambda table: not table.isna().any().any(), error="a clean table holds no missing value"),
+        unique_column_names=True,
+    )
