@@ -1,0 +1,252 @@
+"""evaluate(): every recommender's figures, for all users and by cohort, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.config import EvaluationConfig
+from engine.data.splits import Split
+from engine.errors import EngineError
+from engine.evaluation.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.metrics import per_user_metrics
+from engine.evaluation.ranking import Ranking, rank_targets
+from engine.recommender import Recommender
+
+COHORTS = ("head", "tail")
+
+_SCORING_SHARE = 0.95  # of the time, as far as progress goes; intervals are quick
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
+class CohortReport:
+    """The figures of some users.
+
+    Attributes:
+        n: how many users.
+        metrics: mean over them of "ndcg@10" and the like; empty when n is 0, since nothing was measured.
+    """
+
+    n: int
+    metrics: dict[str, Estimate]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values: "n", and each metric beside it."""
+        return {"n": self.n} | {name: estimate.to_dict() for name, estimate in self.metrics.items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CohortReport:
+        """The inverse of to_dict."""
+        return cls(int(values["n"]), {name: Estimate(**value) for name, value in values.items() if name != "n"})
+
+
+@dataclass(frozen=True)
+class ModelReport:
+    """The figures of one recommender.
+
+    Attributes:
+        overall: all test users.
+        users: "head" and "tail" users, by the length of their training history.
+        items: test users whose (first) target is a "head" or a "tail" item.
+        coverage: "coverage@k": share of the candidates that at least one test user gets in a list of k.
+        tail_exposure: "tail_exposure@k": share of the places in those lists that tail items hold.
+    """
+
+    overall: CohortReport
+    users: dict[str, CohortReport]
+    items: dict[str, CohortReport]
+    coverage: dict[str, float]
+    tail_exposure: dict[str, float]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "overall": self.overall.to_dict(),
+            "users": {name: report.to_dict() for name, report in self.users.items()},
+            "items": {name: report.to_dict() for name, report in self.items.items()},
+            **self.coverage,
+            **self.tail_exposure,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ModelReport:
+        """The inverse of to_dict."""
+        return cls(
+            CohortReport.from_dict(values["overall"]),
+            {name: CohortReport.from_dict(report) for name, report in values["users"].items()},
+            {name: CohortReport.from_dict(report) for name, report in values["items"].items()},
+            {key: float(value) for key, value in values.items() if key.startswith("coverage@")},
+            {key: float(value) for key, value in values.items() if key.startswith("tail_exposure@")},
+        )
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured.
+
+    Attributes:
+        protocol: how targets were held out, such as "leave-last-out".
+        models: a report for each recommender, by name, in the order they were given.
+        per_user: one row a model and user: `model`, `user_idx`, `history_length` (training part), `user_cohort`,
+            `target_idx` (the first target), `item_cohort` (of that target), `rank` (the best of the user's targets;
+            0 is a miss), then a column a metric.
+    """
+
+    protocol: str
+    models: dict[str, ModelReport]
+    per_user: pd.DataFrame
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the metrics, such as "ndcg@10"."""
+        return tuple(column for column in self.per_user.columns if "@" in column)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values of `models`; holds no NaN."""
+        return {name: report.to_dict() for name, report in self.models.items()}
+
+    @classmethod
+    def from_dict(
+        cls, models: Mapping[str, Any], per_user: pd.DataFrame, protocol: str = "leave-last-out"
+    ) -> Evaluation:
+        """The inverse of to_dict, given what it leaves out."""
+        return cls(protocol, {name: ModelReport.from_dict(report) for name, report in models.items()}, per_user)
+
+
+def evaluate(
+    recommenders: Sequence[Recommender],
+    split: Split,
+    cohorts: Cohorts,
+    config: EvaluationConfig,
+    progress: Callable[[str, float], None] | None = None,
+) -> Evaluation:
+    """The figures of recommenders on the test part of a split.
+
+    Intervals are percentile bootstraps over users, drawn within each cohort, the same draws for every metric of a model.
+
+    Args:
+        recommenders: of different names.
+        split: asks its test part.
+        cohorts: of the same split.
+        config: list lengths, intervals, seed.
+        progress: told what is going on and the share done, from 0 to 1.
+
+    Raises:
+        EngineError: a score is not a number, or two recommenders share a name.
+    """
+    names = [recommender.name for recommender in recommenders]
+    if len(set(names)) < len(names):
+        raise EngineError(
+            f"Two recommenders share a name: {', '.join(names)}; reports are kept by name, so rename one."
+        )
+    tell = progress or (lambda message, share: None)
+    reports: dict[str, ModelReport] = {}
+    frames: list[pd.DataFrame] = []
+    for turn, recommender in enumerate(recommenders):
+        told = _share_teller(tell, f"Ranking with {recommender.name}", turn / len(names), _SCORING_SHARE / len(names))
+        ranking = rank_targets(recommender, split.test, max(config.ks), config.exclude_seen, progress=told)
+        tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
+        frame = _per_user(recommender.name, ranking, split, cohorts, config.ks)
+        frames.append(frame)
+        reports[recommender.name] = _report(frame, ranking, recommender.candidates, cohorts, config)
+    tell("Evaluated", 1.0)
+    per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+    return Evaluation(split.protocol, reports, per_user)
+
+
+def _share_teller(
+    tell: Callable[[str, float], None], message: str, base: float, part: float
+) -> Callable[[float], None]:
+    return lambda share: tell(message, base + part * share)
+
+
+def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: Sequence[int]) -> pd.DataFrame:
+    """The rows of `Evaluation.per_user` of one model."""
+    test = split.test
+    offsets = test.targets.offsets
+    first_target = test.targets.items[offsets[:-1]]
+    sides = np.array(["tail", "head"])
+    # A miss is the worst rank, so let it sort last while the best one is looked for.
+    best = np.minimum.reduceat(np.where(ranking.ranks > 0, ranking.ranks, np.iinfo(np.int32).max), offsets[:-1])
+    return pd.DataFrame(
+        {
+            "model": np.repeat(name, len(test)),
+            "user_idx": test.users,
+            "history_length": split.train.lengths[test.users],
+            "user_cohort": sides[cohorts.user_is_head[test.users].astype(int)],
+            "target_idx": first_target,
+            "item_cohort": sides[cohorts.item_is_head[first_target].astype(int)],
+            "rank": np.where(best == np.iinfo(np.int32).max, 0, best).astype(np.int32),
+            **per_user_metrics(ranking.ranks, offsets, ks),
+        }
+    )
+
+
+def _report(
+    frame: pd.DataFrame, ranking: Ranking, candidates: np.ndarray, cohorts: Cohorts, config: EvaluationConfig
+) -> ModelReport:
+    metrics = [column for column in frame.columns if "@" in column]
+    levels = Levels.of(frame[metrics].to_numpy())
+    # One stream of draws a cohort: adding a model or a cohort leaves the other intervals alone.
+    streams = iter(np.random.default_rng(config.seed).spawn(1 + 2 * len(COHORTS)))
+
+    def cohort(rows: np.ndarray) -> CohortReport:
+        return _cohort_report(metrics, levels, rows, config, next(streams))
+
+    coverage, exposure = _lists(ranking.top, candidates, cohorts, config.ks)
+    return ModelReport(
+        cohort(np.ones(len(frame), dtype=bool)),
+        {side: cohort((frame["user_cohort"] == side).to_numpy()) for side in COHORTS},
+        {side: cohort((frame["item_cohort"] == side).to_numpy()) for side in COHORTS},
+        coverage,
+        exposure,
+    )
+
+
+def _cohort_report(
+    metrics: Sequence[str], levels: Levels, rows: np.ndarray, config: EvaluationConfig, rng: np.random.Generator
+) -> CohortReport:
+    n = int(rows.sum())
+    if n == 0:
+        return CohortReport(0, {})
+    values = levels.values[levels.codes[rows]].mean(axis=0)
+    lows, highs = interval(resampled_means(levels, rows, config.bootstrap_samples, rng), config.confidence)
+    return CohortReport(
+        n,
+        {
+            metric: Estimate(float(value), float(low), float(high))
+            for metric, value, low, high in zip(metrics, values, lows, highs, strict=True)
+        },
+    )
+
+
+def _lists(
+    top: np.ndarray, candidates: np.ndarray, cohorts: Cohorts, ks: Sequence[int]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Coverage and exposure of tail items in the lists, at each length."""
+    coverage: dict[str, float] = {}
+    exposure: dict[str, float] = {}
+    for k in ks:
+        shown = top[:, :k]
+        shown = shown[shown > 0]
+        coverage[f"coverage@{k}"] = len(np.unique(shown)) / max(int(candidates.sum()), 1)
+        exposure[f"tail_exposure@{k}"] = float((~cohorts.item_is_head[shown]).mean()) if len(shown) else 0.0
+    return coverage, exposure
