@@ -1,0 +1,329 @@
+"""The `tailscope` command: reads arguments, asks the engine's facade, prints the answer.
+
+Nothing heavy is imported here: the facade loads torch, pandas and the rest when a command first needs them, so that
+`tailscope --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from shlex import quote
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+import engine
+from dashboard import cli_documents as documents
+from dashboard import cli_tables as tables
+from dashboard import serving
+from dashboard.cli_output import Answer, ProgressView, complain, remark
+
+SAMPLE_RUN = "sample-shop"
+
+app = typer.Typer(
+    name="tailscope",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,  # locals can hold a user's data
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+MAKE, LOOK, HELP = "Train", "Look", "Settings and data"
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
+RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting (model.d_model=128); repeatable."),
+]
+UserColumn = Annotated[str | None, typer.Option("--user", metavar="COLUMN", help="Column of user ids.")]
+ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", help="Column of item ids.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Column of times.")]
+RatingColumn = Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Column of ratings.")]
+MinRating = Annotated[
+    float | None, typer.Option("--min-rating", metavar="NUMBER", help="Ratings under this are no interaction.")
+]
+User = Annotated[str, typer.Option("--user", metavar="ID", help="User id, as in the data.")]
+HeldOut = Annotated[
+    bool, typer.Option("--held-out", help="Hide the user's last event, as in the evaluation; default: all are known.")
+]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")]
+Address = Annotated[str, typer.Option("--address", help="Interface to listen on; 0.0.0.0 opens it to the network.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, where there is a screen.")]
+
+RUNS = Path("runs")
+
+
+def main() -> None:
+    """The console entry point: a problem that the caller can mend ends as a message and exit code 1."""
+    try:
+        app()
+    except engine.EngineError as error:
+        complain(str(error))
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"tailscope {version('tailscope')}")
+        raise typer.Exit
+
+
+@app.callback(epilog="Each command has its own help: tailscope train --help")
+def _top(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    """Train a Transformer recommender on an interaction log and see whom it fails, and why."""
+
+
+@app.command(rich_help_panel=MAKE)
+def train(
+    path: Annotated[Path | None, typer.Argument(metavar="PATH", help="A log: a file or a folder.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the run; default: the data's name.")] = None,
+    runs: RunsDir = RUNS,
+    config: Config = None,
+    changes: Set = None,
+    seed: Annotated[int | None, typer.Option(min=0, metavar="NUMBER", help="Same seed, same weights.")] = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time_column: TimeColumn = None,
+    rating: RatingColumn = None,
+    min_rating: MinRating = None,
+    resume: Annotated[str | None, typer.Option(metavar="NAME", help="Finish a run that was cut off.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
+    json: Json = False,
+) -> None:
+    """Read a log, train the Transformer and its baselines, evaluate them, and keep all of it as a run.
+
+    Ctrl-C ends training early: the best weights so far are evaluated and kept.
+    """
+    answer = Answer(json)
+    settings = _settings(config, changes, seed, user, item, time_column, rating, min_rating)
+    if resume is None and path is None:
+        raise typer.BadParameter("give the PATH of a log, or --resume NAME.")
+    if resume is not None:
+        given = path or name or config or changes or seed is not None or user or item or time_column or rating
+        if given or min_rating is not None:
+            raise typer.BadParameter("a run resumes with its own data and settings; give --runs and --overwrite alone.")
+    try:
+        with answer.working(), ProgressView() as view:
+            if path is None:
+                run = engine.resume_run(resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite)
+            else:
+                run = engine.train_run(
+                    path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite
+                )
+    except KeyboardInterrupt:  # before training or after it; within it, the engine ends training and goes on
+        complain("Stopped before the run was whole; the same command goes on with it.")
+        raise typer.Exit(130) from None
+    _tell_if_interrupted(run)
+    _give_evaluation(answer, run, run.evaluation, dict(run.seconds), _next_step(run.name, runs))
+
+
+@app.command(rich_help_panel=MAKE)
+def validate(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="A log: a file or a folder.")],
+    config: Config = None,
+    changes: Set = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time_column: TimeColumn = None,
+    rating: RatingColumn = None,
+    min_rating: MinRating = None,
+    json: Json = False,
+) -> None:
+    """Read and clean a log without training: what is kept, mended and dropped, and why."""
+    answer = Answer(json)
+    settings = _settings(config, changes, None, user, item, time_column, rating, min_rating)
+    with answer.working():
+        dataset, report = engine.load_dataset(path, settings.data)
+    hint = Text(f"Next: tailscope train {quote(str(path))}", style="dim")
+    answer.give(documents.cleaning(report, dataset), *tables.cleaning_lines(report, dataset), hint)
+
+
+@app.command(rich_help_panel=MAKE)
+def evaluate(
+    run: RunName, runs: RunsDir = RUNS, config: Config = None, changes: Set = None, json: Json = False
+) -> None:
+    """Measure a run's models again, by cohort, with its own settings or others (evaluation.head_share, …).
+
+    The run keeps the evaluation that it was trained with.
+    """
+    answer = Answer(json)
+    with answer.working(), ProgressView() as view:
+        found = engine.load_run(run, runs_dir=runs)
+        settings = _evaluation_settings(found, config, changes or [])
+        began = time.perf_counter()
+        evaluation = engine.evaluate_run(found, config=settings, on_progress=view)
+        seconds = {"train": found.seconds["train"], "evaluate": time.perf_counter() - began}
+    _give_evaluation(answer, found, evaluation, seconds, _next_step(run, runs))
+
+
+@app.command(rich_help_panel=LOOK)
+def recommend(
+    run: RunName,
+    user: User,
+    k: Annotated[int, typer.Option("-k", "--k", min=1, help="Length of the list.")] = 10,
+    held_out: HeldOut = False,
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """What a run recommends to a user next."""
+    answer = Answer(json)
+    with answer.working():
+        found = engine.load_run(run, runs_dir=runs)
+        given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
+    answer.give(documents.recommendations(given), *tables.recommendation_tables(given))
+
+
+@app.command(rich_help_panel=LOOK)
+def explain(
+    run: RunName,
+    user: User,
+    item: Annotated[str | None, typer.Option(metavar="ID", help="Item id; default: the top recommendation.")] = None,
+    held_out: HeldOut = False,
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """Why an item scores as it does for a user: SHAP values of the events in the history."""
+    answer = Answer(json)
+    with answer.working():
+        found = engine.load_run(run, runs_dir=runs)
+        given = engine.explain(found, user, item_id=item, view="evaluated" if held_out else "full")
+    answer.give(documents.attribution(given, found), *tables.attribution_lines(given))
+
+
+@app.command("runs", rich_help_panel=LOOK)
+def list_runs(runs: RunsDir = RUNS, json: Json = False) -> None:
+    """List the runs, newest first."""
+    answer = Answer(json)
+    with answer.working():
+        found = engine.list_runs(runs)
+    empty = Text(f"No run in {runs} yet. Make one: tailscope train PATH, or tailscope demo.")
+    answer.give(documents.runs(found), tables.runs_table(found) if found else empty)
+
+
+@app.command(rich_help_panel=LOOK)
+def serve(
+    runs: RunsDir = RUNS,
+    port: Port = 8501,
+    address: Address = "127.0.0.1",
+    browser: Browser = True,
+    json: Json = False,
+) -> None:
+    """Open the dashboard over a folder of runs; Ctrl-C ends it."""
+    _serve(Answer(json), runs, port, address, browser, {})
+
+
+@app.command(rich_help_panel=LOOK)
+def demo(
+    runs: RunsDir = RUNS,
+    port: Port = 8501,
+    address: Address = "127.0.0.1",
+    browser: Browser = True,
+    json: Json = False,
+) -> None:
+    """Train on the sample shop, unless that is done already, then open the dashboard."""
+    answer = Answer(json)
+    serving.require_free(address, port)  # before a minute of training, not after it
+    if all(run.name != SAMPLE_RUN for run in engine.list_runs(runs)):
+        remark(f"Training on the sample shop; the run is kept as {runs / SAMPLE_RUN}.")
+        with answer.working(), ProgressView() as view:
+            run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
+        _tell_if_interrupted(run)
+        if not answer.as_json:
+            answer.give(None, tables.evaluation_table(run.evaluation, run.oracle))
+    _serve(answer, runs, port, address, browser, {"run": SAMPLE_RUN})
+
+
+@app.command(rich_help_panel=HELP)
+def data(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A public data set: ml-100k.")],
+    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for it.")] = Path("downloads"),
+    json: Json = False,
+) -> None:
+    """Fetch a public data set, check it, and show its licence."""
+    answer = Answer(json)
+    with answer.working():
+        fetched = engine.fetch_public(name, into)
+    hint = Text(f"Next: tailscope train {quote(str(fetched))}", style="dim")
+    answer.give(documents.fetched(name, fetched), Text(str(fetched)), hint)
+
+
+@app.command("config", rich_help_panel=HELP)
+def show_config(config: Config = None, changes: Set = None, json: Json = False) -> None:
+    """Print all settings as TOML, with their values and help: a file to start from for --config."""
+    answer = Answer(json)
+    settings = engine.load_config(config, changes or ())
+    answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
+
+
+def _settings(
+    config: Path | None,
+    changes: list[str] | None,
+    seed: int | None,
+    user: str | None,
+    item: str | None,
+    time_column: str | None,
+    rating: str | None,
+    min_rating: float | None,
+) -> engine.RunConfig:
+    """The settings file, then --set, then the options that name a setting of their own."""
+    columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
+    named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
+    if seed is not None:
+        named["training"] = {"seed": seed}
+    return engine.load_config(config, changes or ()).replace(named)
+
+
+def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:
+    """The run's own settings, with the evaluation section changed where asked."""
+    for change in changes:
+        if not change.startswith("evaluation."):
+            raise typer.BadParameter(f"--set {change}: a trained run can be measured otherwise, by evaluation.… alone.")
+    given = engine.load_config(config, changes).evaluation.model_dump(exclude_unset=True)
+    return run.config.replace({"evaluation": given})
+
+
+def _tell_if_interrupted(run: engine.Run) -> None:
+    if run.stopped_by == "interrupted":
+        remark(f"Interrupted after {run.epochs} epochs; the best weights so far, of epoch {run.best_epoch}, are kept.")
+
+
+def _give_evaluation(
+    answer: Answer, run: engine.Run, evaluation: engine.Evaluation, seconds: dict[str, float], hint: Text
+) -> None:
+    answer.give(
+        engine.document(run.name, run.epochs, seconds, evaluation),
+        tables.run_line(run, seconds),
+        tables.evaluation_table(evaluation, run.oracle),
+        tables.evaluation_note(evaluation, run.config.evaluation.confidence),
+        hint,
+    )
+
+
+def _next_step(name: str, runs: Path) -> Text:
+    where = "" if runs == RUNS else f" --runs {quote(str(runs))}"
+    return Text(f"Next: tailscope serve{where}, or tailscope recommend {name} --user ID{where}", style="dim")
+
+
+def _serve(answer: Answer, runs: Path, port: int, address: str, browser: bool, more: dict[str, Any]) -> None:
+    def ready(url: str) -> None:
+        line = Text.assemble("Dashboard: ", (url, "bold underline"), "  (Ctrl-C ends it)")
+        answer.give({"url": url, "runs": str(runs)} | more, line)
+        sys.stdout.flush()
+
+    code = serving.serve(runs, address, port, browser and not answer.as_json and sys.stdout.isatty(), ready)
+    if code:
+        raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

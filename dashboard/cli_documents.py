@@ -1,0 +1,107 @@
+"""Engine results as the JSON documents that `--json` prints. Their shapes are a promise to scripts.
+
+That of `train` and `evaluate` is `engine.document`, since the run folder keeps the same one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine import (
+        Attribution,
+        CleaningReport,
+        Dataset,
+        Estimate,
+        Player,
+        Recommendations,
+        Run,
+        RunConfig,
+        RunSummary,
+    )
+
+
+def cleaning(report: CleaningReport, dataset: Dataset) -> dict[str, Any]:
+    """Of `validate`: the report, and the size of what is left."""
+    size = {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions}
+    return report.to_dict() | size
+
+
+def recommendations(given: Recommendations) -> dict[str, Any]:
+    """Of `recommend`."""
+    history = [
+        {
+            "position": event.position,
+            "item_id": event.item_id,
+            "title": event.title,
+            "time": None if event.time is None else event.time.isoformat(),
+        }
+        for event in given.history
+    ]
+    items = [{"item_id": i.item_id, "title": i.title, "score": i.score, "rank": i.rank} for i in given.items]
+    return {"user": given.user_id, "history": history, "items": items}
+
+
+def attribution(given: Attribution, run: Run) -> dict[str, Any]:
+    """Of `explain`: base plus values is the score. What stands for several events has neither item nor position."""
+    values = [
+        {"item_id": p.item_id, "title": player_title(p), "position": p.position, "value": p.value}
+        for p in given.players
+    ]
+    return {
+        "user": given.user_id,
+        "item": given.item_id,
+        "score": given.score,
+        "base": given.base,
+        "attributions": values,
+        "attention": {"layers": run.config.model.n_layers, "heads": run.config.model.n_heads},
+    }
+
+
+def player_title(player: Player) -> str:
+    """An event's title, or how many events a group of earlier ones holds."""
+    return player.label if player.item_id is not None else f"{player.n_events:,} earlier events"
+
+
+def runs(found: Sequence[RunSummary]) -> dict[str, Any]:
+    """Of `runs`."""
+    return {
+        "runs": [
+            {
+                "name": run.name,
+                "path": str(run.path),
+                "created": run.created,
+                "dataset": run.dataset,
+                "users": run.n_users,
+                "items": run.n_items,
+                "interactions": run.n_interactions,
+                "epochs": run.epochs,
+                "seconds": {"train": run.train_seconds},
+                "ndcg@10": _estimate(run.ndcg10),
+            }
+            for run in found
+        ]
+    }
+
+
+def _estimate(given: Estimate | None) -> dict[str, float] | None:
+    return None if given is None else {"value": given.value, "low": given.low, "high": given.high}
+
+
+def settings(config: RunConfig) -> dict[str, Any]:
+    """Of `config`: every setting by section, with its value and help."""
+    sections = {name: getattr(config, name) for name in type(config).model_fields}
+    return {
+        name: {
+            key: {"value": getattr(section, key), "help": field.description}
+            for key, field in type(section).model_fields.items()
+        }
+        for name, section in sections.items()
+    }
+
+
+def fetched(name: str, path: Path) -> dict[str, Any]:
+    """Of `data`."""
+    return {"name": name, "path": str(path)}

@@ -1,0 +1,163 @@
+"""Engine results as rich tables for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dashboard.cli_documents import player_title
+from dashboard.cli_output import duration, figure
+
+if TYPE_CHECKING:
+    from engine import Attribution, CleaningReport, Dataset, Evaluation, Recommendations, Run, RunSummary
+
+MODEL_NAMES = {"transformer": "Transformer", "popularity": "Popularity", "itemknn": "Item kNN", "ease": "EASE"}
+SHORT_LIST = 10
+"""Events of a history that a terminal shows; --json gives all."""
+
+
+def table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:
+    """An empty table in the house's style; columns named in `right` hold numbers."""
+    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    return made
+
+
+def interval(estimate: Any) -> str:
+    """An estimate with half the width of its interval: `0.0412 ± 0.0031`."""
+    if estimate is None:
+        return "–"
+    return f"{figure(estimate.value)} ± {figure((estimate.high - estimate.low) / 2)}"
+
+
+def evaluation_table(evaluation: Evaluation, oracle: dict[str, Any] | None = None) -> Table:
+    """Models down; NDCG@10 for all, head and tail users, and HR@10 for all, across."""
+    first = next(iter(evaluation.models.values()))
+    cohorts = {"all users": first.overall, "head users": first.users["head"], "tail users": first.users["tail"]}
+    columns = [f"NDCG@10\n{name}, n = {report.n:,}" for name, report in cohorts.items()]
+    columns.append("HR@10\nall users")
+    made = table("model", *columns, right=columns)
+    for name, report in evaluation.models.items():
+        parts = [report.overall, report.users["head"], report.users["tail"]]
+        cells = [interval(part.metrics.get("ndcg@10")) for part in parts]
+        cells.append(interval(report.overall.metrics.get("hr@10")))
+        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == "transformer" else "")
+    if oracle is not None:
+        cells = [figure(oracle[part]["value"]) if part in oracle else "–" for part in ("all", "head", "tail")]
+        made.add_row("oracle (ceiling)", *cells, "–", style="dim")
+    return made
+
+
+def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
+    """What the figures of `evaluation_table` are."""
+    return Text(
+        f"Full ranking, {evaluation.protocol}. ± is half the {confidence:.0%} interval (bootstrap over users). "
+        "NDCG@10: how high the right item ranks, 1 is best; HR@10: how often it is among the first ten.",
+        style="dim",
+    )
+
+
+def run_line(run: Run, seconds: dict[str, float]) -> Text:
+    """One line: the run, its data, its epochs and times."""
+    data = run.dataset
+    return Text.assemble(
+        (run.name, "bold"),
+        f"  {data.n_users:,} users, {data.n_items:,} items, {data.n_interactions:,} interactions; "
+        f"{run.epochs} epochs in {duration(seconds['train'])}, evaluated in {duration(seconds['evaluate'])}",
+    )
+
+
+def cleaning_lines(report: CleaningReport, dataset: Dataset) -> list[Table | Text]:
+    """A CleaningReport for a person: what was read, what was guessed, each reason with its first lines."""
+    out: list[Table | Text] = [
+        Text.assemble((report.source, "bold"), f"  read as: {report.format}"),
+        Text(f"{report.rows_kept:,} of {report.rows_read:,} rows kept."),
+    ]
+    out += [Text(f"Note: {note}") for note in report.notes]
+    if report.issues:
+        made = table("table", "reason", "action", "rows", "first lines", "example", right=("rows",))
+        for issue in report.issues:
+            lines = ", ".join(str(line) for line in issue.lines) or "–"
+            cells = (issue.table, issue.reason, issue.action, f"{issue.rows:,}", lines, short(issue.example, 40))
+            made.add_row(*(Text(cell) for cell in cells))
+        out.append(made)
+    else:
+        out.append(Text("Nothing was dropped or mended."))
+    out.append(
+        Text(
+            f"Usable: {dataset.n_users:,} users, {dataset.n_items:,} items, {dataset.n_interactions:,} interactions.",
+            style="green",
+        )
+    )
+    return out
+
+
+def runs_table(summaries: Sequence[RunSummary]) -> Table:
+    """One row a run."""
+    numbers = ("users", "items", "interactions", "epochs", "training", "NDCG@10")
+    made = table("run", "created", "data", *numbers, right=numbers)
+    for run in summaries:
+        cells = (
+            run.name,
+            run.created[:16].replace("T", " "),
+            run.dataset,
+            f"{run.n_users:,}",
+            f"{run.n_items:,}",
+            f"{run.n_interactions:,}",
+            str(run.epochs),
+            duration(run.train_seconds),
+            interval(run.ndcg10),
+        )
+        made.add_row(*(Text(cell) for cell in cells))
+    return made
+
+
+def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
+    """The end of a user's history, and the ranked list."""
+    shown = answer.history[-SHORT_LIST:]
+    heading = f"User {answer.user_id}: the last {len(shown)} of {len(answer.history)} events, oldest first"
+    history = table("#", "item", "title", "category", title=heading, right=("#",))
+    for event in shown:
+        cells = (str(event.position), event.item_id, event.title, event.category or "–")
+        history.add_row(*(Text(cell) for cell in cells))
+    ranked = table("rank", "item", "title", "category", "score", title="Recommended next", right=("rank", "score"))
+    for item in answer.items:
+        mark = "  ← held out" if item.is_held_out else ""
+        cells = (str(item.rank), item.item_id, item.title + mark, item.category or "–", f"{item.score:.3f}")
+        ranked.add_row(*(Text(cell) for cell in cells), style="bold" if item.is_held_out else "")
+    out: list[Table | Text] = [history, ranked]
+    if answer.held_out is not None and answer.held_out_rank is not None:
+        out.append(Text(f"Held out: {answer.held_out.title}, ranked {answer.held_out_rank:,}.", style="dim"))
+    return out
+
+
+def attribution_lines(answer: Attribution) -> list[Table | Text]:
+    """SHAP values by player, largest first, and the sum that they make."""
+    numbers = ("#", "adds to the score", "± standard error")
+    made = table("#", "event", *numbers[1:], right=numbers)
+    for player in sorted(answer.players, key=lambda player: -abs(player.value)):
+        position = "–" if player.position is None else str(player.position)
+        error = "exact" if answer.exact else figure(player.spread)
+        made.add_row(position, Text(player_title(player)), f"{player.value:+.4f}", error)
+    total = answer.base + sum(player.value for player in answer.players)
+    rank = f", rank {answer.rank}" if answer.rank is not None else ""
+    return [
+        Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for user {answer.user_id}?"),
+        made,
+        Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
+        Text(
+            f"SHAP values of the score ({'exact' if answer.exact else 'sampled orders'}, {answer.n_evaluations:,} "
+            "evaluations); an absent event is masked at its place.",
+            style="dim",
+        ),
+    ]
+
+
+def short(text: str, width: int) -> str:
+    """Text cut at the end with an ellipsis."""
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,155 @@
+"""Starts the dashboard's web server as a process of its own and stays until it ends."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import webbrowser
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from engine import EngineError
+
+HOME = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages; in a checkout also `.streamlit/` (the theme) and `sample_data/`."""
+
+APP = Path(__file__).with_name("app.py")
+START_SECONDS = 60
+
+
+def sample_data() -> Path:
+    """The folder of the sample shop.
+
+    Raises:
+        EngineError: this installation has none.
+    """
+    folder = HOME / "sample_data"
+    if any((folder / f"interactions.{ending}").is_file() for ending in ("csv", "csv.gz", "parquet")):
+        return folder
+    raise EngineError(
+        f"There is no sample data at {folder}: it comes with a checkout of the repository, installed with "
+        "`pip install -e .`. Use your own log: `tailscope train PATH`, then `tailscope serve`."
+    )
+
+
+def require_free(address: str, port: int) -> None:
+    """Return when a server may listen there.
+
+    Raises:
+        EngineError: the port is taken or the address is not this machine's.
+    """
+    try:
+        kind, _, _, _, where = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(kind, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":  # a port in TIME_WAIT is free; elsewhere the option would mean something else
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(where)
+    except OSError as error:
+        raise EngineError(
+            f"Cannot listen on {address} port {port} ({error.strerror or error}). If a dashboard is open there, "
+            f"it is at {url_of(address, port)}; else choose another port: --port {port + 1 if port < 65535 else 8501}."
+        ) from None
+
+
+def url_of(address: str, port: int) -> str:
+    """The address to open in a browser; a wildcard address is reached by the loopback one."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Callable[[str], None]) -> int:
+    """Serve the dashboard over a folder of runs until it is stopped; returns the server's exit code, 0 after Ctrl-C.
+
+    Args:
+        runs: the folder of runs.
+        address: interface to listen on.
+        port: port to listen on.
+        open_browser: open a browser once the server answers, where there is a screen.
+        on_ready: called with the address to open as soon as the server answers.
+
+    Raises:
+        EngineError: the port is taken, or the server ends before it answers.
+    """
+    require_free(address, port)
+    flags = {
+        "server.address": address,
+        "server.port": port,
+        "server.headless": "true",  # no question about an e-mail address at the first start
+        "server.fileWatcherType": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    command = [sys.executable, "-m", "streamlit", "run", str(APP), *(f"--{key}={flags[key]}" for key in flags)]
+    # Streamlit looks for .streamlit/config.toml in the folder that it starts in, so it starts at home.
+    # Its own talk goes to standard error, which leaves standard output to the answer.
+    server = subprocess.Popen(
+        command,
+        cwd=HOME,
+        env={**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=None,
+    )
+    before = {
+        number: signal.signal(number, _leave) for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number
+    }
+    try:
+        _wait_until_ready(server, address, port)
+        url = url_of(address, port)
+        on_ready(url)
+        if open_browser and _has_screen():
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        return server.wait()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        _stop(server)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)  # through `finally`, so that the server ends too
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int) -> None:
+    host = url_of(address, port).removeprefix("http://").rpartition(":")[0].strip("[]")
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise EngineError(
+                f"The dashboard's server ended at once (exit code {server.returncode}); its words are above."
+            )
+        connection = http.client.HTTPConnection(host, port, timeout=2)
+        try:
+            connection.request("GET", "/_stcore/health")
+            if connection.getresponse().status == 200:
+                return
+        except (OSError, http.client.HTTPException):
+            pass  # not listening yet
+        finally:
+            connection.close()
+        time.sleep(0.1)
+    raise EngineError(f"The dashboard's server gave no answer at {url_of(address, port)} within {START_SECONDS} s.")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    if server.poll() is None:
+        server.terminate()
+        try:
+            server.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _has_screen() -> bool:
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return "SSH_CONNECTION" not in os.environ

@@ -1,0 +1,103 @@
+"""The dashboard's server: starts from any folder, says where it is, and goes when it is told to."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dashboard import serving
+from engine import EngineError
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def test_a_taken_port_is_named_with_a_way_out(port: int):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port))
+        taken.listen()
+        with pytest.raises(EngineError, match=rf"port {port} .*--port {port + 1}"):
+            serving.require_free("127.0.0.1", port)
+    serving.require_free("127.0.0.1", port)
+
+
+def test_an_address_of_another_machine_is_refused():
+    with pytest.raises(EngineError, match=r"192\.0\.2\.1 port 8501"):
+        serving.require_free("192.0.2.1", 8501)
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("::", "http://[::1]:80"),
+        ("box.local", "http://box.local:80"),
+    ],
+)
+def test_the_address_can_be_opened_in_a_browser(address: str, url: str):
+    assert serving.url_of(address, 80) == url
+
+
+def test_missing_sample_data_says_where_it_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(serving, "HOME", tmp_path)
+    with pytest.raises(EngineError, match=r"sample_data.*tailscope train PATH"):
+        serving.sample_data()
+
+
+def test_sample_data_is_found():
+    assert (serving.sample_data() / "README.md").exists() or any(serving.sample_data().iterdir())
+
+
+def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: int):
+    """`tailscope serve` prints its address once the server answers; ending it leaves no server behind."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli", "serve", "--runs", "shop runs", "--port", str(port), "--json"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(serving.HOME)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        document = ""
+        while not document.endswith("}\n"):
+            line = process.stdout.readline()
+            assert line, process.stderr.read() if process.stderr else ""
+            document += line
+        assert json.loads(document) == {"url": f"http://127.0.0.1:{port}", "runs": "shop runs"}
+        assert answers(port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = process.communicate(timeout=20)
+    assert rest == ""
+    deadline = time.monotonic() + 5
+    while answers(port) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not answers(port)
