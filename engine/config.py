@@ -51,7 +51,8 @@ class ModelConfig(_Section):
         if self.d_model is not None and self.n_heads is not None and self.d_model % self.n_heads:
             fits = [n for n in (1, 2, 4, 8, 16) if self.d_model % n == 0 and n <= 2 * self.n_heads]
             raise ValueError(
-                f"n_heads ({self.n_heads}) must divide d_model ({self.d_model}); try {' or '.join(map(str, fits[-2:]))}."
+                f"n_heads ({self.n_heads}) must divide d_model ({self.d_model}); "
+                f"try {' or '.join(map(str, fits[-2:]))}."
             )
         return self
 
@@ -62,7 +63,9 @@ class TrainingConfig(_Section):
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu.")
     max_epochs: int | None = Field(None, ge=1, le=100_000, description="Passes over the data at most.")
-    max_seconds: float | None = Field(None, gt=0, description="Stop after this long, best weights kept. None: no limit.")
+    max_seconds: float | None = Field(
+        None, gt=0, description="Stop after this long, best weights kept. None: no limit."
+    )
     patience: int | None = Field(None, ge=1, description="Validations without gain before training stops.")
     validate_every: int | None = Field(None, ge=1, description="Epochs between validations.")
     validation_users: int = Field(6000, ge=1, description="Users asked at a validation, drawn once by the seed.")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
+import torch
 
 from engine.data.dataset import Histories
 from engine.errors import EngineError
+from engine.model.training import last_hidden
+from engine.model.transformer import Transformer
 
 
 class Recommender(Protocol):
@@ -32,6 +34,67 @@ class Recommender(Protocol):
         Seen items keep their score; who ranks decides whether to leave them out.
         """
         ...
+
+
+class TransformerRecommender:
+    """A trained network with the items it may recommend: NumPy in, NumPy out."""
+
+    name: Literal["transformer"] = "transformer"
+
+    def __init__(self, network: Transformer, candidates: np.ndarray) -> None:
+        """Wrap a network whose training is done; `candidates` is (n_items + 1,) bool."""
+        self._network = network.eval()
+        self.candidates = candidates
+
+    @property
+    def max_len(self) -> int:
+        """Most recent events that the network reads; earlier ones change nothing."""
+        return self._network.shape.max_len
+
+    @property
+    def n_layers(self) -> int:
+        return self._network.shape.n_layers
+
+    @property
+    def n_heads(self) -> int:
+        return self._network.shape.n_heads
+
+    @property
+    def network(self) -> Transformer:
+        """The network, for saving."""
+        return self._network
+
+    @torch.inference_mode()
+    def score(self, histories: Histories) -> np.ndarray:
+        """(B, n_items + 1) float32 raw logits of the next item, -inf where an item is no candidate."""
+        scores = self._network.logits(last_hidden(self._network, histories)).numpy()
+        scores[:, ~self.candidates] = -np.inf
+        return scores
+
+    @torch.inference_mode()
+    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+        """Logits of one item with some events hidden.
+
+        A hidden event keeps its place, but its vector is zero and no other event can look at it.
+
+        Args:
+            history: (L,) item indices, oldest first, L between 1 and `max_len`.
+            item_idx: the item whose logit is asked for.
+            present: (n, L) bool; False hides an event.
+
+        Returns:
+            (n,) float64 logits.
+        """
+        items = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
+        hidden = self._network(items, torch.from_numpy(~np.asarray(present, dtype=bool))).hidden[:, -1]
+        return self._network.logits(hidden, torch.tensor([item_idx]))[:, 0].double().numpy()
+
+    @torch.inference_mode()
+    def attentions(self, history: np.ndarray) -> np.ndarray:
+        """(n_layers, n_heads, L query, L key) float32 weights over the last L events, L at most `max_len`."""
+        items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
+        attentions = self._network(items, attentions=True).attentions
+        return attentions[:, 0].numpy()
 
 
 def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -81,5 +82,5 @@ def padding_share(cut: Histories, batch_tokens: int) -> float:
     """Share of a pass's places that are padding, between 0 and 1."""
     lengths = np.sort(cut.lengths - 1)
     bounds = _bounds(lengths, batch_tokens)
-    places = sum((b - a) * int(lengths[b - 1]) for a, b in zip(bounds, bounds[1:], strict=False))
+    places = sum((b - a) * int(lengths[b - 1]) for a, b in pairwise(bounds))
     return 1.0 - float(lengths.sum()) / places if places else 0.0

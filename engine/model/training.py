@@ -96,7 +96,7 @@ def train(
     split: Split,
     config: RunConfig,
     on_progress: OnProgress = ignore,
-    save: Callable[[Checkpoint], None] | None = None,
+    save: Callable[[Callable[[], Checkpoint]], None] | None = None,
     resume: Checkpoint | None = None,
 ) -> Trained:
     """The trained network.
@@ -108,7 +108,7 @@ def train(
         split: trains on `split.train`, stops by `split.valid`.
         config: resolved settings.
         on_progress: told after every epoch, and now and then within one.
-        save: given a checkpoint after every epoch.
+        save: called after every epoch with a function that makes a checkpoint, should one be wanted.
         resume: a checkpoint of the same split and settings.
 
     Raises:
@@ -120,7 +120,7 @@ def train(
         while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
             loop.run_epoch()
             if save:
-                save(loop.checkpoint())
+                save(loop.checkpoint)
         stopped_by = reason or "max_epochs"
     except KeyboardInterrupt:
         stopped_by = "interrupted"

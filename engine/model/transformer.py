@@ -1,6 +1,6 @@
 """The network: pre-norm causal Transformer blocks over item vectors, and the head that scores items.
 
-Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (index 0 is padding, so tables hold V + 1 rows).
+Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tables hold V + 1 rows: 0 is padding).
 """
 
 from __future__ import annotations

@@ -1,0 +1,131 @@
+"""Tailscope's engine: train a Transformer recommender on an interaction log, and see whom it fails and why.
+
+These names are all that a front end or a notebook needs; they are loaded when first used, so `import engine` is free.
+
+    import engine
+    run = engine.load_run("sample-shop")
+    engine.recommend(run, "c0007", k=5).items
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.answers import (
+        AttentionMap,
+        Attribution,
+        Cohort,
+        Event,
+        Player,
+        RankedItem,
+        Recommendations,
+        UserProfile,
+        View,
+        attention,
+        explain,
+        find_users,
+        profile,
+        random_user,
+        recommend,
+        warm_up,
+    )
+    from engine.config import RunConfig, describe_config, load_config
+    from engine.data.dataset import Dataset
+    from engine.data.public import fetch_public
+    from engine.data.readers import load_dataset
+    from engine.data.report import CleaningIssue, CleaningReport
+    from engine.data.schema import display_columns
+    from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
+    from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
+    from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
+    from engine.explanation.attention import lift_over_uniform
+    from engine.pipeline import document, evaluate_run, resume_run, train_run
+    from engine.progress import OnProgress, Progress
+    from engine.runs import Run, RunSummary, list_runs, load_run
+
+_HOMES = {
+    "engine.answers": (
+        "Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View attention explain "
+        "find_users profile random_user recommend warm_up"
+    ),
+    "engine.config": "RunConfig describe_config load_config",
+    "engine.data.dataset": "Dataset",
+    "engine.data.public": "fetch_public",
+    "engine.data.readers": "load_dataset",
+    "engine.data.report": "CleaningIssue CleaningReport",
+    "engine.data.schema": "display_columns",
+    "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
+    "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
+    "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
+    "engine.explanation.attention": "lift_over_uniform",
+    "engine.pipeline": "document evaluate_run resume_run train_run",
+    "engine.progress": "OnProgress Progress",
+    "engine.runs": "Run RunSummary list_runs load_run",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+
+__all__ = [
+    "AttentionMap",
+    "Attribution",
+    "CleaningIssue",
+    "CleaningReport",
+    "Cohort",
+    "CohortReport",
+    "Comparison",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "EngineError",
+    "Estimate",
+    "Evaluation",
+    "Event",
+    "Gap",
+    "ModelReport",
+    "OnProgress",
+    "Player",
+    "Progress",
+    "RankedItem",
+    "Recommendations",
+    "Run",
+    "RunConfig",
+    "RunError",
+    "RunSummary",
+    "TrainingError",
+    "UnknownIdError",
+    "UserProfile",
+    "View",
+    "attention",
+    "describe_config",
+    "display_columns",
+    "document",
+    "evaluate_run",
+    "explain",
+    "fetch_public",
+    "find_users",
+    "gap",
+    "lift_over_uniform",
+    "list_runs",
+    "load_config",
+    "load_dataset",
+    "load_run",
+    "paired_difference",
+    "profile",
+    "quality_by_length",
+    "random_user",
+    "recommend",
+    "resume_run",
+    "train_run",
+    "warm_up",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"engine has no {name!r}; it offers {', '.join(sorted(_HOME_OF))}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_HOME_OF)

@@ -1,0 +1,250 @@
+"""From a log on disk to a run folder: read, clean, split, train, evaluate, write."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from engine.config import RunConfig, parse_config
+from engine.data.oracle import read_oracle
+from engine.data.readers import load_dataset
+from engine.data.splits import Split
+from engine.errors import RunError
+from engine.evaluation.report import Evaluation, evaluate
+from engine.model.baselines import BaselineName, make_baseline
+from engine.model.checkpoint import load_checkpoint, save_checkpoint, save_network
+from engine.model.defaults import resolve
+from engine.model.training import Checkpoint, Trained, choose_device, train
+from engine.progress import OnProgress, Progress, ignore
+from engine.recommender import Recommender, TransformerRecommender, top_k
+from engine.runs import (
+    Run,
+    as_rows,
+    check_name,
+    cohorts_of,
+    fingerprint,
+    list_runs,
+    load_data,
+    load_run,
+    lock,
+    put_in_place,
+    read_about,
+    save_data,
+    save_results,
+    split_of,
+    working_folder,
+    write_about,
+)
+
+CHECKPOINT_SECONDS = 5.0
+"""At most this much training is done again after a kill, an epoch more or less."""
+
+_PACKAGES = ("tailscope", "torch", "numpy", "pandas", "scikit-learn", "shap")
+
+
+def train_run(
+    path: str | Path,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    config: RunConfig | None = None,
+    on_progress: OnProgress = ignore,
+    overwrite: bool = False,
+) -> Run:
+    """A whole run, trained on the log at `path`, evaluated beside its baselines and written to `runs_dir`.
+
+    If an earlier training of the same name, data and settings was cut off, this one goes on from its checkpoint.
+
+    Args:
+        path: a file or folder in one of the formats of `engine.data.readers`.
+        name: the run folder's name; made from the data's name when not given.
+        runs_dir: where runs live; made if need be.
+        config: settings; unset ones are chosen by the data's size.
+        on_progress: told where the work stands.
+        overwrite: replace a run of that name, once the new one is whole.
+
+    Raises:
+        DataError: the log cannot be used.
+        RunError: the name is taken or cannot be one.
+        TrainingError: training could not go on.
+    """
+    config = config or RunConfig()
+    folder = Path(runs_dir)
+    if name is not None:
+        _check_free(name, folder, overwrite)
+    on_progress(Progress("read", 0.0, f"reading {path}"))
+    dataset, cleaning = load_dataset(Path(path), config.data)
+    oracle = read_oracle(Path(path))
+    name = name or _free_name(dataset.name, folder)
+    split = split_of(dataset, config)
+    config = resolve(config, split)
+    choose_device(config.training.device)
+    working = working_folder(name, folder)
+    with lock(working, name):
+        about = {
+            "name": name,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "dataset": dataset.name,
+            "source": str(path),
+            "fingerprint": fingerprint(dataset),
+            "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
+            "config": config.model_dump(mode="json"),
+            "versions": {package: version(package) for package in _PACKAGES},
+            "oracle": oracle,
+        }
+        if not _same_work(working, about):
+            _empty(working)
+            save_data(working, dataset, cleaning)
+            write_about(working, about)
+        return _finish(name, folder, split, config, on_progress, overwrite)
+
+
+def resume_run(
+    name: str, runs_dir: str | Path = "runs", on_progress: OnProgress = ignore, overwrite: bool = False
+) -> Run:
+    """The run whose training was cut off, finished. A run that is whole already is returned as it is.
+
+    Raises:
+        RunError: there is nothing to go on with.
+    """
+    folder = Path(runs_dir)
+    working = working_folder(name, folder)
+    if not (working / "config.json").is_file():
+        return load_run(name, folder)
+    with lock(working, name):
+        config = parse_config(read_about(working)["config"], str(working / "config.json"))
+        dataset, _ = load_data(working)
+        return _finish(name, folder, split_of(dataset, config), config, on_progress, overwrite)
+
+
+def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgress = ignore) -> Evaluation:
+    """The run's figures measured again, its baselines fitted anew; the run folder is left alone.
+
+    Args:
+        run: a whole run.
+        config: settings whose `evaluation` section counts; the run's own when not given.
+        on_progress: told where the work stands.
+    """
+    config = (config or run.config).replace({"model": run.config.model.model_dump()})
+    return _evaluate(run.recommender, run.split, config, on_progress)
+
+
+def document(name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation) -> dict[str, Any]:
+    """The JSON document of `train --json` and `evaluate --json`, which is also metrics.json."""
+    return {
+        "run": name,
+        "epochs": epochs,
+        "seconds": seconds,
+        "protocol": evaluation.protocol,
+        "models": evaluation.to_dict(),
+    }
+
+
+def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progress: OnProgress, overwrite: bool) -> Run:
+    """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
+    working = working_folder(name, folder)
+    trained = _train(working, split, config, on_progress)
+    recommender = TransformerRecommender(trained.network, split.candidates)
+    start = time.perf_counter()
+    evaluation = _evaluate(recommender, split, config, on_progress)
+    seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start}
+    on_progress(Progress("write", 0.0, "writing the run"))
+    save_network(trained.network, working / "model.safetensors")
+    dataset, _ = load_data(working)
+    k = max(config.evaluation.ks)
+    lists = top_k(recommender, split.test.histories, k, config.evaluation.exclude_seen)
+    save_results(working, dataset, evaluation, document(name, len(trained.log), seconds, evaluation), lists)
+    write_about(
+        working,
+        {
+            **read_about(working),
+            "epochs": len(trained.log),
+            "best_epoch": trained.best_epoch,
+            "stopped_by": trained.stopped_by,
+            "seconds": seconds,
+            "device": str(choose_device(config.training.device)),
+            "history": as_rows(trained.log),
+        },
+    )
+    put_in_place(working, name, folder, overwrite)
+    on_progress(Progress("write", 1.0, f"wrote {folder / name}"))
+    return load_run(name, folder)
+
+
+def _train(working: Path, split: Split, config: RunConfig, on_progress: OnProgress) -> Trained:
+    checkpoint = working / "checkpoint.safetensors"
+    resume = load_checkpoint(checkpoint) if checkpoint.is_file() else None
+    last = time.perf_counter()
+
+    def save(make: Callable[[], Checkpoint]) -> None:
+        nonlocal last
+        if time.perf_counter() - last >= CHECKPOINT_SECONDS:
+            save_checkpoint(make(), checkpoint)
+            last = time.perf_counter()
+
+    with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
+
+        def report(progress: Progress) -> None:
+            if progress.stage == "train":
+                line = {k: v for k, v in vars(progress).items() if v is not None}
+                file.write(json.dumps(line) + "\n")
+                file.flush()
+            on_progress(progress)
+
+        return train(split, config, report, save, resume)
+
+
+def _evaluate(
+    transformer: TransformerRecommender, split: Split, config: RunConfig, on_progress: OnProgress
+) -> Evaluation:
+    settings = config.evaluation
+    names: list[BaselineName] = [
+        n for n in settings.baselines if n != "ease" or split.n_items < settings.ease_max_items
+    ]
+    models: list[Recommender] = [transformer]
+    for i, name in enumerate(names):
+        on_progress(Progress("baseline", i / len(names), f"fitting {name}"))
+        models.append(make_baseline(name, split, settings))
+    on_progress(Progress("baseline", 1.0, "baselines fitted"))
+
+    def tell(message: str, done: float) -> None:
+        on_progress(Progress("evaluate", done, message))
+
+    return evaluate(models, split, cohorts_of(split, config), settings, tell)
+
+
+def _check_free(name: str, folder: Path, overwrite: bool) -> None:
+    check_name(name)
+    if (folder / name).exists() and not overwrite:
+        raise RunError(f"{folder / name} is there already; choose another --name, or pass --overwrite to replace it.")
+
+
+def _free_name(wish: str, folder: Path) -> str:
+    """The data's name as a run name, with a number where it is taken."""
+    base = "".join(c if c.isalnum() or c in "._-" else "-" for c in wish).strip("-._")[:60] or "run"
+    taken = {run.name for run in list_runs(folder)}
+    number = 1
+    while (name := base if number == 1 else f"{base}-{number}") in taken or (folder / name).exists():
+        number += 1
+    return name
+
+
+def _same_work(working: Path, about: dict[str, Any]) -> bool:
+    """Whether the working folder holds an unfinished training of the same data with the same settings."""
+    try:
+        held = read_about(working)
+    except RunError:
+        return False
+    return all(held.get(key) == about[key] for key in ("fingerprint", "config"))
+
+
+def _empty(working: Path) -> None:
+    for path in working.iterdir():
+        if path.name != "lock":
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
