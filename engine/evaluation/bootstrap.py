@@ -94,22 +94,17 @@ def permutation_p_value(first: np.ndarray, second: np.ndarray, samples: int, rng
 
 def _welch(part: np.ndarray, pooled: np.ndarray, values: np.ndarray) -> np.ndarray:
     """(samples,) Welch's t of (samples, n_levels) counts of one group against the rest of the pool."""
-    means, errors = [], []
-    for counts in (part, pooled - part):
-        n = int(counts[0].sum())
-        mean = counts @ values / n
-        spread = np.maximum(counts @ values**2 / n - mean**2, 0) * n / max(n - 1, 1)
-        means.append(mean)
-        errors.append(spread / n if n > 1 else None)
-    difference = means[0] - means[1]
-    if errors[0] is None or errors[1] is None:
+    rest = pooled - part
+    n, m = int(part[0].sum()), int(rest[0].sum())
+    mean, other = part @ values / n, rest @ values / m
+    difference = mean - other
+    if min(n, m) < 2:
         return difference
-    error = np.sqrt(errors[0] + errors[1])
-    flat = error < 1e-12
-    # Two constant groups: equal ones show nothing, different ones could not differ more.
-    return np.where(flat, np.sign(difference) * np.where(np.abs(difference) < 1e-12, 0, np.inf), difference) / np.where(
-        flat, 1, error
-    )
+    variance = np.maximum(part @ values**2 / n - mean**2, 0) / (n - 1)
+    variance += np.maximum(rest @ values**2 / m - other**2, 0) / (m - 1)
+    # Two constant groups have no spread: equal ones show nothing, different ones could not differ more.
+    flat = np.where(np.abs(difference) < 1e-12, 0.0, np.copysign(np.inf, difference))
+    return np.where(variance > 1e-24, difference / np.sqrt(np.maximum(variance, 1e-24)), flat)
 
 
 def _portions(samples: int, width: int) -> Iterator[int]:

@@ -140,7 +140,7 @@ def evaluate(
 ) -> Evaluation:
     """The figures of recommenders on the test part of a split.
 
-    Intervals are percentile bootstraps over users, drawn within each cohort, the same draws for every metric of a model.
+    Intervals are percentile bootstraps over users, drawn within each cohort; a model's metrics share their draws.
 
     Args:
         recommenders: of different names.
@@ -161,7 +161,10 @@ def evaluate(
     reports: dict[str, ModelReport] = {}
     frames: list[pd.DataFrame] = []
     for turn, recommender in enumerate(recommenders):
-        told = _share_teller(tell, f"Ranking with {recommender.name}", turn / len(names), _SCORING_SHARE / len(names))
+
+        def told(share: float, turn: int = turn, name: str = recommender.name) -> None:
+            tell(f"Ranking with {name}", (turn + _SCORING_SHARE * share) / len(names))
+
         ranking = rank_targets(recommender, split.test, max(config.ks), config.exclude_seen, progress=told)
         tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
         frame = _per_user(recommender.name, ranking, split, cohorts, config.ks)
@@ -170,12 +173,6 @@ def evaluate(
     tell("Evaluated", 1.0)
     per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return Evaluation(split.protocol, reports, per_user)
-
-
-def _share_teller(
-    tell: Callable[[str, float], None], message: str, base: float, part: float
-) -> Callable[[float], None]:
-    return lambda share: tell(message, base + part * share)
 
 
 def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: Sequence[int]) -> pd.DataFrame:

@@ -1,0 +1,287 @@
+"""Whom a model fails: the gap between head and tail, quality along history length, and a model against a baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from engine.config import EvaluationConfig
+from engine.errors import EngineError
+from engine.evaluation.bootstrap import Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.report import Estimate, Evaluation
+
+SMALL = 30
+"""With fewer users than this in a group, intervals and tests are rough and the answer says so."""
+
+_BINS = 12
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How much worse or better the tail fares than the head.
+
+    Attributes:
+        metric: such as "ndcg@10".
+        model: whose figures.
+        by: "users" by training history, or "items": users whose target is a head or a tail item.
+        head: the head's mean and its interval.
+        tail: the tail's.
+        n_head: users in the head.
+        n_tail: users in the tail.
+        difference: tail minus head; below 0 the tail fares worse.
+        ratio: tail over head; None where the head's interval reaches 0, since nothing bounds the ratio then.
+        p_value: two-sided permutation test of the difference (see `permutation_p_value`).
+        significant: the difference's interval leaves out 0 and the permutation test agrees at the same level. Both,
+            because a bootstrap of a cohort without a single hit has no width, however few its users are.
+        too_small: a cohort has fewer than 30 users.
+    """
+
+    metric: str
+    model: str
+    by: Literal["users", "items"]
+    head: Estimate
+    tail: Estimate
+    n_head: int
+    n_tail: int
+    difference: Estimate
+    ratio: Estimate | None
+    p_value: float
+    significant: bool
+    too_small: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One model against another on the same users.
+
+    Attributes:
+        metric: such as "ndcg@10".
+        model: the one.
+        baseline: the other.
+        cohort: "all", "head" or "tail" users.
+        n: users compared.
+        model_mean: mean over them.
+        baseline_mean: likewise.
+        difference: model minus baseline, user by user, and its interval.
+        p_value: two-sided paired t-test; a sign test where all users differ by one amount.
+        effect_size: Cohen's d of paired differences: their mean over their standard deviation; 0.2 is called small.
+            None where all users differ by one amount.
+        significant: the difference's interval leaves out 0 and the t-test agrees at the same level.
+        too_small: fewer than 30 users.
+    """
+
+    metric: str
+    model: str
+    baseline: str
+    cohort: Literal["all", "head", "tail"]
+    n: int
+    model_mean: float
+    baseline_mean: float
+    difference: Estimate
+    p_value: float
+    effect_size: float | None
+    significant: bool
+    too_small: bool
+
+
+def gap(
+    evaluation: Evaluation,
+    metric: str,
+    model: str = "transformer",
+    by: Literal["users", "items"] = "users",
+    config: EvaluationConfig | None = None,
+) -> Gap:
+    """The head-tail gap of a model.
+
+    Each cohort is resampled by itself: the cut is fixed, and the users of one say nothing about those of the other.
+
+    Args:
+        evaluation: what was measured.
+        metric: such as "ndcg@10".
+        model: name of a model in the evaluation.
+        by: cohorts of "users" or of "items".
+        config: samples, confidence and seed.
+
+    Raises:
+        EngineError: the metric or model is not in the evaluation, or a cohort is empty and no gap can be measured.
+    """
+    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    frame = _rows(evaluation, metric, model)
+    column = {"users": "user_cohort", "items": "item_cohort"}[by]
+    values = {side: frame.loc[frame[column] == side, metric].to_numpy() for side in ("head", "tail")}
+    for side, other in (("head", "tail"), ("tail", "head")):
+        if len(values[side]) == 0:
+            what, setting = {"users": ("users", "head_share"), "items": ("targets", "item_head_share")}[by]
+            raise EngineError(
+                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 and the "
+                f"{other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to another "
+                f"share, or use a log whose {by} differ more."
+            )
+    rng = np.random.default_rng(config.seed)
+    means = {side: _resample(values[side], config, rng) for side in ("head", "tail")}
+    head, tail = (_estimate(float(values[side].mean()), means[side], config) for side in ("head", "tail"))
+    difference = _estimate(tail.value - head.value, means["tail"] - means["head"], config)
+    ratio = None
+    if head.low > 0:
+        # The interval leaves 0 out, but a stray resample may not: it counts as the far end of the ratio.
+        resampled = np.divide(
+            means["tail"], means["head"], out=np.full_like(means["tail"], np.inf), where=means["head"] > 0
+        )
+        ratio = _estimate(tail.value / head.value, resampled, config)
+    p_value = permutation_p_value(values["head"], values["tail"], config.bootstrap_samples, rng)
+    return Gap(
+        metric=metric,
+        model=model,
+        by=by,
+        head=head,
+        tail=tail,
+        n_head=len(values["head"]),
+        n_tail=len(values["tail"]),
+        difference=difference,
+        ratio=ratio,
+        p_value=p_value,
+        significant=_significant(difference, p_value, config),
+        too_small=min(len(v) for v in values.values()) < SMALL,
+    )
+
+
+def paired_difference(
+    evaluation: Evaluation,
+    metric: str,
+    model: str,
+    baseline: str,
+    cohort: Literal["all", "head", "tail"] = "all",
+    config: EvaluationConfig | None = None,
+) -> Comparison:
+    """How much better a model serves the same users than a baseline.
+
+    Args:
+        evaluation: what was measured.
+        metric: such as "ndcg@10".
+        model: name of a model in the evaluation.
+        baseline: name of another.
+        cohort: "all" users, or those of the "head" or the "tail".
+        config: samples, confidence and seed.
+
+    Raises:
+        EngineError: the metric or a model is not in the evaluation, or the cohort is empty.
+    """
+    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    ours, theirs = (_rows(evaluation, metric, name).set_index("user_idx") for name in (model, baseline))
+    if cohort != "all":
+        ours = ours[ours["user_cohort"] == cohort]
+    if len(ours) == 0:
+        raise EngineError(
+            f"{model} and {baseline} cannot be compared on the {cohort} cohort: it holds 0 test users. "
+            "Compare on 'all', or set evaluation.head_share to another share."
+        )
+    one, other = np.asarray(ours[metric]), np.asarray(theirs.loc[ours.index, metric])
+    change = one - other
+    resampled = _resample(change, config, np.random.default_rng(config.seed))
+    difference = _estimate(float(change.mean()), resampled, config)
+    spread = float(change.std(ddof=1)) if len(change) > 1 else 0.0
+    if spread > 1e-12:
+        p_value, effect = float(stats.ttest_rel(one, other).pvalue), difference.value / spread
+    else:  # without spread t is not defined; by chance alone all n signs agree once in 2^(n - 1)
+        p_value, effect = (1.0 if abs(difference.value) < 1e-12 else 0.5 ** (len(change) - 1)), None
+    return Comparison(
+        metric=metric,
+        model=model,
+        baseline=baseline,
+        cohort=cohort,
+        n=len(change),
+        model_mean=float(one.mean()),
+        baseline_mean=float(other.mean()),
+        difference=difference,
+        p_value=p_value,
+        effect_size=effect,
+        significant=_significant(difference, p_value, config),
+        too_small=len(change) < SMALL,
+    )
+
+
+def quality_by_length(
+    evaluation: Evaluation, metric: str, models: Sequence[str] | None = None, config: EvaluationConfig | None = None
+) -> pd.DataFrame:
+    """Quality along the length of the training history.
+
+    Bins hold whole lengths, of at least 30 users and a twelfth of all users each where there are as many; the same bins
+    for every model.
+
+    Args:
+        evaluation: what was measured.
+        metric: such as "ndcg@10".
+        models: names in the evaluation; all of them when not given.
+        config: samples, confidence and seed.
+
+    Returns:
+        One row a model and bin: `model`, `low_length`, `high_length` (both inside the bin), `label` such as "3", "4–5",
+        "51+" (the last), `n` users, `value` and the `low` and `high` ends of its interval.
+
+    Raises:
+        EngineError: the metric or a model is not in the evaluation.
+    """
+    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    rows = []
+    for model in evaluation.models if models is None else models:
+        frame = _rows(evaluation, metric, model)
+        lengths, values = frame["history_length"].to_numpy(), frame[metric].to_numpy()
+        bins = length_bins(lengths)
+        rng = np.random.default_rng(config.seed)
+        for low, high in bins:
+            inside = values[(lengths >= low) & (lengths <= high)]
+            estimate = _estimate(float(inside.mean()), _resample(inside, config, rng), config)
+            label = _label(low, high, last=(low, high) == bins[-1])
+            rows.append((model, low, high, label, len(inside), estimate.value, estimate.low, estimate.high))
+    return pd.DataFrame(rows, columns=["model", "low_length", "high_length", "label", "n", "value", "low", "high"])
+
+
+def length_bins(lengths: np.ndarray) -> list[tuple[int, int]]:
+    """Bins (lowest, highest length) that hold all users, shortest first; the last takes in what would be too few."""
+    distinct, counts = np.unique(lengths, return_counts=True)
+    wanted = max(SMALL, len(lengths) / _BINS)
+    starts, held = [], np.inf
+    for place, count in enumerate(counts):
+        if held >= wanted:
+            starts.append(place)
+            held = 0
+        held += count
+    if held < wanted and len(starts) > 1:
+        starts.pop()
+    stops = [*starts[1:], len(distinct)]
+    return [(int(distinct[start]), int(distinct[stop - 1])) for start, stop in zip(starts, stops, strict=True)]
+
+
+def _label(low: int, high: int, last: bool) -> str:
+    if low == high:
+        return str(low)
+    return f"{low}+" if last else f"{low}–{high}"
+
+
+def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
+    if metric not in evaluation.metrics:
+        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(evaluation.metrics)}.")
+    if model not in evaluation.models:
+        raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
+    frame = evaluation.per_user
+    return frame[frame["model"] == model]
+
+
+def _resample(values: np.ndarray, config: EvaluationConfig, rng: np.random.Generator) -> np.ndarray:
+    """(samples,) resampled means of (n,) figures."""
+    levels = Levels.of(values[:, None])
+    return resampled_means(levels, np.arange(len(values)), config.bootstrap_samples, rng)[:, 0]
+
+
+def _estimate(value: float, resamples: np.ndarray, config: EvaluationConfig) -> Estimate:
+    low, high = interval(resamples, config.confidence)
+    return Estimate(value, float(low), float(high))
+
+
+def _significant(difference: Estimate, p_value: float, config: EvaluationConfig) -> bool:
+    return not difference.low <= 0 <= difference.high and p_value <= 1 - config.confidence
