@@ -118,8 +118,8 @@ def gap(
         if len(values[side]) == 0:
             what, setting = {"users": ("users", "head_share"), "items": ("targets", "item_head_share")}[by]
             raise EngineError(
-                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 and the "
-                f"{other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to another "
+                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 "
+                f"and the {other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to another "
                 f"share, or use a log whose {by} differ more."
             )
     rng = np.random.default_rng(config.seed)
@@ -269,7 +269,7 @@ def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
     if model not in evaluation.models:
         raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
     frame = evaluation.per_user
-    return frame[frame["model"] == model]
+    return frame.loc[frame["model"] == model]
 
 
 def _resample(values: np.ndarray, config: EvaluationConfig, rng: np.random.Generator) -> np.ndarray:
