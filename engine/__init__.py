@@ -32,9 +32,9 @@ if TYPE_CHECKING:
         warm_up,
     )
     from engine.config import RunConfig, describe_config, load_config
+    from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
     from engine.data.public import fetch_public
-    from engine.data.readers import load_dataset
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
@@ -53,7 +53,7 @@ _HOMES = {
     "engine.config": "RunConfig describe_config load_config",
     "engine.data.dataset": "Dataset",
     "engine.data.public": "fetch_public",
-    "engine.data.readers": "load_dataset",
+    "engine.data.cleaning": "load_dataset",
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.config import RunConfig, parse_config
+from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
-from engine.data.readers import load_dataset
 from engine.data.splits import Split
 from engine.errors import RunError
 from engine.evaluation.report import Evaluation, evaluate
