@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -29,19 +30,20 @@ MISSING_NUMBERS = MISSING_TEXTS | {"na", "none", "-", "?"}
 
 
 def clean_attributes(
-    raw: pd.DataFrame | None, table: Literal["users", "items"], ids: Vocabulary, text_columns: frozenset[str]
+    raw: pd.DataFrame | None, table: Literal["users", "items"], ids: Vocabulary, kinds: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[CleaningIssue]]:
     """One row for each id of the vocabulary, in its order, and what was dropped and mended.
 
     A missing attribute becomes "unknown" where it is text and the column's median where it is a number, and
     `<column>__missing` flags it. A number also gets `<column>__z`: mean 0, deviation 1 (0 throughout for a constant). A
-    column is numeric when every value it has spells a finite number without leading zeros, unless declared text.
+    column is numeric when it is declared so, or when every value it has spells a finite number without leading zeros
+    and it is not declared text. In a column declared numeric, a value that is no number counts as missing.
 
     Args:
         raw: id, attributes and `line`, as read; None for a table of ids alone.
         table: its name in the report.
         ids: users or items of the log.
-        text_columns: columns declared to be text.
+        kinds: columns declared to be "text" or "number".
     """
     key = USER_ID if table == "users" else ITEM_ID
     issues: list[CleaningIssue] = []
@@ -51,11 +53,11 @@ def clean_attributes(
     out: dict[str, pd.Series | np.ndarray] = {key: pd.Series(ids.ids, dtype="str")}
     derived: dict[str, np.ndarray] = {}
     for column in (str(c) for c in raw.columns if c not in (key, LINE)):
-        as_text = column in text_columns or column in (TITLE, CATEGORY) or column.startswith(f"{TITLE}_")
-        values, missing = _number(rows[column], as_text)
-        numeric = values is not None
-        if values is None:
-            values, missing = _text(rows[column])
+        is_name = column in (TITLE, CATEGORY) or column.startswith(f"{TITLE}_")
+        series = rows.loc[:, column]
+        found = None if is_name or kinds.get(column) == "text" else _number(series, kinds.get(column) == "number")
+        numeric = found is not None
+        values, missing = found or _text(series)
         if missing.any():
             derived[column + MISSING_SUFFIX] = missing
             filled = f"the median, {np.median(values[~missing]):g}" if numeric else f'"{UNKNOWN}"'
@@ -96,23 +98,23 @@ def _one_row_an_id(
     return rows
 
 
-def _number(column: pd.Series, as_text: bool) -> tuple[np.ndarray | None, np.ndarray]:
+def _number(column: pd.Series, declared: bool) -> tuple[np.ndarray, np.ndarray] | None:
     """The column as numbers with gaps filled by the median, and where the gaps are; None if it is not numeric."""
-    none = np.zeros(len(column), dtype=bool)
-    if as_text or pd.api.types.is_datetime64_any_dtype(column.dtype):
-        return None, none
-    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_bool_dtype(column.dtype):
+    if pd.api.types.is_datetime64_any_dtype(column.dtype):
+        return None
+    if pd.api.types.is_numeric_dtype(column.dtype):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         missing = ~np.isfinite(numbers)
     else:
         text = column.astype("str").fillna("").str.strip()
-        missing = text.str.lower().isin(MISSING_NUMBERS).to_numpy()
         numbers = to_numbers(text)
+        missing = np.isnan(numbers)
+        empty = text.str.lower().isin(MISSING_NUMBERS).to_numpy()
         padded = text.str.contains(r"^[+-]?0\d", regex=True).to_numpy()  # such as 007: a code, not a count
-        if np.isnan(numbers[~missing]).any() or padded.any():
-            return None, none
+        if not declared and ((missing & ~empty).any() or padded.any()):
+            return None
     if missing.all():
-        return None, none
+        return None
     numbers = np.where(missing, np.median(numbers[~missing]), numbers)
     whole = (numbers % 1 == 0).all() and np.abs(numbers).max() < 2**53
     return (numbers.astype(np.int64) if whole else numbers), missing

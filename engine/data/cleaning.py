@@ -1,7 +1,8 @@
 """Raw tables -> a Dataset, and a report of every row dropped or mended.
 
-A row is dropped for the first of these reasons that holds, in this order: it could not be split, it has no user, no item,
-a time that is missing, unreadable or absurd, a rating that is no number or under the limit, or it repeats an earlier row.
+A row is dropped for the first of these reasons that holds, in this order: it could not be split, it has no user, no
+item, a time that is missing, unreadable or absurd, a rating that is no number or under the limit, or it repeats an
+earlier row.
 """
 
 from __future__ import annotations
@@ -42,11 +43,11 @@ def load_dataset(path: Path | str, config: DataConfig | None = None) -> tuple[Da
 def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple[Dataset, CleaningReport]:
     """The Dataset of raw tables, and the report of what was dropped and mended.
 
-    Users and items are numbered in the order in which the log first names them. Each user's rows are sorted by time, equal
-    times keep the file's order; without times the file's order is the history.
+    Users and items are numbered in the order in which the log first names them. Each user's rows are sorted by time,
+    equal times keep the file's order; without times the file's order is the history.
 
-    Exact duplicates are rows with the same user, item, time and rating; the first stays. Without times, order alone says
-    when something happened and a user may well come back to an item, so only a row that directly repeats the same user's
+    Exact duplicates are rows with the same user, item, time and rating; the first stays. Without times, order alone
+    says when something happened and a user may well come back to an item, so only a row that repeats the same user's
     previous row is one; and in sequences, where every position is an event of its own, none is.
 
     Args:
@@ -72,7 +73,7 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
     if raw.format != "sequences":
         repeats = _repeats(events)
         rows.drop(_mask(kept[repeats], len(rows.keep)), "an exact duplicate of an earlier row", ITEM_ID)
-        events = events[~repeats]
+        events = events.loc[~repeats]
         if seconds is None:
             notes += ("no column of times: the order of the file is the order of each history",)
     issues = [*raw.malformed, *rows.issues()]
@@ -80,10 +81,10 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
     if len(events) == 0:
         raise _nothing_left(raw, issues, n_read)
 
-    users = Vocabulary(user_terms.to_numpy(dtype=object), first=0, kind="user")
-    items = Vocabulary(item_terms.to_numpy(dtype=object), first=1, kind="item")
-    user_table, user_issues = clean_attributes(raw.users, "users", users, raw.text_columns)
-    item_table, item_issues = clean_attributes(raw.items, "items", items, raw.text_columns)
+    users = Vocabulary(np.asarray(user_terms, dtype=object), first=0, kind="user")
+    items = Vocabulary(np.asarray(item_terms, dtype=object), first=1, kind="item")
+    user_table, user_issues = clean_attributes(raw.users, "users", users, raw.kinds.get("users", {}))
+    item_table, item_issues = clean_attributes(raw.items, "items", items, raw.kinds.get("items", {}))
     dataset = _dataset(raw.name, users, items, events, user_table, item_table)
     found = [*issues, *user_issues, *item_issues]
     ordered = tuple(i for table in ("interactions", "users", "items") for i in found if i.table == table)
@@ -138,7 +139,7 @@ def _times(rows: _Rows, now: float) -> tuple[np.ndarray | None, tuple[str, ...]]
     """Seconds since 1970 with their fractions, None without a column of times; and what was taken for granted."""
     if TIMESTAMP not in rows.frame:
         return None, ()
-    times = parse_times(rows.frame[TIMESTAMP])
+    times = parse_times(rows.frame.loc[:, TIMESTAMP])
     unread = np.isnan(times.seconds)
     rows.drop(times.missing, f"{TIMESTAMP} is missing", TIMESTAMP)
     rows.drop(unread, f"{TIMESTAMP} is neither a number nor ISO 8601 text (2024-01-31T18:30:00Z)", TIMESTAMP)
@@ -221,7 +222,7 @@ def _nothing_left(raw: RawTables, issues: list[CleaningIssue], n_read: int) -> D
     dropped = [i for i in issues if i.table == "interactions" and i.action == "dropped"]
     worst = max(dropped, key=lambda i: i.rows)
     return DataError(
-        f"{raw.source}: none of its {n_read:,} interactions can be used. Most often ({worst.rows:,} rows, first on line "
-        f"{worst.lines[0]}): {worst.reason}; there stands {worst.example!r}. "
+        f"{raw.source}: none of its {n_read:,} interactions can be used. Most often ({worst.rows:,} rows, first on "
+        f"line {worst.lines[0]}): {worst.reason}; there stands {worst.example!r}. "
         "Mend that, or name the right columns with --user, --item, --time and --rating."
     )

@@ -52,7 +52,8 @@ class Vocabulary:
             return missing
         sample = ", ".join(str(i) for i in self.ids[:3])
         raise UnknownIdError(
-            f"No {self.kind} {term!r} among the {len(self):,} {self.kind}s of this data; ids are text, for example {sample}."
+            f"No {self.kind} {term!r} among the {len(self):,} {self.kind}s of this data; "
+            f"ids are text, for example {sample}."
         )
 
     def numbers(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:

@@ -1,8 +1,8 @@
 """Delimited text -> a table of text columns, with the line number of every row and an account of the broken ones.
 
-Two ways lead through a file. Where every record is one line, which is nearly always so, Arrow's reader splits it. Where a
-quoted field runs over lines, or quoting is broken, Python's csv module reads record by record: slower, and exact about
-where a record begins. Both give the same table for the files that both can read; a property test holds them to it.
+Two ways lead through a file. Where every record is one line, which is nearly always so, Arrow's reader splits it. Where
+a quoted field runs over lines, or quoting is broken, Python's csv module reads record by record: slower, and exact
+about where a record begins. Both give the same table for files that both can read; a property test holds them to it.
 """
 
 from __future__ import annotations
@@ -103,9 +103,10 @@ def open_delimited(path: Path, text: bytes, delimiter: str | None = None, *, quo
 
 
 def sniff(header: str) -> str:
-    """The likeliest delimiter of a header line: comma, tab, semicolon or bar; comma when none occurs."""
+    """The likeliest delimiter of a header line: comma, tab, semicolon or bar; a space when none of them occurs."""
     bare = re.sub(r'"[^"]*"', "", header)
-    return max((",", "\t", ";", "|"), key=bare.count)
+    likeliest = max((",", "\t", ";", "|"), key=bare.count)
+    return likeliest if likeliest in bare or " " not in bare.strip() else " "
 
 
 def split_rows(
@@ -218,7 +219,7 @@ def _split_carefully(table: Delimited, columns: list[str], broken: _Broken) -> t
 
 
 def _record(lines: list[str], at: int, delimiter: str, quoting: bool = True) -> tuple[list[str], int, str]:
-    """The fields of the record that begins at a line, how many lines it takes, and what is wrong with it, if anything."""
+    """The fields of the record that begins at a line, how many lines it takes, and what is wrong with it, if so."""
     following = (lines[i] + "\n" for i in range(at, min(at + MAX_RECORD_LINES, len(lines))))
     style = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
     reader = csv.reader(following, delimiter=delimiter, strict=True, quoting=style)

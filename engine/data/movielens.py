@@ -1,6 +1,7 @@
 """The three layouts of GroupLens' MovieLens sets, without the header lines that two of them lack.
 
-Sources: the README files of MovieLens 100K (u.data, u.item, u.user) and MovieLens 1M (ratings.dat, movies.dat, users.dat).
+Sources: the README files of MovieLens 100K (u.data, u.item, u.user) and MovieLens 1M (ratings.dat, movies.dat,
+users.dat).
 """
 
 from __future__ import annotations
@@ -16,15 +17,18 @@ from engine.data.schema import CATEGORY, ITEM_ID, LIST_SEPARATOR, RATING, TIMEST
 LOGS = ("u.data", "ratings.dat", "ratings.csv")
 TEXT_COLUMNS = frozenset({TITLE, CATEGORY, "release_date", "imdb_url", "gender", "occupation", "zip_code"})
 
+# fmt: off
 GENRES = (
-    "unknown Action Adventure Animation Children's Comedy Crime Documentary Drama Fantasy Film-Noir Horror Musical Mystery "
-    "Romance Sci-Fi Thriller War Western"
-).split()
+    "unknown", "Action", "Adventure", "Animation", "Children's", "Comedy", "Crime", "Documentary", "Drama", "Fantasy",
+    "Film-Noir", "Horror", "Musical", "Mystery", "Romance", "Sci-Fi", "Thriller", "War", "Western",
+)
 OCCUPATIONS = (
-    "other|academic/educator|artist|clerical/admin|college/grad student|customer service|doctor/health care|"
-    "executive/managerial|farmer|homemaker|K-12 student|lawyer|programmer|retired|sales/marketing|scientist|self-employed|"
-    "technician/engineer|tradesman/craftsman|unemployed|writer"
-).split("|")
+    "other", "academic/educator", "artist", "clerical/admin", "college/grad student", "customer service",
+    "doctor/health care", "executive/managerial", "farmer", "homemaker", "K-12 student", "lawyer", "programmer",
+    "retired", "sales/marketing", "scientist", "self-employed", "technician/engineer", "tradesman/craftsman",
+    "unemployed", "writer",
+)
+# fmt: on
 _FLAG = "genre "
 _NO_GENRES = "(no genres listed)"
 
@@ -72,9 +76,8 @@ def decode_films(films: pd.DataFrame) -> pd.DataFrame:
             genre = str(flag).removeprefix(_FLAG)
             word = "" if genre == "unknown" else genre
             genres = genres.where(films[flag].str.strip() != "1", genres + LIST_SEPARATOR + word)
-        films = films.drop(columns=[*flags, "video_release_date"]).assign(
-            **{CATEGORY: genres.str.strip(LIST_SEPARATOR)}
-        )
+        films = films.drop(columns=[*flags, "video_release_date"])  # the latter is blank throughout
+        films = films.assign(**{CATEGORY: genres.str.strip(LIST_SEPARATOR)})
     if CATEGORY in films.columns:
         films = films.assign(**{CATEGORY: films[CATEGORY].where(films[CATEGORY].str.strip() != _NO_GENRES, "")})
     return films

@@ -20,9 +20,8 @@ def load_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}, line {error.lineno}, column {error.colno}: no JSON ({error.msg}); mend the file."
-        ) from None
+        place = f"{path}, line {error.lineno}, column {error.colno}"
+        raise DataError(f"{place}: this is no JSON ({error.msg}); mend the file.") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8.") from None
     except OSError as error:

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from engine.data.schema import LIST_SEPARATOR
 from engine.errors import DataError
+
+pc: Any = pyarrow.compute  # its functions are made at import, where a type checker cannot see them
 
 
 def parquet_columns(path: Path) -> tuple[str, ...]:

@@ -29,8 +29,8 @@ class CleaningIssue:
         reason: what was wrong, as a phrase.
         action: "dropped" rows are gone; "mended" rows were changed and kept.
         rows: how many.
-        lines: first line numbers in the file (row numbers in Parquet), at most FIRST_LINES; empty where no line says it,
-            as for a row that is not there.
+        lines: first line numbers in the file (row numbers in Parquet), at most FIRST_LINES; empty where no line says
+            it, as for a row that is not there.
         example: one offending value.
     """
 

@@ -1,7 +1,7 @@
-"""The single home of column names: what they are called here, what the world calls them, and the schemas of clean tables.
+"""The single home of column names: what they are called here, what the world calls them, and clean tables' schemas.
 
-Derived columns carry a double underscore, so that a person's table can leave them out: `<column>__missing` (bool; there
-only when something was missing and imputed) and `<column>__z` (numeric, standardised to mean 0 and deviation 1).
+Derived columns carry a double underscore, so that a person's table can leave them out: `<column>__missing` (bool; only
+where something was missing and imputed) and `<column>__z` (numeric, standardised to mean 0 and deviation 1).
 """
 
 from __future__ import annotations
@@ -37,30 +37,35 @@ ROLES = (USER_ID, ITEM_ID, TIMESTAMP, RATING)
 SETTING_OF_ROLE = {USER_ID: "user", ITEM_ID: "item", TIMESTAMP: "time", RATING: "rating"}
 """The field of DataConfig, and the option of the command line, that names a role's column."""
 
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 USUAL_NAMES: dict[str, tuple[str, ...]] = {
-    USER_ID: (
-        "user_id user uid userid users customer_id customer cust_id client_id client member_id member account_id account "
-        "visitor_id reviewer_id reviewer buyer_id person_id subscriber_id household_id household_key reader_id "
+    USER_ID: _words(
+        "user_id user uid userid users customer_id customer cust_id client_id client member_id member account_id "
+        "account visitor_id reviewer_id reviewer buyer_id person_id subscriber_id household_id household_key reader_id "
         "player_id student_id learner_id listener_id viewer_id user_name username session_id session"
-    ).split(),
-    ITEM_ID: (
+    ),
+    ITEM_ID: _words(
         "item_id item iid items movie_id movie film_id product_id product article_id article asin parent_asin "
         "book_id isbn song_id track_id video_id content_id course_id game_id news_id post_id recipe_id business_id "
         "venue_id poi_id location_id anime_id artist_id app_id show_id stock_code sku goods_id good_id"
-    ).split(),
-    TIMESTAMP: (
+    ),
+    TIMESTAMP: _words(
         "timestamp time_stamp unix_review_time unix_time event_time event_timestamp time datetime date_time date ts "
         "created_at created rated_at purchased_at viewed_at watched_at played_at order_date purchase_date review_date "
         "review_time invoice_date event_date t_dat"
-    ).split(),
-    RATING: "rating ratings user_rating stars star_rating score overall review_score rate".split(),
-}  # pyright: ignore[reportAssignmentType]
-"""For each role, names that columns bear in the wild, likeliest first; compared without case, spaces or punctuation."""
+    ),
+    RATING: _words("rating ratings user_rating stars star_rating score overall review_score rate"),
+}
+"""For each role, names that columns bear in the wild, likeliest first; compared without case, spaces, punctuation."""
 
 USUAL_ATTRIBUTES: dict[str, tuple[str, ...]] = {
-    TITLE: "title movie_title item_title product_title book_title name product_name item_name movie_name".split(),
-    CATEGORY: "category categories genre genres class main_category product_category item_category".split(),
-}  # pyright: ignore[reportAssignmentType]
+    TITLE: _words("title movie_title item_title product_title book_title name product_name item_name movie_name"),
+    CATEGORY: _words("category categories genre genres class main_category product_category item_category"),
+}
 """For each known attribute of items, the names it bears in the wild, likeliest first."""
 
 
@@ -101,7 +106,7 @@ def interactions_schema() -> pa.DataFrameSchema:
 
 
 def attributes_schema(key: str) -> pa.DataFrameSchema:
-    """A clean user or item table: unique ids under `key`, no value missing, flags bool, `__z` columns finite numbers."""
+    """A clean user or item table: unique ids under `key`, nothing missing, flags bool, `__z` columns finite numbers."""
     import pandera.pandas as pa
 
     def finite(values: pd.Series) -> pd.Series:

@@ -57,7 +57,7 @@ def parse_times(column: pd.Series) -> Times:
 
 def to_numbers(text: pd.Series) -> np.ndarray:
     """(n,) float64 of texts that spell finite numbers; NaN elsewhere."""
-    numbers = pd.to_numeric(text, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+    numbers = np.asarray(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
