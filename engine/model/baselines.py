@@ -158,7 +158,8 @@ def make_baseline(name: BaselineName, split: Split, config: EvaluationConfig) ->
 def _binary(histories: Histories, n_items: int) -> sp.csr_array:
     """(n, n_items + 1) float32 matrix with a 1 where a row holds an item."""
     ones = np.ones(len(histories.items), dtype=np.float32)
-    matrix = sp.csr_array((ones, histories.items, histories.offsets), shape=(len(histories), n_items + 1))
+    parts = (ones, histories.items, histories.offsets)
+    matrix = sp.csr_array(parts, shape=(len(histories), n_items + 1), copy=True)  # what follows works in place
     matrix.sum_duplicates()
     matrix.data[:] = 1
     return matrix
