@@ -118,9 +118,9 @@ def gap(
         if len(values[side]) == 0:
             what, setting = {"users": ("users", "head_share"), "items": ("targets", "item_head_share")}[by]
             raise EngineError(
-                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 "
-                f"and the {other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to another "
-                f"share, or use a log whose {by} differ more."
+                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 and "
+                f"the {other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to "
+                f"another share, or use a log whose {by} differ more."
             )
     rng = np.random.default_rng(config.seed)
     means = {side: _resample(values[side], config, rng) for side in ("head", "tail")}
