@@ -70,9 +70,12 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
         events[TIMESTAMP] = seconds[kept]
     if ratings is not None:
         events[RATING] = ratings[kept].astype(np.float32)
+    # A stable sort: what is equal keeps the order of the file. Fractions of a second still count here.
+    keys = ["user_idx"] if seconds is None else [TIMESTAMP, "user_idx"]
+    events = events.iloc[np.lexsort([events[key] for key in keys])]
     if raw.format != "sequences":
         repeats = _repeats(events)
-        rows.drop(_mask(kept[repeats], len(rows.keep)), "an exact duplicate of an earlier row", ITEM_ID)
+        rows.drop(_mask(kept[events.index[repeats]], len(rows.keep)), "an exact duplicate of an earlier row", ITEM_ID)
         events = events.loc[~repeats]
         if seconds is None:
             notes += ("no column of times: the order of the file is the order of each history",)
@@ -171,15 +174,18 @@ def _ratings(rows: _Rows, min_rating: float | None) -> np.ndarray | None:
 
 
 def _repeats(events: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: rows that repeat an earlier one; without times, the same user's row directly before."""
-    if TIMESTAMP in events:
-        return events.duplicated().to_numpy()
-    order = np.argsort(events["user_idx"].to_numpy(), kind="stable")
-    ordered = events.iloc[order]
-    same = ordered.eq(ordered.shift()) | (ordered.isna() & ordered.shift().isna())
+    """(n,) bool: sorted rows that repeat an earlier one; without times, the same user's row directly before."""
     repeats = np.zeros(len(events), dtype=bool)
-    repeats[order] = same.all(axis=1).to_numpy()
-    return repeats & (np.arange(len(events)) != order[0]) if len(events) else repeats
+    columns = [events[c].to_numpy() for c in events.columns if c in ("user_idx", TIMESTAMP)]
+    alike = np.all([values[1:] == values[:-1] for values in columns], axis=0)  # same user, same time as the row before
+    if TIMESTAMP not in events:
+        rest = [events[c].to_numpy() for c in events.columns if c != "user_idx"]
+        same = [(v[1:] == v[:-1]) | ((v[1:] != v[1:]) & (v[:-1] != v[:-1])) for v in rest]  # NaN repeats NaN
+        repeats[1:] = alike & np.all(same, axis=0)
+        return repeats
+    suspects = np.append(alike, False) | np.append(False, alike)  # only these can have a twin
+    repeats[suspects] = events.loc[suspects].duplicated().to_numpy()
+    return repeats
 
 
 def _mask(rows: np.ndarray, n: int) -> np.ndarray:
@@ -196,22 +202,18 @@ def _dataset(
     user_table: pd.DataFrame,
     item_table: pd.DataFrame,
 ) -> Dataset:
-    user_idx = events["user_idx"].to_numpy()
-    seconds = events[TIMESTAMP].to_numpy() if TIMESTAMP in events else None
-    # Both sorts are stable: what is equal keeps the order of the file. Fractions of a second still count here.
-    order = np.argsort(user_idx, kind="stable") if seconds is None else np.lexsort((seconds, user_idx))
-    events = events.iloc[order]
-    if seconds is not None:
+    """The Dataset of sorted events."""
+    if TIMESTAMP in events:
         events = events.assign(**{TIMESTAMP: np.floor(events[TIMESTAMP]).astype(np.int64)})
     interactions_schema().validate(events)
     offsets = np.zeros(len(users) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(user_idx, minlength=len(users)), out=offsets[1:])
+    np.cumsum(np.bincount(events["user_idx"], minlength=len(users)), out=offsets[1:])
     return Dataset(
         name=name,
         users=users,
         items=items,
         histories=Histories(offsets, events["item_idx"].to_numpy()),
-        timestamps=events[TIMESTAMP].to_numpy() if seconds is not None else None,
+        timestamps=events[TIMESTAMP].to_numpy() if TIMESTAMP in events else None,
         ratings=events[RATING].to_numpy() if RATING in events else None,
         user_table=user_table,
         item_table=item_table,

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute
 
 from engine.data.schema import TIMESTAMP
 
+pc: Any = pyarrow.compute  # its functions are made at import, where a type checker cannot see them
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _UNITS = (
     (1e11, 1.0, "seconds"),
     (1e14, 1e3, "milliseconds"),
@@ -56,9 +62,15 @@ def parse_times(column: pd.Series) -> Times:
 
 
 def to_numbers(text: pd.Series) -> np.ndarray:
-    """(n,) float64 of texts that spell finite numbers; NaN elsewhere."""
-    numbers = np.asarray(pd.to_numeric(text, errors="coerce"), dtype=np.float64)
-    return np.where(np.isfinite(numbers), numbers, np.nan)
+    """(n,) float64 of texts that spell finite decimal numbers, such as -3, 4.50 and 1e9; NaN elsewhere."""
+    arrow = pa.array(text, type=pa.large_string(), from_pandas=True)
+    try:
+        numbers = arrow.cast(pa.float64())
+    except pa.ArrowInvalid:  # some spell none: cast the others
+        spelt = pc.match_substring_regex(arrow, _NUMBER)
+        numbers = pc.if_else(spelt, pc.utf8_ltrim(arrow, "+"), None).cast(pa.float64())
+    out = numbers.to_numpy(zero_copy_only=False)
+    return np.where(np.isfinite(out), out, np.nan)
 
 
 def _from_numbers(numbers: np.ndarray, missing: np.ndarray) -> Times:
