@@ -1,0 +1,26 @@
+"""Page configuration and navigation, nothing else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import i18n, state
+from dashboard.components import LOGO
+from dashboard.i18n import _
+
+st.set_page_config(page_title="Tailscope", page_icon=":material/query_stats:", layout="wide")
+i18n.use(state.language())
+st.logo(LOGO, size="large")
+
+overview = st.Page("views/overview.py", title=_("Overview"), icon=":material/dashboard:", url_path="overview")
+pages = [
+    overview,
+    st.Page(
+        "views/recommendations.py", title=_("Recommendations"), icon=":material/recommend:", url_path="recommendations"
+    ),
+    st.Page("views/attention.py", title=_("Attention"), icon=":material/grid_on:", url_path="attention"),
+    st.Page("views/explain.py", title=_("Explain"), icon=":material/help_center:", url_path="explain"),
+    st.Page("views/gap.py", title=_("Head vs tail"), icon=":material/balance:", url_path="head-vs-tail"),
+]
+home = st.Page("views/home.py", title=_("Overview"), default=True, visibility="hidden")
+st.navigation({_("Look"): [*pages, home]}).run()

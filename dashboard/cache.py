@@ -1,0 +1,146 @@
+"""Every cache, and the only caller of the engine. Keyed on run names, the time a run was written, and plain values."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import engine
+
+RunKey = tuple[str, str, float]
+"""Runs directory, run name and the time its folder was written: a run trained anew under its old name is another."""
+
+TOO_OLD = 3
+"""Seconds after which the list of runs is read again: another process may have finished one."""
+
+
+def runs_dir() -> str:
+    """The directory of runs, from the environment variable TAILSCOPE_RUNS."""
+    return os.environ.get("TAILSCOPE_RUNS") or "runs"
+
+
+@st.cache_data(ttl=TOO_OLD, max_entries=8, show_spinner=False)
+def _runs(directory: str) -> tuple[engine.RunSummary, ...]:
+    return engine.list_runs(directory)
+
+
+def runs() -> tuple[engine.RunSummary, ...]:
+    """The runs there are, newest first."""
+    return _runs(runs_dir())
+
+
+def run_names() -> list[str]:
+    """Names of the runs there are."""
+    return [run.name for run in runs()]
+
+
+def run_key(name: str) -> RunKey | None:
+    """The key of a run, looked up among the runs there are; a name is never joined to a path."""
+    for run in runs():
+        if run.name == name:
+            return (runs_dir(), name, Path(run.path).stat().st_mtime)
+    return None
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _load(key: RunKey) -> engine.Run:
+    directory, name, _written = key
+    return engine.load_run(name, directory)
+
+
+def load(key: RunKey) -> engine.Run:
+    """A run, loaded once for all sessions; what takes long at first use is warmed up beside it."""
+    run = _load(key)
+    _warm_up(key)
+    return run
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _warm_up(key: RunKey) -> threading.Thread:
+    """The first explanation loads and compiles code for seconds: do it before a person asks."""
+    thread = threading.Thread(target=engine.warm_up, args=(_load(key),), name="warm-up", daemon=True)
+    thread.start()
+    return thread
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def find_users(
+    key: RunKey, text: str, cohort: str, attributes: tuple[tuple[str, str], ...], limit: int
+) -> pd.DataFrame:
+    """Users by id, cohort and attributes."""
+    return engine.find_users(_load(key), text, cohort, dict(attributes), limit)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def attribute_values(key: RunKey) -> dict[str, list[str]]:
+    """Attributes of users that are worth filtering by, with their values."""
+    table = _load(key).dataset.user_table
+    values = {c: sorted(table[c].dropna().astype(str).unique()) for c in engine.display_columns(table)}
+    return {c: v for c, v in values.items() if 1 < len(v) <= 60}
+
+
+def random_user(key: RunKey, cohort: Literal["head", "tail", "all"], seed: int) -> str:
+    """A user of a cohort, drawn by a seed."""
+    return engine.random_user(_load(key), cohort, seed)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def profile(key: RunKey, user: str, view: engine.View, lang: str) -> engine.UserProfile:
+    """Who a user is."""
+    return engine.profile(_load(key), user, view, lang)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def recommend(key: RunKey, user: str, k: int, view: engine.View, lang: str) -> engine.Recommendations:
+    """The k best items for a user."""
+    return engine.recommend(_load(key), user, k, view, lang)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def attention(key: RunKey, user: str, view: engine.View, lang: str) -> engine.AttentionMap:
+    """Where every head looked."""
+    return engine.attention(_load(key), user, view, lang)
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def explain(key: RunKey, user: str, item: str | None, view: engine.View, lang: str) -> engine.Attribution:
+    """What moved an item's score."""
+    return engine.explain(_load(key), user, item, view, lang)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def gap(key: RunKey, metric: str, model: str, by: Literal["users", "items"]) -> engine.Gap:
+    """Tail against head."""
+    run = _load(key)
+    return engine.gap(run.evaluation, metric, model, by, run.config.evaluation)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.DataFrame:
+    """Quality against history length."""
+    run = _load(key)
+    return engine.quality_by_length(run.evaluation, metric, models, run.config.evaluation)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: str = "transformer") -> pd.DataFrame:
+    """Tested users with `shortest` to `longest` training events: user_id, cohort, history_length, rank, value."""
+    run = _load(key)
+    table = run.evaluation.per_user
+    rows = table.loc[(table["model"] == model) & table["history_length"].between(shortest, longest)]
+    found = pd.DataFrame(
+        {
+            "user_id": run.dataset.users.terms(np.asarray(rows["user_idx"])),
+            "cohort": np.asarray(rows["user_cohort"].astype(str)),
+            "history_length": np.asarray(rows["history_length"]),
+            "rank": np.asarray(rows["rank"]),
+            "value": np.asarray(rows[metric]),
+        }
+    )
+    return found.sort_values(by=["value", "rank"], kind="stable", ignore_index=True)

@@ -1,0 +1,104 @@
+"""Small shared pieces of pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard.i18n import _, ngettext
+from dashboard.words import cohort_name
+
+LOGO = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 148 32" width="148" height="32">'
+    '<g fill="#8B5CF6"><rect x="2" y="4" width="5" height="24" rx="1.5"/>'
+    '<rect x="9" y="13" width="5" height="15" rx="1.5"/></g>'
+    '<g fill="#F0803C"><rect x="16" y="19" width="5" height="9" rx="1.5"/>'
+    '<rect x="23" y="23" width="5" height="5" rx="1.5"/><rect x="30" y="25" width="5" height="3" rx="1.5"/></g>'
+    '<text x="44" y="23" font-family="Source Sans, Noto Sans, Helvetica, Arial, sans-serif" font-size="20" '
+    'font-weight="650" fill="#8B5CF6">Tailscope</text></svg>'
+)
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&=^'\"])")
+_BREAK = "\u2060"  # a word joiner: unseen, and no link survives it
+
+
+def escape_markdown(text: str) -> str:
+    """The text such that Streamlit's Markdown shows it as it is.
+
+    Backslashes disarm Markdown, LaTeX, HTML and Streamlit's colour and icon directives. Bare addresses are made into
+    links after escapes are gone, so a word joiner is put where one would be recognised.
+    """
+    one_line = " ".join(text.split())
+    unlinked = re.sub(r"(?i)(https?|ftp|mailto)(:)|(www)(\.)|(@)", lambda m: _unlink(m.group(0)), one_line)
+    return _SPECIAL.sub(r"\\\1", unlinked)
+
+
+def _unlink(found: str) -> str:
+    return found[:-1] + _BREAK + found[-1] + _BREAK
+
+
+def headline(text: str) -> None:
+    """The page's first line: the answer to its question."""
+    st.title(escape_markdown(text), anchor=False)
+
+
+def note(text: str) -> None:
+    """A line of small print under a chart or a headline."""
+    st.caption(escape_markdown(text))
+
+
+def section(text: str) -> None:
+    """The heading of a part of a page."""
+    st.subheader(escape_markdown(text), anchor=False)
+
+
+def chart(fig: go.Figure, key: str, alt: str) -> None:
+    """A chart that follows the theme, described for who cannot see it."""
+    st.plotly_chart(fig, theme=None, key=key, alt=alt, config={"displayModeBar": False})
+
+
+def table_twin(table: pd.DataFrame, label: str | None = None) -> None:
+    """A chart's figures as a table, one click away."""
+    with st.expander(label or _("The same as a table"), icon=":material/table:"):
+        st.dataframe(table, hide_index=True, alt=label or _("The same as a table"))
+
+
+def cohort_badge(cohort: str) -> None:
+    """A user's or an item's cohort by colour and word."""
+    st.badge(cohort_name(cohort), color="orange" if cohort == "tail" else "blue")
+
+
+def error_panel(what: str, way_out: str | None = None) -> None:
+    """What happened, and what to do."""
+    st.error(escape_markdown(what), icon=":material/info:")
+    if way_out:
+        st.markdown(escape_markdown(way_out))
+
+
+def empty_state(directory: str) -> None:
+    """No runs yet: how to make one. The page fills by itself when one appears."""
+    headline(_("There is no trained run yet"))
+    st.markdown(_("Train one in a terminal; this page fills by itself when it is done."))
+    st.markdown(_("On the sample shop that comes with Tailscope:"))
+    st.code("tailscope demo", language="bash")
+    st.markdown(_("On your own interaction log, a file or a folder:"))
+    st.code("tailscope train PATH", language="bash")
+    note(_("Looked in {directory}. Set TAILSCOPE_RUNS to look elsewhere.").format(directory=directory))
+
+
+def figures(values: Sequence[tuple[str, str, str | None]]) -> None:
+    """A row of figures: label, value, and what qualifies it."""
+    for column, (label, value, qualifier) in zip(st.columns(len(values)), values, strict=True):
+        with column:
+            st.metric(
+                label, value, border=True, height="stretch", delta=qualifier, delta_color="off", delta_arrow="off"
+            )
+
+
+def events(n: int) -> str:
+    """A number of events in words."""
+    return ngettext("{n} event", "{n} events", n)

@@ -1,0 +1,106 @@
+"""Words and numbers in the reader's language.
+
+The English text is the message id. Translations live in `dashboard/locale/<lang>/LC_MESSAGES/tailscope.po` and are
+compiled in memory when first used, so that no build step is needed. The language belongs to the running script: every
+browser session runs its script in its own context, so two readers never share a language.
+"""
+
+from __future__ import annotations
+
+import gettext as _gettext
+import io
+import math
+from contextvars import ContextVar
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from babel import dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+LANGUAGES: dict[str, str] = {"en": "English", "zh": "中文"}
+"""Language codes and the names that their own readers know them by."""
+
+LOCALE_DIR = Path(__file__).parent / "locale"
+
+_BABEL_LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
+_language: ContextVar[str] = ContextVar("language", default="en")
+
+
+def use(lang: str) -> None:
+    """Speak this language for the rest of the running script; an unknown one falls back to English."""
+    _language.set(lang if lang in LANGUAGES else "en")
+
+
+def language() -> str:
+    """The code of the language in use."""
+    return _language.get()
+
+
+def best_language(locale: str | None) -> str:
+    """The supported language nearest to a browser's locale such as "zh-CN"."""
+    primary = (locale or "").replace("_", "-").split("-")[0].lower()
+    return primary if primary in LANGUAGES else "en"
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def _catalogue(lang: str) -> _gettext.NullTranslations:
+    path = LOCALE_DIR / lang / "LC_MESSAGES" / "tailscope.po"
+    if not path.exists():
+        return _gettext.NullTranslations()
+    with path.open("rb") as file:
+        catalogue = read_po(file, locale=lang, abort_invalid=True)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return _gettext.GNUTranslations(compiled)
+
+
+def _(message: str) -> str:
+    """The message in the language in use."""
+    return _catalogue(language()).gettext(message)
+
+
+def ngettext(singular: str, plural: str, n: int) -> str:
+    """The form of a message that fits the count n."""
+    return _catalogue(language()).ngettext(singular, plural, n)
+
+
+def count(n: int | float) -> str:
+    """A whole number with the language's thousands separators."""
+    return numbers.format_decimal(round(n), locale=_BABEL_LOCALES[language()])
+
+
+def figure(x: float, digits: int = 3) -> str:
+    """A number to a few significant digits: 0.0412, -1.20, 12,300; a dash where there is none."""
+    if not math.isfinite(x):
+        return "–"
+    if x == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(x))))
+    x = round(x, decimals) if decimals else round(x, digits - 1 - math.floor(math.log10(abs(x))))
+    zeros = "0" * min(decimals, 6)
+    text = numbers.format_decimal(x, format=f"#,##0.{zeros}" if zeros else "#,##0", locale=_BABEL_LOCALES[language()])
+    return text.replace("-", "−")
+
+
+def signed(x: float, digits: int = 3) -> str:
+    """A number to a few significant digits that always shows its sign."""
+    return f"+{figure(x, digits)}" if x > 0 else figure(x, digits)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share as a percentage: 0.284 is "28 %" in English, "28%" in Chinese."""
+    text = figure(100 * share, digits) if abs(share) < 1 else count(100 * share)
+    return text + ("\u202f%" if language() == "en" else "%")
+
+
+def day(time: datetime) -> str:
+    """A date, written as the language writes it."""
+    return dates.format_date(time, format="medium", locale=_BABEL_LOCALES[language()])
+
+
+def moment(time: datetime) -> str:
+    """A date with hours and minutes."""
+    return dates.format_datetime(time, format="medium", locale=_BABEL_LOCALES[language()])

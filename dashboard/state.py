@@ -1,0 +1,107 @@
+"""What is chosen: the only owner of session_state and query_params.
+
+A choice lives in the address, so that a page can be linked to, and in the session, so that it survives a change of page
+(Streamlit clears the address then). The address wins.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+import engine
+from dashboard import i18n
+
+VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
+"""With the last event held out, as measured; or with every event known."""
+
+_LONGEST = 500
+_FOLLOWS = {"run": ("user", "item", "layer", "head"), "user": ("item",)}
+"""What a new choice makes meaningless."""
+
+
+def _memory() -> dict[str, str]:
+    return st.session_state.setdefault("chosen", {})
+
+
+def chosen(key: str) -> str | None:
+    """The value chosen for a key: from the address, else from earlier in this session."""
+    value = st.query_params.get(key)
+    if value is not None and len(value) <= _LONGEST:
+        _memory()[key] = value
+        return value
+    return _memory().get(key)
+
+
+def choose(key: str, value: str | None) -> None:
+    """Choose a value, here and in the address; what hung on the old value is forgotten."""
+    if value == chosen(key):
+        return
+    for name in (key, *_FOLLOWS.get(key, ())):
+        _memory().pop(name, None)
+        if name in st.query_params:
+            del st.query_params[name]
+    if value is not None:
+        _memory()[key] = value
+        st.query_params[key] = value
+
+
+def settle(key: str, value: str) -> None:
+    """Fix a default that nobody chose; nothing else is forgotten."""
+    _memory()[key] = value
+
+
+def choose_from(key: str, widget: str) -> None:
+    """Callback of a widget: choose what it holds now."""
+    value = st.session_state.get(widget)
+    if value is not None:
+        choose(key, str(value))
+
+
+def show_in_address(*keys: str) -> None:
+    """Write the choices that a page depends on into its address, so that it can be copied."""
+    for key in keys:
+        value = chosen(key)
+        if value is not None and st.query_params.get(key) != value:
+            st.query_params[key] = value
+
+
+def set_widget(key: str, value: Any) -> None:
+    """Make a widget show a value; call before the widget is drawn."""
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+
+def widget(key: str) -> Any:
+    """What a widget holds."""
+    return st.session_state.get(key)
+
+
+def link(**changes: str | None) -> dict[str, str]:
+    """Query parameters of a link to another page: the present choices with some changed."""
+    held = {key: chosen(key) for key in ("run", "user", "view", "lang")}
+    return {key: value for key, value in {**held, **changes}.items() if value is not None}
+
+
+def view() -> engine.View:
+    """The view of a user's history: one of `VIEWS`."""
+    value = chosen("view")
+    return "full" if value == "full" else "evaluated"
+
+
+def language() -> str:
+    """The language: chosen, or the browser's."""
+    value = chosen("lang")
+    return value if value in i18n.LANGUAGES else i18n.best_language(st.context.locale)
+
+
+def is_dark() -> bool:
+    """Whether the page is drawn on a dark ground."""
+    return st.context.theme.type == "dark"
+
+
+def next_draw() -> int:
+    """A new seed for every press of a random button in this session."""
+    st.session_state["draws"] = st.session_state.get("draws", 0) + 1
+    return int(st.session_state["draws"])

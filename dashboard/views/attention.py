@@ -1,0 +1,237 @@
+"""Attention: where did the model look while it read this history?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, state
+from dashboard.charts import attention as charts
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, count, figure, ngettext, percent
+from dashboard.views.frame import Page, open_page, random_buttons
+from engine import EngineError
+
+WINDOWS = (10, 20, 30, 50, 100)
+SHOWN = 30
+
+
+def chosen_head(found: engine.AttentionMap) -> tuple[int, int]:
+    """(layer, head) from 0: from the address where it names one, else the last layer's first head."""
+    n_layers, n_heads = found.weights.shape[:2]
+
+    def number(key: str, default: int, limit: int) -> int:
+        text = state.chosen(key) or ""
+        return int(text) - 1 if text.isdecimal() and len(text) < 4 and 1 <= int(text) <= limit else default
+
+    return number("layer", n_layers - 1, n_layers), number("head", 0, n_heads)
+
+
+def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, int]:
+    """Choose a layer, a head, the scale and the window. Returns (lifted, window)."""
+    n_layers, n_heads, length, _length = found.weights.shape
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for key, n, now, text in (("layer", n_layers, layer, _("Layer")), ("head", n_heads, head, _("Head"))):
+            state.set_widget(f"pick_{key}", str(now + 1))
+            st.selectbox(
+                text,
+                [str(i + 1) for i in range(n)],
+                key=f"pick_{key}",
+                width=90,
+                on_change=state.choose_from,
+                args=(key, f"pick_{key}"),
+                disabled=n == 1,
+            )
+        names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
+        scale = st.segmented_control(
+            _("Scale"),
+            list(names),
+            default="lift",
+            format_func=lambda s: names[s],
+            key="scale",
+            required=True,
+            help=_(
+                "A row spreads a total of 1 over all events up to its own, so later rows look paler. "
+                "Times uniform undoes that: 1 is an even spread."
+            ),
+        )
+        sizes = [w for w in WINDOWS if w < length] + [length]
+        size = st.selectbox(
+            _("Events shown"),
+            sizes,
+            index=next((i for i, w in enumerate(sizes) if w >= min(SHOWN, length)), len(sizes) - 1),
+            format_func=lambda w: _("all {n}").format(n=count(w)) if w == length else _("last {n}").format(n=count(w)),
+            key="window",
+            width=130,
+            disabled=len(sizes) == 1,
+        )
+    return scale == "lift", size
+
+
+def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:
+    """The page's first line: what the readout row of the chosen head looked at most."""
+    last = found.weights[layer, head, -1]
+    most = int(np.nanargmax(last))
+    components.headline(_("Before its next guess, this head looked most at “{title}”").format(title=found.labels[most]))
+    components.note(
+        _(
+            "Layer {layer}, head {head} put {share} of its attention on event {position}; "
+            "an even spread would be {even}."
+        ).format(
+            layer=layer + 1,
+            head=head + 1,
+            share=percent(float(last[most])),
+            position=found.positions[most],
+            even=percent(1 / len(last)),
+        )
+    )
+
+
+def large_map(
+    page: Page, found: engine.AttentionMap, values: np.ndarray, at: tuple[int, int], lifted: bool, size: int, top: float
+) -> None:
+    """The chosen head's map, and the cell that is picked in it."""
+    layer, head = at
+    part = charts.window(values[layer, head], size)
+    titles, positions = found.labels[-size:], found.positions[-size:]
+    fig = charts.chosen_map(part, titles, positions, lifted, top, page.dark)
+    alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
+    picked = st.plotly_chart(
+        fig,
+        theme=None,
+        key="map",
+        alt=alt,
+        config={"displayModeBar": False},
+        on_select="rerun",
+        selection_mode="points",
+    )
+    points = picked["selection"]["points"]
+    if points:
+        query, key = int(points[0]["customdata"][0]), int(points[0]["customdata"][1])
+        if query < size and key <= query:
+            weight = float(charts.window(found.weights[layer, head], size)[query, key])
+            st.markdown(
+                escape_markdown(
+                    _("While reading “{query}”, the head put {share} on “{key}”, {lift} times an even spread.").format(
+                        query=titles[query],
+                        key=titles[key],
+                        share=percent(weight),
+                        lift=figure(weight * (len(found.labels) - size + query + 1)),
+                    )
+                )
+            )
+    else:
+        components.note(
+            _("Choose a cell to read it in words. The framed row at the bottom alone decides the next item.")
+        )
+    hidden = len(found.labels) - size
+    if hidden:
+        outside = float(np.nansum(found.weights[layer, head, -1, :hidden]))
+        components.note(
+            ngettext(
+                "{n} earlier event is not shown; {share} of the last row's attention lies there.",
+                "{n} earlier events are not shown; {share} of the last row's attention lies there.",
+                hidden,
+            ).format(n=count(hidden), share=percent(outside))
+        )
+
+
+def last_row_table(found: engine.AttentionMap, at: tuple[int, int]) -> pd.DataFrame:
+    """The readout row as a table, most attended first."""
+    row = found.weights[at[0], at[1], -1]
+    table = pd.DataFrame(
+        {
+            _("Event"): found.positions,
+            _("Title"): found.labels,
+            _("Weight"): row,
+            _("Times uniform"): row * len(row),
+            _("Item"): found.item_ids,
+        }
+    )
+    return table.sort_values(by=_("Weight"), ascending=False, kind="stable", ignore_index=True)
+
+
+def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
+    """How each head spreads its last row."""
+    table = found.heads.copy()
+    names = {
+        "layer": _("Layer"),
+        "head": _("Head"),
+        "entropy": _("Entropy"),
+        "first_share": _("On the first event"),
+        "recent_share": _("On the one before"),
+        "own_share": _("On the newest event"),
+    }
+    return table.loc[:, list(names)].rename(columns=names)
+
+
+def caution() -> None:
+    """What attention is, and what it is not."""
+    st.info(
+        _(
+            "Attention says where the model looked while it read, not why an item ranks where it does: "
+            "a weight can be high and change nothing. For the reasons behind one item, see Explain."
+        ),
+        icon=":material/info:",
+    )
+    st.page_link(
+        "views/explain.py",
+        label=_("Why was an item recommended?"),
+        icon=":material/help_center:",
+        query_params=state.link(),
+    )
+
+
+def draw() -> None:
+    """Draw the page."""
+    page = open_page(about_user=True)
+    try:
+        with st.spinner(_("Reading attention…")):
+            found = cache.attention(page.key, page.user, page.view, page.lang)
+    except EngineError as error:
+        components.headline(_("There is no history to look at"))
+        components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
+        random_buttons(page.key)
+        st.stop()
+    layer, head = chosen_head(found)
+    first_line(found, layer, head)
+    lifted, size = controls(found, layer, head)
+    values = engine.lift_over_uniform(found.weights) if lifted else found.weights
+    shown = charts.window(values, size)
+    top = charts.ceiling(shown, lifted)
+    left, right = st.columns([8, 5], gap="large")
+    with left:
+        components.section(_("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1))
+        large_map(page, found, values, (layer, head), lifted, size, top)
+    with right:
+        components.section(_("All heads, one scale"))
+        fig = charts.all_heads(shown, (layer, head), lifted, top, page.dark)
+        components.chart(fig, "heads", _("A small attention map for every layer and head; the chosen one is framed."))
+        components.section(_("What the last row of each head looks at"))
+        st.dataframe(
+            heads_table(found),
+            hide_index=True,
+            alt=_("What the last row of each head looks at"),
+            column_config=share_columns(),
+        )
+        components.note(_("Entropy: 0 is all on one event, 1 an even spread. Shares are of the last row's attention."))
+        caution()
+    components.table_twin(last_row_table(found, (layer, head)), _("The last row as a table"))
+
+
+def share_columns() -> dict[Any, Any]:
+    """Columns that hold shares, shown as percentages."""
+    share = st.column_config.NumberColumn(format="percent")
+    return {
+        _("On the first event"): share,
+        _("On the one before"): share,
+        _("On the newest event"): share,
+        _("Entropy"): st.column_config.NumberColumn(format="%.2f"),
+    }
+
+
+draw()

@@ -1,0 +1,161 @@
+"""Explain: which events of the history raised this item's score, and which lowered it?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, state, words
+from dashboard.charts import explain as charts
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, count, figure, signed
+from dashboard.views.frame import Page, open_page, random_buttons
+from engine import EngineError
+
+OFFERED = 10
+
+
+def choose_item(page: Page) -> str | None:
+    """Choose one of the recommendations, the held-out item, or the item of the address."""
+    answer = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
+    labels: dict[str, str] = {i.item_id: _("{rank}. {title}").format(rank=i.rank, title=i.title) for i in answer.items}
+    if answer.held_out is not None:
+        known = labels.get(answer.held_out.item_id)
+        held = _("{item} (held out)").format(item=known or answer.held_out.title)
+        labels[answer.held_out.item_id] = held
+    asked = state.chosen("item")
+    if asked is not None and asked not in labels:
+        labels[asked] = _("Item {item}").format(item=asked)
+    if not labels:
+        return None
+    chosen = asked if asked is not None else next(iter(labels))
+    state.settle("item", chosen)
+    state.show_in_address("item")
+    state.set_widget("pick_item", chosen)
+    st.selectbox(
+        _("Item to explain"),
+        list(labels),
+        format_func=labels.__getitem__,
+        key="pick_item",
+        width=560,
+        on_change=state.choose_from,
+        args=("item", "pick_item"),
+    )
+    return chosen
+
+
+def first_line(answer: engine.Attribution) -> None:
+    """The chosen item as a headline, and in words what moved it."""
+    if answer.rank is not None:
+        text = _("Why “{title}” ranks {ordinal}").format(
+            title=answer.title, ordinal=words.ordinal(answer.rank), rank=count(answer.rank)
+        )
+    else:
+        text = _("What moves the score of “{title}”").format(title=answer.title)
+    components.headline(text)
+    st.markdown(escape_markdown(words.mostly(answer)))
+
+
+def additivity(answer: engine.Attribution) -> None:
+    """Base plus events equals score, as figures."""
+    moved = sum(player.value for player in answer.players)
+    components.figures(
+        [
+            (_("Base: no event known"), figure(answer.base), None),
+            (_("All events together"), signed(moved), None),
+            (_("Score"), figure(answer.score), None),
+        ]
+    )
+    components.note(
+        _("Base {base} + events {events} = score {score}. Base plus values differs from the score by {error}.").format(
+            base=figure(answer.base),
+            events=signed(moved),
+            score=figure(answer.score),
+            error=figure(abs(answer.base + moved - answer.score), 2),
+        )
+    )
+
+
+def bars(page: Page, answer: engine.Attribution) -> None:
+    """The waterfall and its table."""
+    names = {"time": _("As they happened"), "size": _("Largest first")}
+    order = st.segmented_control(
+        _("Order of events"), list(names), default="time", format_func=lambda o: names[o], key="order", required=True
+    )
+    fig = charts.waterfall(answer, "size" if order == "size" else "time", page.dark)
+    alt = _("Waterfall from the base value over the events of the history to the item's score.")
+    components.chart(fig, "waterfall", alt)
+    components.note(
+        _("Red raises the score, blue lowers it. Thin bars: the standard error over random orders of the events.")
+    )
+    rows = [
+        (player.position, words.player_label(player), player.n_events, player.value, player.spread, player.item_id)
+        for player in answer.players
+    ]
+    columns = [_("Event"), _("Title"), _("Events"), _("Value"), _("Standard error"), _("Item")]
+    components.table_twin(pd.DataFrame(rows, columns=columns))
+
+
+def trust(answer: engine.Attribution) -> None:
+    """How the values were found and how far they go."""
+    components.section(_("How far to trust this"))
+    points = [
+        words.steadiness(answer),
+        _(
+            "What is explained is the item's raw logit: the figure that ranks it, before any softmax. "
+            "It compares items of this user, not users."
+        ),
+        _(
+            "An absent event is masked at its place: no other event can attend to it and its vector is zero. "
+            "Deleting it would shift the others."
+        ),
+        _(
+            "These are Shapley values of the model, not of the world: "
+            "they say what moved this score, not what the user likes."
+        ),
+        _("Found with {n} evaluations of the model in {seconds} seconds.").format(
+            n=count(answer.n_evaluations), seconds=figure(answer.seconds, 2)
+        ),
+    ]
+    st.markdown("\n".join(f"- {escape_markdown(point)}" for point in points))
+    st.page_link(
+        "views/attention.py", label=_("Where did the model look?"), icon=":material/grid_on:", query_params=state.link()
+    )
+    st.page_link(
+        "views/recommendations.py",
+        label=_("Back to the recommendations"),
+        icon=":material/recommend:",
+        query_params=state.link(),
+    )
+
+
+def draw() -> None:
+    """Draw the page."""
+    page = open_page(about_user=True)
+    top = st.container()
+    item = choose_item(page)
+    if item is None:
+        components.headline(_("There is nothing to explain"))
+        components.note(_("This user has had every item, so nothing is recommended. Choose another user."))
+        random_buttons(page.key)
+        st.stop()
+    try:
+        with top, st.spinner(_("Asking the model with events left out…")):
+            answer = cache.explain(page.key, page.user, item, page.view, page.lang)
+    except EngineError as error:
+        with top:
+            components.headline(_("This item cannot be explained"))
+            components.error_panel(str(error), _("Choose one of the recommendations below."))
+        st.stop()
+    with top:
+        first_line(answer)
+    left, right = st.columns([8, 5], gap="large")
+    with left:
+        bars(page, answer)
+    with right:
+        additivity(answer)
+        trust(answer)
+
+
+draw()

@@ -1,0 +1,226 @@
+"""Head vs tail: whom does the model serve worse, and where does it begin?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, state, words
+from dashboard.charts import gap as charts
+from dashboard.i18n import _, count, percent
+from dashboard.views.frame import Page, open_page, oracle_value
+from engine import EngineError
+
+FAMILIES = ("ndcg", "hr", "mrr", "precision", "recall", "f1")
+
+
+def choose_metric(page: Page) -> str:
+    """Choose a metric and a list length."""
+    ks = page.run.config.evaluation.ks
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        family = st.segmented_control(
+            _("Metric"), FAMILIES, default="ndcg", format_func=words.metric_name, key="family", required=True
+        )
+        k = st.segmented_control(
+            _("List length"),
+            ks,
+            default=10 if 10 in ks else ks[0],
+            format_func=lambda n: _("top {k}").format(k=n),
+            key="metric_k",
+            required=True,
+        )
+    return f"{family}@{k}"
+
+
+def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
+    """Head and tail for every model, with the gap in words."""
+    try:
+        gaps = {model: cache.gap(page.key, metric, model, by) for model in page.run.evaluation.models}
+    except EngineError as error:
+        components.error_panel(str(error))
+        return
+    ours = gaps["transformer"]
+    if by == "items":
+        components.section(words.verdict(ours, by).text)
+        components.note(words.verdict(ours, by).evidence)
+    scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
+    sizes = {"head": ours.n_head, "tail": ours.n_tail}
+    oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
+    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle)
+    alt = _("{metric} of head and tail for every model, with intervals.").format(metric=words.metric_name(metric))
+    components.chart(fig, f"cohorts_{by}", alt)
+    components.note(cohort_note(page, by, ours))
+    rows = [
+        (words.model_name(m), words.cohort_name(c), sizes[c], e.value, e.low, e.high)
+        for m, parts in scores.items()
+        for c, e in parts.items()
+    ]
+    columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
+    components.table_twin(pd.DataFrame(rows, columns=columns))
+
+
+def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
+    """What the cohorts are."""
+    settings, cut = page.run.config.evaluation, page.run.cohorts
+    text = {
+        "users": _(
+            "Head users have {cut} training events or more: the longest {share} of histories (n = {head}); "
+            "all others are tail (n = {tail})."
+        ),
+        "items": _(
+            "Head items have {cut} training events or more: the most popular {share}. "
+            "Users are counted by their held-out item: head n = {head}, tail n = {tail}."
+        ),
+    }[by]
+    return text.format(
+        cut=count(cut.user_cut if by == "users" else cut.item_cut),
+        share=percent(settings.head_share if by == "users" else settings.item_head_share),
+        head=count(ours.n_head),
+        tail=count(ours.n_tail),
+    )
+
+
+def gap_chart(page: Page, metric: str) -> None:
+    """The gap itself with its interval."""
+    gaps = {model: cache.gap(page.key, metric, model, "users") for model in page.run.evaluation.models}
+    fig = charts.difference({m: g.difference for m, g in gaps.items()}, metric, page.dark)
+    components.chart(
+        fig, "difference", _("Difference between tail and head for every model, with intervals and a zero line.")
+    )
+    components.note(
+        _("An interval that crosses zero is no clear difference. Differences compare each model with itself.")
+    )
+    rows = [
+        (
+            words.model_name(m),
+            g.difference.value,
+            g.difference.low,
+            g.difference.high,
+            g.ratio.value if g.ratio else None,
+            g.p_value,
+        )
+        for m, g in gaps.items()
+    ]
+    columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
+    components.table_twin(pd.DataFrame(rows, columns=columns))
+
+
+def curve(page: Page, metric: str) -> None:
+    """Quality against history length, and the users behind a point."""
+    components.section(_("Quality against history length"))
+    models = tuple(page.run.evaluation.models)
+    try:
+        quality = cache.quality_by_length(page.key, metric, models)
+    except EngineError as error:
+        components.error_panel(str(error))
+        return
+    fig = charts.by_length(quality, metric, page.run.cohorts.user_cut, page.dark)
+    alt = _("{metric} against events in training history for every model.").format(metric=words.metric_name(metric))
+    components.chart(fig, "curve", alt)
+    components.note(_("Every bin holds about as many tested users; the band is the Transformer's interval."))
+    names = {
+        "label": _("Events"),
+        "n": _("Users"),
+        "value": words.metric_name(metric),
+        "low": _("Low"),
+        "high": _("High"),
+    }
+    names = {"model": _("Model"), **names}
+    table = quality.assign(model=quality["model"].map(words.model_name))
+    components.table_twin(table.loc[:, list(names)].rename(columns=names))
+    behind(page, metric, quality)
+
+
+def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
+    """The users of a chosen bin, the worst served first."""
+    bins = quality.loc[quality["model"] == "transformer"].sort_values(by="low_length")
+    labels = bins["label"].astype(str).tolist()
+    components.section(_("The users behind a point"))
+    chosen = st.selectbox(
+        _("Events in training history"),
+        range(len(labels)),
+        format_func=lambda i: _("{label} events, n = {n}").format(label=labels[i], n=count(bins["n"].iloc[i])),
+        key="bin",
+        width=260,
+    )
+    row = bins.iloc[chosen or 0]
+    users = cache.users_behind(page.key, metric, int(row["low_length"]), int(row["high_length"]))
+    ids = users["user_id"].astype(str).tolist()
+    shown = users.assign(
+        cohort=users["cohort"].map(words.cohort_name),
+        rank=[count(r) if r else _("miss") for r in users["rank"]],
+    ).set_axis([_("User"), _("Cohort"), _("Training events"), _("Rank"), words.metric_name(metric)], axis=1)
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        height=300,
+        key="behind",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt=_("Users behind the chosen point, the worst served first"),
+    )
+    rows = picked["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        user = ids[rows[0]]
+        st.page_link(
+            "views/recommendations.py",
+            label=components.escape_markdown(_("Recommendations for user {user}").format(user=user)),
+            icon=":material/recommend:",
+            query_params=state.link(user=user, view="evaluated"),
+        )
+    else:
+        components.note(_("The worst served come first. Choose a row to see that user's recommendations."))
+
+
+def draw() -> None:
+    """Draw the page."""
+    page = open_page()
+    top = st.container()
+    metric = choose_metric(page)
+    try:
+        found = words.verdict(cache.gap(page.key, metric, "transformer", "users"))
+    except EngineError as error:
+        with top:
+            components.headline(_("Head and tail cannot be compared in this run"))
+            components.error_panel(str(error))
+        st.stop()
+    with top:
+        components.headline(found.text)
+        components.note(found.evidence)
+    components.note(words.metric_gloss(metric))
+    left, right = st.columns([7, 5], gap="large")
+    with left:
+        components.section(_("Users: head and tail by model"))
+        cohorts(page, metric, "users")
+    with right:
+        components.section(_("The gap"))
+        gap_chart(page, metric)
+    curve(page, metric)
+    cohorts(page, metric, "items")
+    exposure(page)
+
+
+def exposure(page: Page) -> None:
+    """How much of the catalogue, and of its tail, each model shows at all."""
+    reports = page.run.evaluation.models
+    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
+    if not keys:
+        return
+    names = {
+        key: (
+            _("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")
+        ).format(k=key.partition("@")[2])
+        for key in keys
+    }
+    rows = [
+        {_("Model"): words.model_name(m), **{names[k]: percent({**r.coverage, **r.tail_exposure}[k]) for k in keys}}
+        for m, r in reports.items()
+    ]
+    components.section(_("How much of the catalogue each model shows"))
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("How much of the catalogue each model shows"))
+
+
+draw()

@@ -1,0 +1,203 @@
+"""Recommendations: what does the model offer this user, and is the held-out item among it?"""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, state, words
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, count, day, figure, ngettext
+from dashboard.views.frame import Page, open_page, random_buttons
+
+EVENTS_SHOWN = 200
+FOUND_USERS = 200
+
+
+def first_line(page: Page, who: engine.UserProfile, answer: engine.Recommendations, k: int) -> None:
+    """The page's first line."""
+    name = {
+        "tail": _("For tail user {user}: {k} recommendations"),
+        "head": _("For head user {user}: {k} recommendations"),
+    }[who.cohort].format(user=page.user, k=count(len(answer.items)))
+    components.headline(name)
+    sentence = words.held_out(answer, k)
+    if sentence:
+        hit = answer.held_out_rank is not None and answer.held_out_rank <= k
+        icon, colour = (":material/check_circle:", "green") if hit else (":material/cancel:", "gray")
+        st.markdown(f":{colour}[{icon}] {escape_markdown(sentence)}")
+    elif page.view == "full":
+        components.note(_("Every event is known to the model here, so nothing is held out to compare with."))
+    else:
+        components.note(_("Nothing is held out for this user: with fewer than three events a user only trains."))
+
+
+def finder(page: Page) -> None:
+    """Search by id, filter by cohort and attribute."""
+    with st.expander(_("Find a user"), icon=":material/search:"):
+        values = cache.attribute_values(page.key)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            text = st.text_input(_("Part of the id"), key="find_text", width=200)
+            cohort = st.selectbox(
+                _("Cohort"), ["all", "tail", "head"], format_func=words.cohort_name, key="find_cohort", width=130
+            )
+            picked: list[tuple[str, str]] = []
+            for column, options in list(values.items())[:4]:
+                value = st.selectbox(
+                    escape_markdown(words.attribute_name(column)),
+                    options,
+                    index=None,
+                    placeholder=_("Any"),
+                    key=f"find_{column}",
+                    width=170,
+                )
+                if value is not None:
+                    picked.append((column, value))
+        found = cache.find_users(page.key, text.strip(), cohort, tuple(picked), FOUND_USERS)
+        if found.empty:
+            components.note(_("No user fits. Clear a filter, or shorten the id."))
+            return
+        ids = found["user_id"].astype(str).tolist()
+        st.dataframe(
+            user_table(found),
+            hide_index=True,
+            height=260,
+            key="found",
+            on_select=lambda: choose_row("found", ids),
+            selection_mode="single-row",
+            alt=_("Users who fit the filters"),
+        )
+        components.note(
+            ngettext(
+                "{n} user shown; choose a row to see the recommendations.",
+                "{n} users shown; choose a row to see the recommendations.",
+                len(ids),
+            ).format(n=count(len(ids)))
+        )
+
+
+def user_table(found: pd.DataFrame) -> pd.DataFrame:
+    """The table of users with its columns named for people."""
+    names = {"user_id": _("User"), "cohort": _("Cohort"), "history_length": _("Training events")}
+    table = found.assign(cohort=found["cohort"].map(words.cohort_name))
+    return table.rename(columns={c: names.get(c, words.attribute_name(c)) for c in table.columns})
+
+
+def choose_row(widget: str, ids: list[str]) -> None:
+    """Callback of a table of users: choose the user of the selected row."""
+    rows = state.widget(widget)["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        state.choose("user", ids[rows[0]])
+
+
+def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None:
+    """Cohort, attributes and the history as a timeline."""
+    components.section(_("Who this is"))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        components.cohort_badge(who.cohort)
+        st.markdown(
+            escape_markdown(
+                ngettext("{n} event in training", "{n} events in training", who.train_length).format(
+                    n=count(who.train_length)
+                )
+            ),
+            width="content",
+        )
+    if who.attributes:
+        facts = [
+            f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
+            for name, value in who.attributes.items()
+        ]
+        st.markdown(" \u2003 ".join(facts))
+    history = answer.history
+    components.section(_("History, newest first"))
+    with st.container(height=470, border=True):
+        lines = [event_line(event) for event in reversed(history[-EVENTS_SHOWN:])]
+        if answer.held_out is not None:
+            lines.insert(0, ":violet-badge[" + escape_markdown(_("Held out")) + "] " + event_line(answer.held_out))
+        st.markdown("\n\n".join(lines) if lines else escape_markdown(_("No events yet.")))
+        if len(history) > EVENTS_SHOWN:
+            components.note(
+                ngettext("{n} earlier event", "{n} earlier events", len(history) - EVENTS_SHOWN).format(
+                    n=count(len(history) - EVENTS_SHOWN)
+                )
+            )
+    rows = [(e.position, e.time, e.title, e.category, words.cohort_name(e.item_cohort), e.item_id) for e in history]
+    columns = [_("Event"), _("Time"), _("Title"), _("Category"), _("Item cohort"), _("Item")]
+    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"))
+
+
+def event_line(event: engine.Event) -> str:
+    """An event as Markdown: its title, and when and what under it."""
+    small = [day(event.time) if event.time is not None else f"{event.position}", words.category(event.category)]
+    below = " · ".join(escape_markdown(part) for part in small if part)
+    return f"{escape_markdown(event.title)}  \n:small[:gray[{below}]]"
+
+
+def ranked_list(page: Page, answer: engine.Recommendations) -> None:
+    """The recommendations, best first, each with its score and a way to its explanation."""
+    components.section(_("What it would offer"))
+    if not answer.items:
+        components.note(_("There is nothing left to offer: this user has had every item."))
+        return
+    scores = [item.score for item in answer.items]
+    floor, top = min(0.0, min(scores)), max(scores)
+    with st.container(border=True, gap="xsmall"):
+        for item in answer.items:
+            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row_{item.rank}"):
+                st.markdown(f"**{count(item.rank)}**", width=26)
+                mark = " :violet-badge[" + escape_markdown(_("Held out")) + "]" if item.is_held_out else ""
+                tail = words.cohort_name(item.item_cohort)
+                colour = "orange" if item.item_cohort == "tail" else "blue"
+                small = f"{escape_markdown(words.category(item.category))} · " if item.category else ""
+                st.markdown(
+                    f"{escape_markdown(item.title)}{mark}  \n:small[:gray[{small}]:{colour}[{escape_markdown(tail)}]]",
+                    width="stretch",
+                )
+                share = (item.score - floor) / (top - floor) if top > floor else 1.0
+                st.progress(min(max(share, 0.0), 1.0), width=110)
+                st.markdown(figure(item.score), width=48)
+                st.page_link(
+                    "views/explain.py", label=_("why?"), query_params=state.link(item=item.item_id), width="content"
+                )
+    components.note(
+        _("Score: the model's raw logit, which ranks items for this user alone. Bars are relative to the first.")
+    )
+    rows = [
+        (i.rank, i.title, i.category, i.score, words.cohort_name(i.item_cohort), i.item_id, i.is_held_out)
+        for i in answer.items
+    ]
+    columns = [_("Rank"), _("Title"), _("Category"), _("Score"), _("Item cohort"), _("Item"), _("Held out")]
+    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"))
+
+
+def draw() -> None:
+    """Draw the page."""
+    page = open_page(about_user=True)
+    ks = page.run.config.evaluation.ks
+    k = state.widget("list_length") or (10 if 10 in ks else ks[0])
+    with st.spinner(_("Ranking…")):
+        who = cache.profile(page.key, page.user, page.view, page.lang)
+        answer = cache.recommend(page.key, page.user, k, page.view, page.lang)
+    first_line(page, who, answer, k)
+    with st.container(horizontal=True):
+        random_buttons(page.key)
+        st.segmented_control(
+            _("List length"),
+            ks,
+            default=k if k in ks else None,
+            key="list_length",
+            required=True,
+            format_func=lambda n: _("top {k}").format(k=n),
+            label_visibility="collapsed",
+        )
+    finder(page)
+    left, right = st.columns([5, 7], gap="large")
+    with left:
+        who_this_is(who, answer)
+    with right:
+        ranked_list(page, answer)
+
+
+draw()

@@ -1,0 +1,244 @@
+"""What pages say in words about engine results: names, glosses and verdicts. Plain text, never markup."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from babel import Locale
+
+from dashboard.i18n import _, count, figure, language, ngettext, percent, signed
+
+if TYPE_CHECKING:
+    from engine import Attribution, Estimate, Gap, Player, Recommendations
+
+MOST = 0.6
+"""The share of an explanation that "mostly" stands for."""
+
+CANCELS = 0.1
+"""Where raising and lowering values leave less than this share of their sum, they cancel out."""
+
+UNSTEADY = 0.2
+"""A standard error beyond this share of the largest value makes small bars unreliable."""
+
+
+def metric_name(metric: str) -> str:
+    """A metric's key as people write it: "ndcg@10" is "NDCG@10"."""
+    name, at, k = metric.partition("@")
+    words = {"ndcg": "NDCG", "hr": "HR", "mrr": "MRR", "f1": "F1", "precision": _("Precision"), "recall": _("Recall")}
+    return words.get(name, name) + at + k
+
+
+def metric_gloss(metric: str) -> str:
+    """One plain sentence on what a metric measures."""
+    name, _at, k = metric.partition("@")
+    sentences = {
+        "ndcg": _("how high the right item ranks in the first {k}; 1 is best, 0 is not in the list."),
+        "hr": _("hit rate, the share of users whose right item is among the first {k}."),
+        "mrr": _("one divided by the right item's rank, 0 beyond the first {k}; 1 is best."),
+        "precision": _("the share of the first {k} that is right; with one right item it is at most 1/{k}."),
+        "recall": _("the share of right items found in the first {k}; with one right item it equals the hit rate."),
+        "f1": _("the harmonic mean of precision and recall in the first {k}."),
+    }
+    return metric_name(metric) + _(": ") + sentences.get(name, "").format(k=k)
+
+
+def model_name(model: str) -> str:
+    """A model's key as people write it."""
+    words = {
+        "transformer": _("Transformer"),
+        "popularity": _("Popularity"),
+        "itemknn": _("Item kNN"),
+        "ease": _("EASE"),
+    }
+    return words.get(model, model)
+
+
+def cohort_name(cohort: str) -> str:
+    """A cohort's key as people write it."""
+    return {"head": _("Head"), "tail": _("Tail"), "all": _("All")}.get(cohort, cohort)
+
+
+def attribute_name(column: str) -> str:
+    """A column's name as people read it: "age_band" is "Age band"."""
+    words = column.replace("_", " ").strip()
+    return words[:1].upper() + words[1:]
+
+
+def estimate(e: Estimate) -> str:
+    """A figure with half the width of its interval: "0.041 ± 0.003"."""
+    half = (e.high - e.low) / 2
+    return f"{figure(e.value)} ± {figure(half, 2)}" if math.isfinite(half) else figure(e.value)
+
+
+def interval(e: Estimate) -> str:
+    """The ends of an interval: "0.038 to 0.044"."""
+    return _("{low} to {high}").format(low=figure(e.low), high=figure(e.high))
+
+
+def ordinal(n: int) -> str:
+    """A rank in words' clothing: "4th" in English, "第 4" in Chinese."""
+    if language() == "zh":
+        return f"第 {count(n)} "
+    suffix = {"one": "st", "two": "nd", "few": "rd"}.get(Locale("en").ordinal_form(n), "th")
+    return f"{count(n)}{suffix}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A sentence, what supports it, and which way it points."""
+
+    kind: Literal["worse", "better", "even", "few"]
+    text: str
+    evidence: str
+
+
+def verdict(gap: Gap, by: Literal["users", "items"] = "users") -> Verdict:
+    """Whether tail users (or items) fare worse than head, better, or neither can be told."""
+    name = metric_name(gap.metric)
+    evidence = _("{metric} {tail} for tail (n = {n_tail}) against {head} for head (n = {n_head}).").format(
+        metric=name,
+        tail=estimate(gap.tail),
+        head=estimate(gap.head),
+        n_tail=count(gap.n_tail),
+        n_head=count(gap.n_head),
+    )
+    if gap.too_small:
+        smaller = "head" if gap.n_head <= gap.n_tail else "tail"
+        text = ngettext(
+            "Too few users to tell: the smaller cohort, {cohort}, has {n} tested user.",
+            "Too few users to tell: the smaller cohort, {cohort}, has {n} tested users.",
+            min(gap.n_head, gap.n_tail),
+        ).format(cohort=cohort_name(smaller).lower(), n=count(min(gap.n_head, gap.n_tail)))
+        return Verdict("few", text, evidence)
+    evidence += " " + _("Difference {difference} (interval {interval}).").format(
+        difference=signed(gap.difference.value), interval=_range(gap.difference)
+    )
+    if not gap.significant:
+        text = {
+            "users": _("No clear difference between tail and head users on {n} users."),
+            "items": _("No clear difference between tail and head items on {n} users."),
+        }[by].format(n=count(gap.n_head + gap.n_tail))
+        return Verdict("even", text, evidence)
+    worse = gap.difference.value < 0
+    return Verdict("worse" if worse else "better", _verdict_text(gap, by, worse), evidence)
+
+
+def _verdict_text(gap: Gap, by: str, worse: bool) -> str:
+    total = count(gap.n_head + gap.n_tail)
+    if gap.ratio is None:
+        text = {
+            ("users", True): _("This model serves tail users worse than head users, by {amount}, on {n} users."),
+            ("users", False): _("This model serves tail users better than head users, by {amount}, on {n} users."),
+            ("items", True): _("This model finds tail items worse than head items, by {amount}, on {n} users."),
+            ("items", False): _("This model finds tail items better than head items, by {amount}, on {n} users."),
+        }[by, worse]
+        return text.format(amount=figure(abs(gap.difference.value)), n=total)
+    change = abs(gap.ratio.value - 1)
+    if not worse and gap.ratio.value >= 2:
+        return {
+            "users": _("This model serves tail users {times} times as well as head users on {n} users."),
+            "items": _("This model finds tail items {times} times as well as head items on {n} users."),
+        }[by].format(times=figure(gap.ratio.value, 2), n=total)
+    text = {
+        ("users", True): _("This model serves tail users {share} worse than head users on {n} users."),
+        ("users", False): _("This model serves tail users {share} better than head users on {n} users."),
+        ("items", True): _("This model finds tail items {share} worse than head items on {n} users."),
+        ("items", False): _("This model finds tail items {share} better than head items on {n} users."),
+    }[by, worse]
+    return text.format(share=percent(change), n=total)
+
+
+def _range(e: Estimate) -> str:
+    return _("{low} to {high}").format(low=signed(e.low), high=signed(e.high))
+
+
+def held_out(answer: Recommendations, k: int) -> str:
+    """Where the held-out item ranks; empty when nothing is held out."""
+    if answer.held_out is None:
+        return ""
+    title = answer.held_out.title
+    rank = answer.held_out_rank
+    if rank is None:
+        return _("Held-out item: {title}, which no model can rank: nobody had it in the training part.").format(
+            title=title
+        )
+    place = {"title": title, "ordinal": ordinal(rank), "rank": count(rank), "n": count(answer.n_candidates)}
+    if rank <= k:
+        return _("Held-out item: {title}, ranked {ordinal} of {n}.").format(**place)
+    return _("Held-out item: {title}, ranked {ordinal} of {n}, so not in the top {k}.").format(k=count(k), **place)
+
+
+def mostly(answer: Attribution) -> str:
+    """One sentence on what moved the score most."""
+    total = answer.score - answer.base
+    mass = sum(abs(player.value) for player in answer.players)
+    if mass == 0 or not answer.players:
+        return _("The history does not move this score at all.")
+    sign = 1 if total >= 0 else -1
+    ranked = sorted((p for p in answer.players if sign * p.value > 0), key=lambda p: -abs(p.value))
+    same = sum(abs(p.value) for p in ranked)
+    chosen, reached = [], 0.0
+    for player in ranked:
+        chosen.append(player)
+        reached += abs(player.value)
+        if reached >= MOST * same:
+            break
+    if abs(total) < CANCELS * mass:
+        return _("The history pulls both ways and nearly cancels out.")
+    recent = list(answer.players[-len(chosen) :])
+    titles = _(", ").join(_("“{title}”").format(title=player_label(p)) for p in chosen)
+    if len(chosen) > 1 and {id(p) for p in recent} == {id(p) for p in chosen}:
+        text = {
+            1: ngettext(
+                "Mostly because of the {n} most recent event.",
+                "Mostly because of the {n} most recent events.",
+                len(chosen),
+            ),
+            -1: ngettext(
+                "Held down mostly by the {n} most recent event.",
+                "Held down mostly by the {n} most recent events.",
+                len(chosen),
+            ),
+        }[sign]
+        return text.format(n=count(len(chosen)))
+    if len(chosen) <= 3:
+        text = {1: _("Mostly because of {titles}."), -1: _("Held down mostly by {titles}.")}[sign]
+        return text.format(titles=titles)
+    return _("Many events add a little each; none dominates.")
+
+
+def steadiness(answer: Attribution) -> str:
+    """One sentence on how far the values depend on which orders of the events were drawn."""
+    if answer.exact:
+        return _("Exact: every combination of events was tried, so nothing depends on chance.")
+    largest = max((abs(p.value) for p in answer.players), default=0.0)
+    spread = max((p.spread for p in answer.players), default=0.0)
+    if largest == 0:
+        return _("No event moves the score, so there is nothing to vary.")
+    share = spread / largest
+    text = (
+        _(
+            "Steady: over random orders of the events, a value's standard error is at most {spread}, "
+            "{share} of the largest."
+        )
+        if share < UNSTEADY
+        else _(
+            "Unsteady: over random orders of the events, a value's standard error is up to {spread}, {share} of the "
+            "largest; read small bars with care."
+        )
+    )
+    return text.format(spread=figure(spread, 2), share=percent(share))
+
+
+def player_label(player: Player) -> str:
+    """The event's title, or how many events the group of earlier ones holds."""
+    if player.position is not None:
+        return player.label
+    return ngettext("{n} earlier event", "{n} earlier events", player.n_events).format(n=count(player.n_events))
+
+
+def category(text: str | None) -> str:
+    """A category as people read it: "Animation|Comedy" is "Animation, Comedy"; empty where there is none."""
+    return "" if text is None or text == "unknown" else text.replace("|", _(", "))

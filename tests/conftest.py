@@ -1,0 +1,84 @@
+"""A small log, and a run trained on it once for all tests that need one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; none needs more
+
+HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
+TINY_RUN = "tiny"
+
+N_USERS, N_ITEMS = 120, 60
+_THINGS = ("tent", "sleeping bag", "stove", "lamp", "boots", "rope")
+_CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % *off*")
+
+
+def tiny_tables(seed: int = 0) -> dict[str, pd.DataFrame]:
+    """Tables of a small shop: 120 users, 60 items, histories from 1 to some 40 events, the next item often item + 1."""
+    rng = np.random.default_rng(seed)
+    lengths = np.clip(rng.lognormal(1.9, 0.7, N_USERS).round().astype(int), 3, 40)
+    lengths[:2] = (1, 2)  # too short to hold anything out
+    rows = []
+    for user, length in enumerate(lengths):
+        item, now = int(rng.integers(N_ITEMS)), int(rng.integers(0, 200))
+        for _ in range(length):
+            rows.append((f"u{user:03d}", f"i{item:02d}", 1_700_000_000 + now * 86_400))
+            item = (item + 1) % N_ITEMS if rng.random() < 0.75 else int(rng.zipf(1.4) % N_ITEMS)
+            now += int(rng.integers(0, 9))
+    titles = [f"{_THINGS[i % 6].capitalize()} no. {i}" for i in range(N_ITEMS)]
+    titles[3] = HOSTILE_TITLE
+    titles[4] = "**bold** [link](javascript:alert(1)) $x$ :red[red] www.example.com"
+    items = pd.DataFrame(
+        {
+            "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
+            "title": titles,
+            "title_zh": [f"{'帐篷 睡袋 炉子 头灯 靴子 绳索'.split()[i % 6]}{i}号" for i in range(N_ITEMS)],
+            "category": [_CATEGORIES[i % 6] for i in range(N_ITEMS)],
+            "price": rng.uniform(5, 200, N_ITEMS).round(2),
+        }
+    )
+    users = pd.DataFrame(
+        {
+            "user_id": [f"u{i:03d}" for i in range(N_USERS)],
+            "region": rng.choice(["North", "South", "西部"], N_USERS),
+            "age_band": rng.choice(["18-29", "30-49", "50+"], N_USERS),
+        }
+    )
+    interactions = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+    broken = pd.DataFrame([("u000", "", 1_700_000_000), ("u001", "i01", "yesterday-ish")], columns=interactions.columns)
+    return {"interactions": pd.concat([interactions, broken], ignore_index=True), "items": items, "users": users}
+
+
+@pytest.fixture(scope="session")
+def tiny_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `interactions.csv`, `items.csv` and `users.csv` of the small shop."""
+    folder = tmp_path_factory.mktemp("tiny-shop")
+    for name, table in tiny_tables().items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run_dir(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs directory that holds one run, named TINY_RUN, of two epochs on the small shop. Read it, do not write to it."""
+    import engine
+
+    runs = tmp_path_factory.mktemp("runs")
+    config = engine.load_config(
+        changes=[
+            "training.max_epochs=2",
+            "model.d_model=16",
+            "model.n_layers=2",
+            "model.n_heads=2",
+            "model.max_len=16",
+            "evaluation.bootstrap_samples=100",
+        ]
+    )
+    engine.train_run(tiny_log_dir, name=TINY_RUN, runs_dir=runs, config=config)
+    return runs
