@@ -5,8 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +18,8 @@ from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.model.batching import Batch, batches, count_batches, windows
-from engine.model.losses import full_softmax, sampled_softmax
+from engine.model.losses import softmax_loss
+from engine.model.noise import Noise
 from engine.model.transformer import Shape, Transformer
 from engine.progress import OnProgress, Progress, ignore
 
@@ -101,7 +101,8 @@ def train(
 ) -> Trained:
     """The trained network.
 
-    Every epoch draws from a seed of its own, so training resumed from a checkpoint goes on exactly as it would have.
+    Every epoch draws from a seed of its own, never from a global generator, so training resumed from a checkpoint goes
+    on exactly as it would have.
     An interrupt (Ctrl-C) ends training; the best weights so far are returned.
 
     Args:
@@ -176,18 +177,14 @@ class _Loop:
         """One pass, then a validation if one is due."""
         t = self.config.training
         number = self.epoch + 1
-        rng = np.random.default_rng([t.seed, number])
+        noise = Noise((t.seed, number), self.device)
         total, count = 0.0, 0
-        with _seeded(t.seed * 1_000_003 + number, self.device):
-            self.network.train()
-            assert t.batch_tokens
-            for i, batch in enumerate(batches(self.windows, t.batch_tokens, rng)):
-                step = self.epoch * self.n_batches + i
-                loss, size = self._step(batch, step, rng)
-                total, count = total + loss * size, count + size
-                if i % 20 == 19:
-                    self._report(number, (i + 1) / self.n_batches, total / count)
-        assert t.validate_every
+        assert t.batch_tokens and t.validate_every
+        for i, batch in enumerate(batches(self.windows, t.batch_tokens, noise.rng)):
+            loss, size = self._step(batch, self.epoch * self.n_batches + i, noise)
+            total, count = total + loss * size, count + size
+            if i % 20 == 19:
+                self._report(number, (i + 1) / self.n_batches, total / count)
         due = number % t.validate_every == 0 or number == self.max_epochs
         ndcg = self.validate() if due else None
         previous = self.best_ndcg
@@ -196,21 +193,20 @@ class _Loop:
             self.best = self._weights()
         self._report(number, 1.0, total / count)
 
-    def _step(self, batch: Batch, step: int, rng: np.random.Generator) -> tuple[float, int]:
+    def _step(self, batch: Batch, step: int, noise: Noise) -> tuple[float, int]:
         t = self.config.training
         assert t.learning_rate
         items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
         targets = torch.from_numpy(batch.targets).to(self.device)
         share = self.config.model.event_dropout
-        absent = torch.from_numpy(rng.random(batch.items.shape) < share).to(self.device) if share else None
+        absent = noise.mask(items.shape, share) if share else None
         real = targets != PAD
-        hidden = self.network(items, absent).hidden[real]  # (N, D)
-        if t.loss == "full":
-            loss = full_softmax(self.network, hidden, targets[real])
-        else:
+        hidden = self.network(items, absent, noise=noise).hidden[real]  # (N, D)
+        others = self.trained_items
+        if t.loss == "sampled":
             assert t.n_negatives
-            drawn = torch.from_numpy(rng.integers(0, len(self.trained_items), t.n_negatives)).to(self.device)
-            loss = sampled_softmax(self.network, hidden, targets[real], self.trained_items[drawn])
+            others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
+        loss = softmax_loss(self.network, hidden, targets[real], others)
         for group in self.optimiser.param_groups:
             group["lr"] = t.learning_rate * min(1.0, (step + 1) / max(1, t.warmup_steps))
         self.optimiser.zero_grad(set_to_none=True)
@@ -330,12 +326,3 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
         last = torch.from_numpy(np.maximum(lengths[rows] - 1, 0)).to(device)
         out[torch.from_numpy(rows).to(device)] = hidden[torch.arange(len(rows), device=device), last]
     return out
-
-
-@contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Torch's generators seeded inside, and as they were afterwards."""
-    devices = [torch.cuda.current_device()] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed % 2**63)
-        yield

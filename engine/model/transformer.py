@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.dataset import PAD
+from engine.model.noise import Noise, drop
 
 
 @dataclass(frozen=True)
@@ -54,12 +55,13 @@ class SelfAttention(nn.Module):
         self.project_in = nn.Linear(shape.d_model, 3 * shape.d_model)
         self.project_out = nn.Linear(shape.d_model, shape.d_model)
 
-    def forward(self, x: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """Mixed values and weights.
 
         Args:
             x: (B, L, D).
             blocked: bool, broadcast to (B, H, L query, L key); True where the query may not look.
+            noise: drops weights while training.
 
         Returns:
             (B, L, D) and the weights (B, H, L, L) before dropout.
@@ -68,7 +70,7 @@ class SelfAttention(nn.Module):
         q, k, v = self.project_in(x).view(B, L, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
         scores = q @ k.transpose(-2, -1) / math.sqrt(D // self.n_heads)  # (B, H, L, L)
         weights = scores.masked_fill(blocked, -math.inf).softmax(dim=-1)
-        mixed = F.dropout(weights, self.dropout, self.training) @ v  # (B, H, L, D / H)
+        mixed = drop(weights, self.dropout, noise) @ v  # (B, H, L, D / H)
         return self.project_out(mixed.transpose(1, 2).reshape(B, L, D)), weights
 
 
@@ -80,19 +82,16 @@ class Block(nn.Module):
         self.norm_attention = nn.LayerNorm(shape.d_model)
         self.attention = SelfAttention(shape)
         self.norm_feed = nn.LayerNorm(shape.d_model)
-        self.feed = nn.Sequential(
-            nn.Linear(shape.d_model, shape.d_ff),
-            nn.GELU(),
-            nn.Dropout(shape.dropout),
-            nn.Linear(shape.d_ff, shape.d_model),
-        )
-        self.dropout = nn.Dropout(shape.dropout)
+        self.widen = nn.Linear(shape.d_model, shape.d_ff)
+        self.narrow = nn.Linear(shape.d_ff, shape.d_model)
+        self.dropout = shape.dropout
 
-    def forward(self, x: Tensor, blocked: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """(B, L, D) and the attention weights (B, H, L, L)."""
-        mixed, weights = self.attention(self.norm_attention(x), blocked)
-        x = x + self.dropout(mixed)
-        return x + self.dropout(self.feed(self.norm_feed(x))), weights
+        mixed, weights = self.attention(self.norm_attention(x), blocked, noise)
+        x = x + drop(mixed, self.dropout, noise)
+        wide = drop(F.gelu(self.widen(self.norm_feed(x))), self.dropout, noise)  # (B, L, d_ff)
+        return x + drop(self.narrow(wide), self.dropout, noise), weights
 
 
 class Transformer(nn.Module):
@@ -103,7 +102,6 @@ class Transformer(nn.Module):
         self.shape = shape
         self.item_vectors = nn.Embedding(shape.n_items + 1, shape.d_model, padding_idx=PAD)
         self.position_vectors = nn.Embedding(shape.max_len, shape.d_model)
-        self.dropout = nn.Dropout(shape.dropout)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
         self.norm = nn.LayerNorm(shape.d_model)
         self.bias = nn.Parameter(torch.zeros(shape.n_items + 1)) if shape.output == "dot" else None
@@ -121,7 +119,9 @@ class Transformer(nn.Module):
         with torch.no_grad():
             self.item_vectors.weight[PAD] = 0.0
 
-    def forward(self, items: Tensor, absent: Tensor | None = None, attentions: bool = False) -> ModelOutput:
+    def forward(
+        self, items: Tensor, absent: Tensor | None = None, attentions: bool = False, noise: Noise | None = None
+    ) -> ModelOutput:
         """Hidden states of a batch of histories.
 
         Args:
@@ -129,6 +129,7 @@ class Transformer(nn.Module):
             absent: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
                 its place stays, so the others do not move. None hides nothing.
             attentions: return the attention weights too. Hidden states are the same either way.
+            noise: source of dropout while training; without it nothing is dropped.
         """
         L = items.shape[1]
         at = torch.arange(L, device=items.device)
@@ -137,10 +138,10 @@ class Transformer(nn.Module):
             items = items.masked_fill(absent, PAD)
             hidden_key = absent[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
             blocked = (blocked | hidden_key)[:, None]  # (B, 1, L, L)
-        x = self.dropout(self.item_vectors(items) + self.position_vectors(at))  # (B, L, D)
+        x = drop(self.item_vectors(items) + self.position_vectors(at), self.shape.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
         for block in self.blocks:
-            x, weights = block(x, blocked)
+            x, weights = block(x, blocked, noise)
             if attentions:
                 kept.append(weights)
         return ModelOutput(self.norm(x), torch.stack(kept) if attentions else None)
