@@ -1,0 +1,163 @@
+"""A killed training leaves either no run or a whole one, and can be finished as if nothing had happened."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+import engine
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """40 users who walk round a ring of 30 items, with a stumble now and then."""
+    rng = np.random.default_rng(5)
+    lines = ["user_id,item_id"]
+    for user in range(40):
+        at = int(rng.integers(30))
+        for _ in range(int(rng.integers(5, 12))):
+            lines.append(f"u{user},i{at}")
+            at = (at + (1 if rng.random() < 0.9 else int(rng.integers(2, 30)))) % 30
+    path = tmp_path_factory.mktemp("log") / "ring.csv"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def arguments(log: Path, epochs: int) -> list[str]:
+    settings = {
+        "training.max_epochs": epochs,
+        "training.patience": epochs,
+        "training.validate_every": 1,
+        "training.batch_tokens": 64,
+        "model.d_model": 16,
+        "model.d_ff": 32,
+        "model.n_heads": 2,
+        "model.n_layers": 1,
+        "model.max_len": 12,
+        "evaluation.bootstrap_samples": 20,
+    }
+    return ["train", str(log), "--name", "ring", *(f"--set={key}={value}" for key, value in settings.items())]
+
+
+def weights(runs: Path) -> dict[str, np.ndarray]:
+    return load_file(runs / "ring" / "model.safetensors")
+
+
+def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
+    return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
+
+
+def check_then_finish(runs: Path, expected: dict[str, np.ndarray], again: list[str]) -> None:
+    """What a killed training left is invisible or whole, and finishing it gives the uninterrupted run's weights."""
+    summaries = engine.list_runs(runs)
+    visible = [path.name for path in runs.iterdir() if not path.name.startswith(".")] if runs.is_dir() else []
+    assert [run.name for run in summaries] == visible
+    if summaries:
+        assert same(weights(runs), expected)
+    if summaries or (runs / ".ring.training" / "config.json").is_file():
+        finished = engine.resume_run("ring", runs)
+    else:  # killed before it had written what it was to do: nothing to resume, so begin again
+        with pytest.raises(engine.RunError, match="No run called 'ring'"):
+            engine.resume_run("ring", runs)
+        subprocess.run(
+            [sys.executable, "-m", "dashboard.cli", *again, "--runs", runs],
+            env=ENVIRONMENT,
+            check=True,
+            capture_output=True,
+        )
+        finished = engine.load_run("ring", runs)
+    assert same(weights(runs), expected)
+    assert finished.epochs == len(finished.history)
+    assert sorted(path.name for path in runs.iterdir()) == ["ring"]
+
+
+def test_killed_before_any_change_to_the_disk(log: Path, tmp_path: Path):
+    """Kills the command before its 1st, 2nd, … change, at moments spread over the whole of its work."""
+    epochs = 4
+
+    def kill(*moments: str) -> dict[str, dict]:
+        command = [sys.executable, Path(__file__).with_name("killing.py"), tmp_path, *moments, "--"]
+        done = subprocess.run(
+            [*command, *arguments(log, epochs)],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=200,
+        )
+        return json.loads(done.stdout)
+
+    whole = kill("count")["count"]
+    assert whole["code"] == 0, whole
+    assert whole["changes"] > 15
+    expected = weights(tmp_path / "count")
+    last = whole["changes"]
+    spread = np.linspace(2, last - 3, 7).astype(int).tolist()
+    moments = sorted({1, *spread, last - 2, last - 1, last})  # the last ones put the run in its place
+    reached = kill(*map(str, moments))
+    assert all(entry["killed"] for entry in reached.values()), reached
+    for moment in moments:
+        check_then_finish(tmp_path / str(moment), expected, arguments(log, epochs))
+
+
+def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path: Path):
+    """The real command, killed by the clock: `runs` works, `evaluate` names the way out, `--resume` finishes it."""
+    command = [sys.executable, "-m", "dashboard.cli"]
+    given = arguments(log, 30)
+
+    def tailscope(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, *words, "--runs", str(tmp_path)],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    process = subprocess.Popen(
+        [*command, *given, "--runs", tmp_path],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    progress = tmp_path / ".ring.training" / "progress.jsonl"
+    deadline = time.monotonic() + 60
+    while not (progress.is_file() and progress.stat().st_size) and process.poll() is None:
+        assert time.monotonic() < deadline, "training did not begin"
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+
+    listed = tailscope("runs", "--json")
+    assert listed.returncode == 0
+    assert json.loads(listed.stdout) == {"runs": []}
+    missing = tailscope("evaluate", "ring")
+    assert missing.returncode == 1
+    assert missing.stdout == ""
+    assert "tailscope train --resume ring" in missing.stderr
+
+    resumed = tailscope("train", "--resume", "ring", "--json")
+    assert resumed.returncode == 0, resumed.stderr
+    document = json.loads(resumed.stdout)
+    assert (document["run"], document["epochs"]) == ("ring", 30)
+
+    uninterrupted = tmp_path / "uninterrupted"
+    subprocess.run([*command, *given, "--runs", uninterrupted], env=ENVIRONMENT, capture_output=True, check=True)
+    assert same(weights(tmp_path), weights(uninterrupted))
+    assert document["models"] == json.loads((uninterrupted / "ring" / "metrics.json").read_text())["models"]
