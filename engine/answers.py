@@ -39,7 +39,7 @@ class Event:
     item_id: str
     title: str
     category: str | None
-    time: pd.Timestamp | None
+    time: datetime | None
     item_cohort: Cohort
 
 
@@ -381,7 +381,7 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
 
 def _event(run: Run, start: int, at: int, item: int, lang: str) -> Event:
     times = run.dataset.timestamps
-    time = None if times is None else pd.Timestamp(datetime.fromtimestamp(int(times[start + at]), UTC))
+    time = None if times is None else datetime.fromtimestamp(int(times[start + at]), UTC)
     return Event(
         at + 1,
         run.dataset.items.term(item),

@@ -55,7 +55,9 @@ def parse_times(column: pd.Series) -> Times:
     numbers = to_numbers(text)
     is_number = ~np.isnan(numbers)
     if is_number.sum() * 2 < (~missing).sum():
-        return Times(_from_iso(text.where(~is_number, "")), missing)
+        iso = _from_iso(text.where(~is_number, ""))
+        if (~np.isnan(iso)).sum() >= is_number.sum():
+            return Times(iso, missing)
     if is_number.any() and _are_days(numbers[is_number]):
         return Times(_from_iso(text), missing, f"{TIMESTAMP} read as days written YYYYMMDD")
     return _from_numbers(numbers, missing)
