@@ -176,6 +176,8 @@ def _ratings(rows: _Rows, min_rating: float | None) -> np.ndarray | None:
 def _repeats(events: pd.DataFrame) -> np.ndarray:
     """(n,) bool: sorted rows that repeat an earlier one; without times, the same user's row directly before."""
     repeats = np.zeros(len(events), dtype=bool)
+    if len(events) < 2:
+        return repeats
     columns = [events[c].to_numpy() for c in events.columns if c in ("user_idx", TIMESTAMP)]
     alike = np.all([values[1:] == values[:-1] for values in columns], axis=0)  # same user, same time as the row before
     if TIMESTAMP not in events:

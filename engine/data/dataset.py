@@ -62,7 +62,11 @@ class Vocabulary:
         return np.where(found >= 0, found + self.first, missing).astype(np.int32)
 
     def term(self, number: int) -> str:
-        """The id of an index."""
+        """The id of an index.
+
+        Raises:
+            UnknownIdError: there is no such index; 0, padding, is none where items start at 1.
+        """
         if not self.first <= number < self.first + len(self):
             raise UnknownIdError(
                 f"No {self.kind} has the index {number}; indices run from {self.first} to {self.first + len(self) - 1}."
@@ -70,8 +74,15 @@ class Vocabulary:
         return str(self.ids[number - self.first])
 
     def terms(self, numbers: np.ndarray) -> np.ndarray:
-        """(n,) ids of indices."""
-        return self.ids[np.asarray(numbers) - self.first]
+        """(n,) ids of indices.
+
+        Raises:
+            UnknownIdError: one of them is no index.
+        """
+        rows = np.asarray(numbers, dtype=np.int64) - self.first
+        for row in (rows.min(initial=0), rows.max(initial=0)) if rows.size else ():
+            self.term(int(row) + self.first)  # a negative row would quietly count from the end
+        return self.ids[rows]
 
 
 @dataclass(frozen=True)
@@ -183,11 +194,16 @@ class Dataset:
         return len(self.histories.items)
 
     def title(self, item_idx: int, lang: str = "en") -> str:
-        """The item's title in a language where the data has one, else its title, else its id."""
+        """The item's title in a language where the data has one, else its title, else its id.
+
+        Raises:
+            UnknownIdError: there is no such index.
+        """
+        item_id = self.items.term(item_idx)
         row = item_idx - self.items.first
         for column in (f"title_{lang}", "title"):
             if column in self.item_table.columns:
                 value = self.item_table[column].iat[row]
                 if isinstance(value, str) and value and value != "unknown":
                     return value
-        return self.items.term(item_idx)
+        return item_id

@@ -68,7 +68,7 @@ def read_item_attributes(log: Path, stem: str) -> pd.DataFrame | None:
     if path is None:
         return None
     plain = load_json(path)
-    pairs = plain.items() if isinstance(plain, dict) else [("the whole", plain)]
+    pairs = plain.items() if isinstance(plain, dict) else [("the whole", str(plain))]
     for item, values in pairs:
         if not isinstance(values, list) or any(isinstance(v, list | dict) for v in values):
             raise DataError(
