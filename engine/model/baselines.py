@@ -24,6 +24,9 @@ MAX_SIMILARITIES = 50_000_000
 DOUBLE_UP_TO = 3_000
 """EASE is solved in double precision up to this many items, where it costs little, and in single precision above."""
 
+SINGLE_UP_TO = 1e5
+"""EASE is solved in double precision where its matrix may be worse conditioned than this."""
+
 _BLOCK = 1024
 
 
@@ -110,8 +113,10 @@ class EASE:
         users_items = _binary(train, n_items)
         self.candidates = np.asarray(users_items.sum(axis=0)).ravel() > 0
         gram = users_items.T @ users_items
+        # The largest row sum bounds the largest eigenvalue; over l2 it bounds how much rounding is magnified.
+        hard = n_items <= DOUBLE_UP_TO or gram.sum(axis=1).max() > SINGLE_UP_TO * l2
         weights = None
-        for precision in (np.float32, np.float64)[n_items <= DOUBLE_UP_TO :]:
+        for precision in (np.float64,) if hard else (np.float32, np.float64):
             dense = gram.astype(precision).toarray(order="F")
             dense[np.diag_indices_from(dense)] += l2
             weights = _inverse_of_positive(dense)

@@ -1,0 +1,172 @@
+"""evaluate(): what it counts, keeps and promises."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from engine.config import EvaluationConfig
+from engine.errors import EngineError
+from engine.evaluation.cohorts import make_cohorts
+from engine.evaluation.report import Evaluation, evaluate
+
+CONFIG = EvaluationConfig(ks=(1, 3), bootstrap_samples=50)  # pyright: ignore[reportCallIssue]
+
+
+@pytest.fixture
+def rows() -> list[list[int]]:
+    """Forty users; the history's first item names the row of a table recommender."""
+    rng = np.random.default_rng(0)
+    rows = [[u + 1, *rng.integers(1, 61, rng.integers(0, 9)).tolist(), *rng.integers(1, 61, 2)] for u in range(40)]
+    return [[int(i) for i in row] for row in rows]
+
+
+@pytest.fixture
+def world(make_split, rows, table_recommender):
+    split = make_split(rows, 60)
+    rng = np.random.default_rng(1)
+    oracle = np.zeros((61, 61))
+    for row in rows:
+        oracle[row[0], row[-1]] = 1
+    recommenders = [
+        table_recommender(rng.random((61, 61)), split.candidates, "guess"),
+        table_recommender(oracle, split.candidates, "oracle"),
+    ]
+    return split, make_cohorts(split, 0.2, 0.2), recommenders
+
+
+def test_an_oracle_hits_every_target_that_can_be_hit(world):
+    split, cohorts, recommenders = world
+    evaluation = evaluate(recommenders, split, cohorts, CONFIG)
+    frame = evaluation.per_user[evaluation.per_user["model"] == "oracle"]
+    possible = [
+        bool(split.candidates[target[0]]) and target[0] not in history
+        for history, target in zip(split.test.histories, split.test.targets, strict=True)
+    ]
+    assert 0 < sum(possible) < 40
+    assert (frame["rank"].to_numpy() == possible).all()
+    overall = evaluation.models["oracle"].overall
+    for metric in ("hr@1", "ndcg@1", "ndcg@3", "mrr@3", "recall@3", "f1@1", "precision@1"):
+        assert overall.metrics[metric].value == pytest.approx(np.mean(possible)), metric
+    assert overall.metrics["precision@3"].value == pytest.approx(np.mean(possible) / 3)
+
+
+def test_figures_are_means_over_the_rows_of_each_cohort(world):
+    split, cohorts, recommenders = world
+    evaluation = evaluate(recommenders, split, cohorts, CONFIG)
+    for name, report in evaluation.models.items():
+        frame = evaluation.per_user[evaluation.per_user["model"] == name]
+        groups = {"overall": (report.overall, frame)}
+        for side in ("head", "tail"):
+            groups[f"users {side}"] = (report.users[side], frame[frame["user_cohort"] == side])
+            groups[f"items {side}"] = (report.items[side], frame[frame["item_cohort"] == side])
+        for place, (cohort, part) in groups.items():
+            assert cohort.n == len(part) > 0, place
+            for metric in evaluation.metrics:
+                estimate = cohort.metrics[metric]
+                assert estimate.value == pytest.approx(part[metric].mean()), (place, metric)
+                assert estimate.low <= estimate.value + 1e-12, (place, metric)
+                assert estimate.high >= estimate.value - 1e-12, (place, metric)
+        assert report.overall.metrics["hr@3"].low < report.overall.metrics["hr@3"].high
+
+
+def test_per_user_rows_tell_who_and_what(world):
+    split, cohorts, recommenders = world
+    frame = evaluate(recommenders, split, cohorts, CONFIG).per_user
+    assert frame["model"].tolist() == ["guess"] * 40 + ["oracle"] * 40
+    assert list(frame.columns) == [
+        *("model", "user_idx", "history_length", "user_cohort", "target_idx", "item_cohort", "rank"),
+        *(f"{name}@{k}" for k in (1, 3) for name in ("hr", "ndcg", "mrr", "precision", "recall", "f1")),
+    ]
+    one = frame[frame["model"] == "guess"]
+    assert one["user_idx"].tolist() == list(range(40))
+    assert one["history_length"].tolist() == split.train.lengths.tolist()
+    assert one["target_idx"].tolist() == split.test.targets.items.tolist()
+    assert (one["user_cohort"] == "head").tolist() == cohorts.user_is_head.tolist()
+    assert (one["item_cohort"] == "head").tolist() == cohorts.item_is_head[split.test.targets.items].tolist()
+
+
+def test_rank_is_the_best_of_several_targets(table_recommender, make_split, make_holdout):
+    split = make_split([[1, 2, 3, 4], [2, 3, 1, 4], [3, 4, 1, 2], [4, 1, 2, 3]], 4)
+    test = make_holdout([[1], [2]], [[4, 3], [2, 9]])
+    split = type(split)(split.protocol, split.train, split.valid, test, np.ones(10, dtype=bool))
+    recommender = table_recommender(np.tile(np.arange(10), (10, 1)))
+    recommender.candidates[9] = False
+    frame = evaluate([recommender], split, make_cohorts(split, 0.2, 0.2), CONFIG).per_user
+    assert frame["rank"].tolist() == [5, 0]  # 8, 7, 6, 5, 4 with 9 left out; and seen, and no candidate
+
+
+def test_coverage_and_exposure_by_hand(table_recommender, make_split):
+    split = make_split([[1, 5, 6, 7], [2, 5, 6, 7], [3, 5, 8, 7], [4, 6, 8, 7]], 9)
+    # candidates 1..6; the most popular, 5, is head (and with it nobody: 6 was met once)
+    cohorts = make_cohorts(split, 0.2, 0.1)
+    assert np.flatnonzero(cohorts.item_is_head).tolist() == [5]
+    table = np.zeros((10, 10))
+    table[:, 6], table[:, 5], table[4, 3] = 9, 8, 7
+    report = evaluate([table_recommender(table, split.candidates)], split, cohorts, CONFIG).models["table"]
+    # what each of the four is given at 1, after what they saw: [1,5,6]->2; [2,5,6]->1; [3,5,8]->6; [4,6,8]->5
+    assert report.coverage["coverage@1"] == pytest.approx(4 / 6)
+    assert report.tail_exposure["tail_exposure@1"] == pytest.approx(3 / 4)
+    # at 3: 2,3,4 | 1,3,4 | 6,1,2 | 5,3,1: all six items, one place of twelve for the head
+    assert report.coverage["coverage@3"] == 1
+    assert report.tail_exposure["tail_exposure@3"] == pytest.approx(11 / 12)
+
+
+def test_survives_json_and_back(world):
+    split, cohorts, recommenders = world
+    evaluation = evaluate(recommenders, split, cohorts, CONFIG)
+    text = json.dumps(evaluation.to_dict(), allow_nan=False)
+    values = json.loads(text)
+    assert set(values["guess"]) == {
+        *("overall", "users", "items"),
+        *("coverage@1", "coverage@3", "tail_exposure@1", "tail_exposure@3"),
+    }
+    assert set(values["guess"]["users"]["tail"]["ndcg@3"]) == {"value", "low", "high"}
+    back = Evaluation.from_dict(values, evaluation.per_user, evaluation.protocol)
+    assert back.models == evaluation.models
+    assert back.metrics == evaluation.metrics
+    assert back.protocol == "leave-last-out"
+
+
+def test_an_empty_cohort_has_n_0_and_no_figures(make_split, table_recommender):
+    rows = [[1, 2, 3, 4], [2, 3, 1, 4], [3, 4, 1, 2]]
+    split = make_split(rows, 4)
+    evaluation = evaluate([table_recommender(np.eye(5))], split, make_cohorts(split, 0.2, 0.2), CONFIG)
+    report = evaluation.models["table"]
+    assert report.users["tail"].n == 0
+    assert report.users["tail"].metrics == {}
+    assert evaluation.to_dict()["table"]["users"]["tail"] == {"n": 0}
+    assert Evaluation.from_dict(evaluation.to_dict(), evaluation.per_user).models == evaluation.models
+
+
+def test_a_model_has_the_same_figures_whoever_stands_beside_it(world):
+    split, cohorts, recommenders = world
+    beside = evaluate(recommenders, split, cohorts, CONFIG)
+    alone = evaluate(recommenders[1:], split, cohorts, CONFIG)
+    assert alone.models["oracle"] == beside.models["oracle"]
+
+
+def test_progress_rises_to_1(world):
+    split, cohorts, recommenders = world
+    told: list[tuple[str, float]] = []
+    evaluate(recommenders, split, cohorts, CONFIG, lambda message, share: told.append((message, share)))
+    shares = [share for _, share in told]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert {message for message, _ in told} >= {"Ranking with guess", "Ranking with oracle"}
+
+
+def test_two_models_of_one_name_are_refused(world):
+    split, cohorts, recommenders = world
+    with pytest.raises(EngineError, match="guess, guess"):
+        evaluate([recommenders[0]] * 2, split, cohorts, CONFIG)
+
+
+def test_seen_items_are_left_out_only_where_asked(world):
+    split, cohorts, recommenders = world
+    config = CONFIG.model_copy(update={"exclude_seen": False})
+    kept = evaluate(recommenders, split, cohorts, config).models["oracle"].overall.metrics["hr@1"].value
+    left_out = evaluate(recommenders, split, cohorts, CONFIG).models["oracle"].overall.metrics["hr@1"].value
+    assert kept > left_out
