@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from engine.errors import RunError
 from engine.model.training import Checkpoint, Epoch
-from engine.model.transformer import Shape, Transformer
+from engine.model.transformer import Shape, Transformer, blank
 
 
 def save_network(network: Transformer, path: Path) -> None:
@@ -31,7 +31,7 @@ def load_network(path: Path) -> Transformer:
     """
     tensors, words = _read(path)
     try:
-        network = Transformer(Shape(**json.loads(words["shape"])))
+        network = blank(Shape(**json.loads(words["shape"])))
         network.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} does not hold this version's network ({error}); train the run again.") from None

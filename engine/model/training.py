@@ -20,7 +20,7 @@ from engine.errors import TrainingError
 from engine.model.batching import Batch, batches, count_batches, windows
 from engine.model.losses import softmax_loss
 from engine.model.noise import Noise
-from engine.model.transformer import Shape, Transformer
+from engine.model.transformer import Shape, Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
 
 VALIDATION_K = 10
@@ -138,7 +138,7 @@ class _Loop:
         self.split, self.config, self.on_progress = split, config, on_progress
         self.max_epochs = t.max_epochs
         self.device = choose_device(t.device)
-        self.network = Transformer(shape_of(config, split.n_items))
+        self.network = blank(shape_of(config, split.n_items))
         self.network.initialise(torch.Generator().manual_seed(t.seed))
         self.network.to(self.device)
         self.windows = windows(split.train, self.network.shape.max_len)
@@ -240,7 +240,7 @@ class _Loop:
         since = sum(1 for e in self.log if e.valid_ndcg is not None and e.epoch > self.best_epoch)
         if t.patience and since >= t.patience:
             return "patience"
-        if t.max_seconds and self.seconds >= t.max_seconds:
+        if t.max_seconds and self.log and self.seconds >= t.max_seconds:
             return "max_seconds"
         return None
 

@@ -171,6 +171,13 @@ class Transformer(nn.Module):
         return (hidden * vectors).sum(-1) + self.bias[items]
 
 
+def blank(shape: Shape) -> Transformer:
+    """A network without weights yet; unlike the constructor it draws nothing from torch's global generator."""
+    with torch.device("meta"):
+        network = Transformer(shape)
+    return network.to_empty(device="cpu")
+
+
 def unit(x: Tensor) -> Tensor:
     """Vectors cut to length 1; a zero vector stays zero."""
     return F.normalize(x, dim=-1, eps=1e-8)
