@@ -20,7 +20,6 @@ from engine import EngineError
 HOME = Path(__file__).resolve().parents[1]
 """The folder that holds the packages; in a checkout also `.streamlit/` (the theme) and `sample_data/`."""
 
-APP = Path(__file__).with_name("app.py")
 START_SECONDS = 60
 
 
@@ -78,14 +77,7 @@ def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Cal
         EngineError: the port is taken, or the server ends before it answers.
     """
     require_free(address, port)
-    flags = {
-        "server.address": address,
-        "server.port": port,
-        "server.headless": "true",  # no question about an e-mail address at the first start
-        "server.fileWatcherType": "none",
-        "browser.gatherUsageStats": "false",
-    }
-    command = [sys.executable, "-m", "streamlit", "run", str(APP), *(f"--{key}={flags[key]}" for key in flags)]
+    command = [sys.executable, "-m", "dashboard.server", *_flags(address, port)]
     # Streamlit looks for .streamlit/config.toml in the folder that it starts in, so it starts at home.
     # Its own talk goes to standard error, which leaves standard output to the answer.
     server = subprocess.Popen(
@@ -112,6 +104,21 @@ def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Cal
         _stop(server)
         for ending, handler in before.items():
             signal.signal(ending, handler)
+
+
+def _flags(address: str, port: int) -> list[str]:
+    """Streamlit's flags; what is not said here is in .streamlit/config.toml."""
+    flags = [
+        f"--server.address={address}",
+        f"--server.port={port}",
+        "--server.headless=true",  # no question about an e-mail address at the first start
+        "--browser.gatherUsageStats=false",
+    ]
+    if address in ("0.0.0.0", "::"):  # whoever opens it to the network is reached by names that we cannot know
+        flags.append("--server.allowedHosts=*")
+    elif address not in ("127.0.0.1", "localhost"):
+        flags.append(f"--server.allowedHosts={address}")
+    return flags
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

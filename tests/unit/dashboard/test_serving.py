@@ -101,3 +101,12 @@ def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: in
     while answers(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not answers(port)
+
+
+@pytest.mark.parametrize(
+    ("address", "hosts"),
+    [("127.0.0.1", []), ("localhost", []), ("0.0.0.0", ["*"]), ("::", ["*"]), ("10.0.0.7", ["10.0.0.7"])],
+)
+def test_only_an_opened_address_accepts_other_names(address: str, hosts: list[str]):
+    given = [flag.partition("=")[2] for flag in serving._flags(address, 8501) if "allowedHosts" in flag]
+    assert given == hosts
