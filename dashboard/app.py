@@ -5,10 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import i18n, state
-from dashboard.components import LOGO
+from dashboard.components import ICON, LOGO
 from dashboard.i18n import _
 
-st.set_page_config(page_title="Tailscope", page_icon=":material/query_stats:", layout="wide")
+st.set_page_config(page_title="Tailscope", page_icon=ICON, layout="wide")
 i18n.use(state.language())
 st.logo(LOGO, size="large")
 

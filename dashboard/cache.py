@@ -19,6 +19,9 @@ RunKey = tuple[str, str, float]
 TOO_OLD = 3
 """Seconds after which the list of runs is read again: another process may have finished one."""
 
+WARM_UP_DELAY = 3.0
+"""Seconds between loading a run and warming it up, so that the first page does not share the processor with it."""
+
 
 def runs_dir() -> str:
     """The directory of runs, from the environment variable TAILSCOPE_RUNS."""
@@ -62,11 +65,12 @@ def load(key: RunKey) -> engine.Run:
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _warm_up(key: RunKey) -> threading.Thread:
+def _warm_up(key: RunKey) -> threading.Timer:
     """The first explanation loads and compiles code for seconds: do it before a person asks."""
-    thread = threading.Thread(target=engine.warm_up, args=(_load(key),), name="warm-up", daemon=True)
-    thread.start()
-    return thread
+    timer = threading.Timer(WARM_UP_DELAY, engine.warm_up, args=(_load(key),))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -119,6 +123,17 @@ def gap(key: RunKey, metric: str, model: str, by: Literal["users", "items"]) -> 
     """Tail against head."""
     run = _load(key)
     return engine.gap(run.evaluation, metric, model, by, run.config.evaluation)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def against_best_baseline(key: RunKey, metric: str) -> engine.Comparison | None:
+    """The Transformer against the best baseline on the same users; None where no baseline was measured."""
+    run = _load(key)
+    baselines = {m: r.overall.metrics[metric].value for m, r in run.evaluation.models.items() if m != "transformer"}
+    if not baselines:
+        return None
+    best = max(baselines, key=baselines.__getitem__)
+    return engine.paired_difference(run.evaluation, metric, "transformer", best, "all", run.config.evaluation)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard.i18n import _, ngettext
+from dashboard.i18n import _
 from dashboard.words import cohort_name
 
 LOGO = (
@@ -22,6 +23,13 @@ LOGO = (
     'font-weight="650" fill="#8B5CF6">Tailscope</text></svg>'
 )
 
+ICON = "data:image/svg+xml," + quote(
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><g fill="#7C3AED"><rect x="2" y="3" width="6" '
+    'height="26" rx="1.5"/><rect x="10" y="14" width="6" height="15" rx="1.5"/></g><g fill="#EA580C">'
+    '<rect x="18" y="21" width="6" height="8" rx="1.5"/><rect x="26" y="25" width="5" height="4" rx="1.5"/></g></svg>'
+)
+"""The browser tab's icon; one of Streamlit's named icons would be fetched from another server."""
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&=^'\"])")
 _BREAK = "\u2060"  # a word joiner: unseen, and no link survives it
 
@@ -32,7 +40,7 @@ def escape_markdown(text: str) -> str:
     Backslashes disarm Markdown, LaTeX, HTML and Streamlit's colour and icon directives. Bare addresses are made into
     links after escapes are gone, so a word joiner is put where one would be recognised.
     """
-    one_line = " ".join(text.split())
+    one_line = re.sub(r"[ \t\r\n\v\f\x85\u2028\u2029]+", " ", text)  # not the no-break spaces that numbers hold
     unlinked = re.sub(r"(?i)(https?|ftp|mailto)(:)|(www)(\.)|(@)", lambda m: _unlink(m.group(0)), one_line)
     return _SPECIAL.sub(r"\\\1", unlinked)
 
@@ -92,13 +100,6 @@ def empty_state(directory: str) -> None:
 
 def figures(values: Sequence[tuple[str, str, str | None]]) -> None:
     """A row of figures: label, value, and what qualifies it."""
-    for column, (label, value, qualifier) in zip(st.columns(len(values)), values, strict=True):
-        with column:
-            st.metric(
-                label, value, border=True, height="stretch", delta=qualifier, delta_color="off", delta_arrow="off"
-            )
-
-
-def events(n: int) -> str:
-    """A number of events in words."""
-    return ngettext("{n} event", "{n} events", n)
+    with st.container(horizontal=True, gap="small"):
+        for label, value, qualifier in values:
+            st.metric(label, value, border=True, delta=qualifier, delta_color="off", delta_arrow="off", width="stretch")

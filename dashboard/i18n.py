@@ -62,6 +62,11 @@ def _(message: str) -> str:
     return _catalogue(language()).gettext(message)
 
 
+def pgettext(context: str, message: str) -> str:
+    """The message in the language in use, where one English word has two meanings: the context says which."""
+    return _catalogue(language()).pgettext(context, message)
+
+
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The form of a message that fits the count n."""
     return _catalogue(language()).ngettext(singular, plural, n)
@@ -72,22 +77,29 @@ def count(n: int | float) -> str:
     return numbers.format_decimal(round(n), locale=_BABEL_LOCALES[language()])
 
 
-def figure(x: float, digits: int = 3) -> str:
-    """A number to a few significant digits: 0.0412, -1.20, 12,300; a dash where there is none."""
+def figure(x: float, digits: int = 3, like: float | None = None) -> str:
+    """A number to a few significant digits: 0.0412, −1.20, 12,300; a dash where there is none.
+
+    Args:
+        x: the number.
+        digits: significant digits.
+        like: another number whose decimals to take over, so that the two line up.
+    """
     if not math.isfinite(x):
         return "–"
-    if x == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(x))))
-    x = round(x, decimals) if decimals else round(x, digits - 1 - math.floor(math.log10(abs(x))))
-    zeros = "0" * min(decimals, 6)
+    measure = abs(x if like is None or like == 0 or not math.isfinite(like) else like)
+    if x == 0 or (like is None and float(x).is_integer() and measure < 10**digits):
+        return count(x).replace("-", "−")
+    place = digits - 1 - math.floor(math.log10(measure))
+    x = round(x, place)
+    zeros = "0" * min(max(place, 0), 6)
     text = numbers.format_decimal(x, format=f"#,##0.{zeros}" if zeros else "#,##0", locale=_BABEL_LOCALES[language()])
     return text.replace("-", "−")
 
 
-def signed(x: float, digits: int = 3) -> str:
-    """A number to a few significant digits that always shows its sign."""
-    return f"+{figure(x, digits)}" if x > 0 else figure(x, digits)
+def signed(x: float, digits: int = 3, like: float | None = None) -> str:
+    """A number to a few significant digits that always shows its sign; see `figure`."""
+    return f"+{figure(x, digits, like)}" if x > 0 else figure(x, digits, like)
 
 
 def percent(share: float, digits: int = 2) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -11,7 +12,7 @@ from babel import Locale
 from dashboard.i18n import _, count, figure, language, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import Attribution, Estimate, Gap, Player, Recommendations
+    from engine import Attribution, Comparison, Estimate, Gap, Player, Recommendations
 
 MOST = 0.6
 """The share of an explanation that "mostly" stands for."""
@@ -69,12 +70,12 @@ def attribute_name(column: str) -> str:
 def estimate(e: Estimate) -> str:
     """A figure with half the width of its interval: "0.041 ± 0.003"."""
     half = (e.high - e.low) / 2
-    return f"{figure(e.value)} ± {figure(half, 2)}" if math.isfinite(half) else figure(e.value)
+    return f"{figure(e.value)} ± {figure(half, like=e.value)}" if math.isfinite(half) else figure(e.value)
 
 
 def interval(e: Estimate) -> str:
     """The ends of an interval: "0.038 to 0.044"."""
-    return _("{low} to {high}").format(low=figure(e.low), high=figure(e.high))
+    return _("{low} to {high}").format(low=figure(e.low, like=e.value), high=figure(e.high, like=e.value))
 
 
 def ordinal(n: int) -> str:
@@ -151,7 +152,18 @@ def _verdict_text(gap: Gap, by: str, worse: bool) -> str:
 
 
 def _range(e: Estimate) -> str:
-    return _("{low} to {high}").format(low=signed(e.low), high=signed(e.high))
+    return _("{low} to {high}").format(low=signed(e.low, like=e.value), high=signed(e.high, like=e.value))
+
+
+def comparison(c: Comparison) -> str:
+    """Whether a model is ahead of a baseline, behind it, or neither can be told."""
+    names = {"model": model_name(c.model), "baseline": model_name(c.baseline)}
+    if not c.significant:
+        return _("The {model} is level with the best baseline, {baseline}.").format(**names)
+    by = figure(abs(c.difference.value))
+    if c.difference.value > 0:
+        return _("The {model} is ahead of the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
+    return _("The {model} is behind the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
 
 
 def held_out(answer: Recommendations, k: int) -> str:
@@ -168,6 +180,13 @@ def held_out(answer: Recommendations, k: int) -> str:
     if rank <= k:
         return _("Held-out item: {title}, ranked {ordinal} of {n}.").format(**place)
     return _("Held-out item: {title}, ranked {ordinal} of {n}, so not in the top {k}.").format(k=count(k), **place)
+
+
+def listing(parts: list[str]) -> str:
+    """Parts as a list in words: "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return _("{first} and {last}").format(first=_(", ").join(parts[:-1]), last=parts[-1])
 
 
 def mostly(answer: Attribution) -> str:
@@ -188,7 +207,7 @@ def mostly(answer: Attribution) -> str:
     if abs(total) < CANCELS * mass:
         return _("The history pulls both ways and nearly cancels out.")
     recent = list(answer.players[-len(chosen) :])
-    titles = _(", ").join(_("“{title}”").format(title=player_label(p)) for p in chosen)
+    titles = listing([_("“{title}”").format(title=player_label(p)) for p in chosen])
     if len(chosen) > 1 and {id(p) for p in recent} == {id(p) for p in chosen}:
         text = {
             1: ngettext(
@@ -237,6 +256,33 @@ def player_label(player: Player) -> str:
     if player.position is not None:
         return player.label
     return ngettext("{n} earlier event", "{n} earlier events", player.n_events).format(n=count(player.n_events))
+
+
+def cleaning_reason(text: str) -> str:
+    """The engine's English phrase for what was wrong with rows, in the language in use where it is a known one."""
+    known = (
+        (r"(?P<column>\w+) is missing", _("{column} is missing")),
+        (r"white space around (?P<column>.+) taken away", _("white space around {column} taken away")),
+        (r"an exact duplicate of an earlier row", _("an exact duplicate of an earlier row")),
+        (
+            r"(?P<column>\w+) is neither a number nor ISO 8601 text .*",
+            _("{column} is neither a number nor ISO 8601 text"),
+        ),
+        (r"(?P<column>\w+) is before 1970-01-01", _("{column} is before 1970-01-01")),
+        (r"(?P<column>\w+) is more than a day in the future", _("{column} is more than a day in the future")),
+        (r"(?P<column>\w+) is not a number", _("{column} is not a number")),
+        (r"(?P<column>\w+) is under (?P<limit>[\d.]+)", _("{column} is under {limit}")),
+        (r"(?P<column>.+) is missing, filled with (?P<value>.+)", _("{column} is missing, filled with {value}")),
+        (r"(?P<column>.+) has an earlier row, which stays", _("{column} has an earlier row, which stays")),
+        (r"(user|item) never appears in the log", _("never appears in the log")),
+        (r"(user|item) of the log without a row; one was made", _("in the log without a row of its own; one was made")),
+        (r"(?P<column>\w+) is missing; .*", _("{column} is missing; the row is kept without one")),
+    )
+    for pattern, message in known:
+        found = re.fullmatch(pattern, text)
+        if found and language() != "en":
+            return message.format(**found.groupdict())
+    return text
 
 
 def category(text: str | None) -> str:

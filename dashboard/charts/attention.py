@@ -37,8 +37,8 @@ def ceiling(values: np.ndarray, lifted: bool) -> float:
 
 
 def _scale(dark: bool) -> list[list[float | str]]:
-    low, high = palette(dark).attention
-    return [[0.0, low], [1.0, high]]
+    low, middle, high = palette(dark).attention
+    return [[0.0, low], [0.5, middle], [1.0, high]]
 
 
 def _staircase(size: int) -> tuple[list[float], list[float]]:
@@ -67,7 +67,7 @@ def chosen_map(
     p = palette(dark)
     size = len(titles)
     cell = 22 if size <= 32 else 14
-    fig = figure(dark, 230 + cell * size)
+    fig = figure(dark, 220 + cell * size)
     x_edges = np.arange(size + 1) - 0.5
     last_y = size - 1 + SET_OFF
     rows = [(values[:-1], np.arange(size) - 0.5), (values[-1:], np.array([last_y - 0.5, last_y + 0.5]))]
@@ -112,9 +112,17 @@ def _coloraxis(lifted: bool, top: float, dark: bool) -> dict[str, object]:
         "cmin": 0,
         "cmax": top,
         "colorbar": {
-            "title": {"text": _("times uniform") if lifted else _("weight"), "side": "right"},
-            "thickness": 10,
-            "len": 0.5,
+            "title": {
+                "text": _("times uniform") if lifted else _("weight"),
+                "side": "top",
+                "font": {"color": palette(dark).muted, "size": 12},
+            },
+            "tickfont": {"color": palette(dark).muted, "size": 12},
+            "orientation": "h",
+            "thickness": 8,
+            "len": 0.42,
+            "x": 1,
+            "xanchor": "right",
             "y": 1,
             "yanchor": "top",
             "nticks": 5,
@@ -146,7 +154,7 @@ def _cells(values: np.ndarray, titles: Sequence[str], last_y: float, lifted: boo
 def _axis_labels(titles: Sequence[str], positions: Sequence[int]) -> tuple[list[int], list[str]]:
     size = len(titles)
     if size <= READOUT_LIMIT:
-        return list(range(size)), [f"{label(t, 20)} {pos}" for t, pos in zip(titles, positions, strict=True)]
+        return list(range(size)), [f"{label(t, 18)} {pos}" for t, pos in zip(titles, positions, strict=True)]
     step = -(-size // 24)
     ticks = sorted({*range(0, size - step // 2, step), size - 1})
     return ticks, [str(positions[t]) for t in ticks]
@@ -194,8 +202,8 @@ def all_heads(values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: fl
             row=row,
             col=column,
         )
-    fig.update_xaxes(showticklabels=False, showgrid=False, zeroline=False, range=[-0.7, size - 0.3])
-    fig.update_yaxes(showticklabels=False, showgrid=False, zeroline=False, range=[size - 0.3, -0.7])
+    fig.update_xaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[-0.7, size - 0.3])
+    fig.update_yaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[size - 0.3, -0.7])
     for i, note in enumerate(fig.select_annotations()):
         assert isinstance(note, go.layout.Annotation)
         picked = divmod(i, n_heads) == chosen

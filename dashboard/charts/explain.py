@@ -60,7 +60,9 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
         fig.add_scatter(
             x=[x], y=[y], mode="markers", marker={"size": 12, "symbol": symbol, "color": p.text}, hoverinfo="skip"
         )
-    low, high = float(min(steps.min(), answer.score)), float(max(steps.max(), answer.score))
+    reach = np.array([player.spread for player in answer.players], dtype=float)[rows]
+    low = float(min([answer.score, *(steps[1:] - reach), *steps]))
+    high = float(max([answer.score, *(steps[1:] + reach), *steps]))
     room = max(high - low, 1e-6)
     _write_values(fig, answer, values[rows], steps, rows, dark)
     texts = [_("base"), *(_row_label(answer, int(r)) for r in rows), _("<b>score</b>")]
@@ -73,7 +75,7 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
         tickfont={"color": p.text, "size": 12},
     )
     fig.update_xaxes(
-        title_text=_("raw logit of the item"), range=[low - 0.16 * room, high + 0.16 * room], nticks=6, zeroline=False
+        title_text=_("raw logit of the item"), range=[low - 0.22 * room, high + 0.22 * room], nticks=6, zeroline=False
     )
     fig.update_layout(bargap=0.24, barmode="overlay")
     return fig

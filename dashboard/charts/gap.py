@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -15,7 +15,7 @@ from dashboard.words import cohort_name, estimate, interval, metric_name, model_
 if TYPE_CHECKING:
     from engine import Estimate
 
-OFFSET = 0.16
+OFFSET = 0.13
 """How far a cohort's dot stands from its model's row."""
 
 
@@ -37,7 +37,7 @@ def cohorts(
     """
     p = palette(dark)
     order = sorted(scores, key=lambda m: (m == "transformer", max(e.value for e in scores[m].values())))
-    fig = figure(dark, 140 + 60 * len(order))
+    fig = figure(dark, 110 + 84 * len(order))
     for cohort, colour, shift in (("head", p.head, OFFSET), ("tail", p.tail, -OFFSET)):
         known = [(row, scores[m][cohort]) for row, m in enumerate(order) if cohort in scores[m]]
         filled = [colour if order[row] == "transformer" else p.background for row, _e in known]
@@ -58,12 +58,11 @@ def cohorts(
         )
         for row, e in known:
             fig.add_annotation(
-                x=e.high,
+                x=e.value,
                 y=row + shift,
                 text=f"{cohort_name(cohort).lower()} {number(e.value)}",
                 showarrow=False,
-                xanchor="left",
-                xshift=8,
+                yshift=15 if cohort == "head" else -15,
                 font={"color": colour, "size": 12},
             )
         if oracle and cohort in oracle:
@@ -94,7 +93,7 @@ def cohorts(
         showgrid=False,
         zeroline=False,
     )
-    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.2 or 1], nticks=6)
+    fig.update_xaxes(title_text=metric_name(metric), range=[-0.05 * right, right * 1.06 or 1], nticks=6)
     return fig
 
 
@@ -196,9 +195,8 @@ def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool) -> go.Fi
             ends.append((model, float(rows["value"].to_numpy()[-1]), colour))
     top = float(quality["high"].to_numpy().max()) if len(quality) else 1.0
     _label_ends(fig, ends, len(places) - 1, top)
-    head_bins = [places[str(b["label"])] for b in bins if b["low_length"] >= cut]
-    if head_bins and head_bins[0] > 0:
-        edge = head_bins[0] - 0.5
+    edge = _cut_place(bins, cut)
+    if edge is not None:
         fig.add_shape(
             type="line", x0=edge, x1=edge, y0=0, y1=1, yref="paper", line={"color": p.muted, "width": 1, "dash": "dot"}
         )
@@ -217,14 +215,23 @@ def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool) -> go.Fi
     fig.update_xaxes(
         title_text=_("events in training history"),
         tickvals=list(places.values()),
-        ticktext=[f"{b['label']}<br>n={count(b['n'])}" for b in bins],
+        ticktext=[str(b["label"]) for b in bins],
         range=[-0.4, len(places) - 0.35],
         showgrid=False,
-        tickangle=0,
     )
     fig.update_yaxes(title_text=metric_name(metric), rangemode="tozero", nticks=6)
     fig.update_layout(margin={"r": 96})
     return fig
+
+
+def _cut_place(bins: list[Any], cut: int) -> float | None:
+    """Where the head begins on an axis of bins, within a bin that holds both cohorts; None when it is at no bin."""
+    for i, b in enumerate(bins):
+        if b["low_length"] >= cut:
+            return i - 0.5 if i else None
+        if b["high_length"] >= cut:
+            return i - 0.5 + (cut - b["low_length"]) / (b["high_length"] - b["low_length"] + 1)
+    return None
 
 
 def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float) -> None:

@@ -30,18 +30,16 @@ def activity_bins(lengths: np.ndarray, cut: int) -> pd.DataFrame:
     Returns:
         Columns `low`, `high` (inclusive; None in the last, open bin), `n`, `cohort`.
     """
-    longest = int(lengths.max(initial=1))
-    end = max(int(np.quantile(lengths, 0.985)) if len(lengths) else 1, cut, 1)
-    width = max(1, -(-end // BARS))
-    first = cut % width - width if cut % width else 0
-    lows = [low for low in range(first, max(end, cut) + 1, width) if low + width > 0]
+    shortest, longest = int(lengths.min(initial=cut)), int(lengths.max(initial=cut))
+    end = max(int(np.quantile(lengths, 0.985)) if len(lengths) else cut, cut)
+    width = max(1, -(-(end - shortest + 1) // BARS))
+    first = cut - -(-(cut - shortest) // width) * width  # whole bins below the cut, so that none holds both cohorts
+    lows = list(range(first, end + 1, width))
     rows = []
-    for i, low in enumerate(lows):
-        open_ended = i == len(lows) - 1
-        high = longest if open_ended else low + width - 1
-        inside = int(np.count_nonzero((lengths >= max(low, 0)) & (lengths <= high)))
-        is_head = low >= cut
-        rows.append((max(low, 0), None if open_ended and high > low + width - 1 else low + width - 1, inside, is_head))
+    for low in lows:
+        high = longest if low == lows[-1] else low + width - 1
+        inside = int(np.count_nonzero((lengths >= low) & (lengths <= high)))
+        rows.append((max(low, 0), None if high > low + width - 1 else low + width - 1, inside, low >= cut))
     table = pd.DataFrame(rows, columns=["low", "high", "n", "is_head"])
     table["cohort"] = np.where(table.pop("is_head"), "head", "tail")
     return table
@@ -86,12 +84,12 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
             yanchor="top",
             font={"color": getattr(p, cohort), "size": 13},
         )
-    step = max(1, -(-len(labels) // 12))
-    ticks = sorted({*range(0, len(labels), step), len(labels) - 1} - ({len(labels) - 2} if step > 1 else set()))
+    step = max(1, -(-len(labels) // 9))
+    ticks = [t for t in range(0, len(labels), step) if t < len(labels) - step] + [len(labels) - 1]
     fig.update_xaxes(
         title_text=_("events in training history"),
         tickvals=ticks,
-        ticktext=[labels[t] for t in ticks],
+        ticktext=[labels[t] if t == len(labels) - 1 else count(table["low"].iloc[t]) for t in ticks],
         showgrid=False,
         tickangle=0,
     )
@@ -103,7 +101,7 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
     """Every model's figure with its interval; the Transformer filled, baselines hollow, the oracle a dotted rule."""
     p = palette(dark)
     order = sorted(scores, key=lambda m: scores[m].value)
-    fig = figure(dark, 110 + 44 * len(order))
+    fig = figure(dark, 96 + 52 * len(order))
     for row, model in enumerate(order):
         ours = model == "transformer"
         colour = p.model if ours else p.baseline
@@ -121,13 +119,12 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
             hovertemplate=f"{model_name(model)}: {estimate(e)} ({interval(e)})<extra></extra>",
         )
         fig.add_annotation(
-            x=e.high,
+            x=e.value,
             y=row,
             text=number(e.value),
             showarrow=False,
-            xanchor="left",
-            xshift=10,
-            font={"color": p.text, "size": 13},
+            yshift=17,
+            font={"color": p.text if ours else p.muted, "size": 13},
         )
     right = max([e.high for e in scores.values()] + ([oracle] if oracle is not None else []))
     if oracle is not None:
@@ -135,13 +132,13 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
             type="line",
             x0=oracle,
             x1=oracle,
-            y0=-0.6,
-            y1=len(order) - 0.4,
+            y0=-0.5,
+            y1=len(order) - 0.3,
             line={"color": p.text, "width": 2, "dash": "dot"},
         )
         fig.add_annotation(
             x=oracle,
-            y=len(order) - 0.35,
+            y=len(order) - 0.3,
             text=_("oracle {value}").format(value=number(oracle)),
             showarrow=False,
             xanchor="right",
@@ -152,9 +149,9 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
         tickvals=list(range(len(order))),
         ticktext=[f"<b>{model_name(m)}</b>" if m == "transformer" else model_name(m) for m in order],
         tickfont={"color": p.text, "size": 13},
-        range=[-0.6, len(order) + 0.1],
+        range=[-0.5, len(order) + (0.1 if oracle is not None else -0.3)],
         showgrid=False,
         zeroline=False,
     )
-    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.14 or 1], nticks=6)
+    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.06 or 1], nticks=6)
     return fig

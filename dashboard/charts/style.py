@@ -23,7 +23,7 @@ class Palette:
     baseline: str
     raises: str
     lowers: str
-    attention: tuple[str, str]
+    attention: tuple[str, str, str]
 
 
 LIGHT = Palette(
@@ -38,7 +38,7 @@ LIGHT = Palette(
     baseline="#6B7280",
     raises="#D81B4A",
     lowers="#1F6FD6",
-    attention=("#FFFFFF", "#4C1D95"),
+    attention=("#FFFFFF", "#A48BD3", "#4C1D95"),
 )
 DARK = Palette(
     background="#0F1420",
@@ -52,7 +52,7 @@ DARK = Palette(
     baseline="#94A0B0",
     raises="#FF7A9C",
     lowers="#6FB1FF",
-    attention=("#0F1420", "#DDD6FE"),
+    attention=("#0F1420", "#5D4FA3", "#DDD6FE"),
 )
 
 

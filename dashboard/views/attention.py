@@ -12,7 +12,7 @@ import engine
 from dashboard import cache, components, state
 from dashboard.charts import attention as charts
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, count, figure, ngettext, percent
+from dashboard.i18n import _, count, figure, ngettext, percent, pgettext
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
@@ -35,7 +35,10 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
     """Choose a layer, a head, the scale and the window. Returns (lifted, window)."""
     n_layers, n_heads, length, _length = found.weights.shape
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        for key, n, now, text in (("layer", n_layers, layer, _("Layer")), ("head", n_heads, head, _("Head"))):
+        for key, n, now, text in (
+            ("layer", n_layers, layer, _("Layer")),
+            ("head", n_heads, head, pgettext("attention", "Head")),
+        ):
             state.set_widget(f"pick_{key}", str(now + 1))
             st.selectbox(
                 text,
@@ -160,24 +163,27 @@ def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
     table = found.heads.copy()
     names = {
         "layer": _("Layer"),
-        "head": _("Head"),
+        "head": pgettext("attention", "Head"),
         "entropy": _("Entropy"),
-        "first_share": _("On the first event"),
-        "recent_share": _("On the one before"),
-        "own_share": _("On the newest event"),
+        "first_share": _("First event"),
+        "recent_share": _("One before"),
+        "own_share": _("Newest event"),
     }
     return table.loc[:, list(names)].rename(columns=names)
 
 
 def caution() -> None:
     """What attention is, and what it is not."""
-    st.info(
-        _(
-            "Attention says where the model looked while it read, not why an item ranks where it does: "
-            "a weight can be high and change nothing. For the reasons behind one item, see Explain."
-        ),
-        icon=":material/info:",
-    )
+    with st.container(border=True):
+        st.markdown(
+            ":material/info: "
+            + escape_markdown(
+                _(
+                    "Attention says where the model looked while it read, not why an item ranks where it does: "
+                    "a weight can be high and change nothing. For the reasons behind one item, see Explain."
+                )
+            )
+        )
     st.page_link(
         "views/explain.py",
         label=_("Why was an item recommended?"),
@@ -225,12 +231,16 @@ def draw() -> None:
 
 def share_columns() -> dict[Any, Any]:
     """Columns that hold shares, shown as percentages."""
-    share = st.column_config.NumberColumn(format="percent")
+    share = st.column_config.NumberColumn(format="percent", width=78)
+    number = st.column_config.NumberColumn(format="%.2f", width=64)
+    whole = st.column_config.NumberColumn(width=50)
     return {
-        _("On the first event"): share,
-        _("On the one before"): share,
-        _("On the newest event"): share,
-        _("Entropy"): st.column_config.NumberColumn(format="%.2f"),
+        _("Layer"): whole,
+        pgettext("attention", "Head"): whole,
+        _("Entropy"): number,
+        _("First event"): share,
+        _("One before"): share,
+        _("Newest event"): share,
     }
 
 

@@ -62,17 +62,14 @@ def additivity(answer: engine.Attribution) -> None:
     moved = sum(player.value for player in answer.players)
     components.figures(
         [
-            (_("Base: no event known"), figure(answer.base), None),
-            (_("All events together"), signed(moved), None),
+            (_("Base"), figure(answer.base), None),
+            (_("Events"), signed(moved), None),
             (_("Score"), figure(answer.score), None),
         ]
     )
     components.note(
-        _("Base {base} + events {events} = score {score}. Base plus values differs from the score by {error}.").format(
-            base=figure(answer.base),
-            events=signed(moved),
-            score=figure(answer.score),
-            error=figure(abs(answer.base + moved - answer.score), 2),
+        _("Base {base} + events {events} = score {score}. The base is the score with every event absent.").format(
+            base=figure(answer.base), events=signed(moved), score=figure(answer.score)
         )
     )
 

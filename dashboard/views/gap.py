@@ -120,7 +120,11 @@ def curve(page: Page, metric: str) -> None:
     fig = charts.by_length(quality, metric, page.run.cohorts.user_cut, page.dark)
     alt = _("{metric} against events in training history for every model.").format(metric=words.metric_name(metric))
     components.chart(fig, "curve", alt)
-    components.note(_("Every bin holds about as many tested users; the band is the Transformer's interval."))
+    components.note(
+        _(
+            "Every bin holds whole lengths and {low} to {high} tested users; the band is the Transformer's interval."
+        ).format(low=count(quality["n"].to_numpy().min()), high=count(quality["n"].to_numpy().max()))
+    )
     names = {
         "label": _("Events"),
         "n": _("Users"),

@@ -75,6 +75,9 @@ def models(page: Page, metric: str) -> None:
     """The Transformer beside the baselines."""
     components.section(_("The model against the baselines"))
     scores = {name: report.overall.metrics[metric] for name, report in page.run.evaluation.models.items()}
+    against = cache.against_best_baseline(page.key, metric)
+    if against is not None:
+        st.markdown(components.escape_markdown(words.comparison(against)))
     oracle = oracle_value(page, metric, "all")
     fig = charts.models(scores, metric, oracle, page.dark)
     components.chart(
@@ -119,7 +122,14 @@ def cleaning(page: Page) -> None:
             actions = {"dropped": _("dropped"), "mended": _("mended")}
             tables = {"interactions": _("interactions"), "users": _("users"), "items": _("items")}
             rows = [
-                (tables[i.table], i.reason, actions[i.action], i.rows, ", ".join(map(str, i.lines)), i.example)
+                (
+                    tables[i.table],
+                    words.cleaning_reason(i.reason),
+                    actions[i.action],
+                    i.rows,
+                    ", ".join(map(str, i.lines)),
+                    i.example,
+                )
                 for i in report.issues
             ]
             columns = [_("Table"), _("Reason"), _("Action"), _("Rows"), _("First lines"), _("Example")]

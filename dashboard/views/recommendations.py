@@ -142,25 +142,24 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
         components.note(_("There is nothing left to offer: this user has had every item."))
         return
     scores = [item.score for item in answer.items]
+    why_text = _("why?")
     floor, top = min(0.0, min(scores)), max(scores)
     with st.container(border=True, gap="xsmall"):
         for item in answer.items:
-            with st.container(horizontal=True, vertical_alignment="center", gap="small", key=f"row_{item.rank}"):
-                st.markdown(f"**{count(item.rank)}**", width=26)
+            with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"row_{item.rank}"):
+                st.markdown(f"**{count(item.rank)}**", width=24)
                 mark = " :violet-badge[" + escape_markdown(_("Held out")) + "]" if item.is_held_out else ""
-                tail = words.cohort_name(item.item_cohort)
                 colour = "orange" if item.item_cohort == "tail" else "blue"
-                small = f"{escape_markdown(words.category(item.category))} · " if item.category else ""
-                st.markdown(
-                    f"{escape_markdown(item.title)}{mark}  \n:small[:gray[{small}]:{colour}[{escape_markdown(tail)}]]",
-                    width="stretch",
-                )
+                small = words.category(item.category)
+                kind = f":gray[{escape_markdown(small)} ·] " if small else ""
+                cohort = f":{colour}[{escape_markdown(words.cohort_name(item.item_cohort))}]"
                 share = (item.score - floor) / (top - floor) if top > floor else 1.0
-                st.progress(min(max(share, 0.0), 1.0), width=110)
-                st.markdown(figure(item.score), width=48)
-                st.page_link(
-                    "views/explain.py", label=_("why?"), query_params=state.link(item=item.item_id), width="content"
-                )
+                with st.container(gap=None):
+                    st.markdown(f"{escape_markdown(item.title)}{mark}  \n:small[{kind}{cohort}]")
+                    st.progress(min(max(share, 0.0), 1.0))
+                st.markdown(figure(item.score), width=44)
+                why = f":violet[{escape_markdown(why_text)}]"
+                st.page_link("views/explain.py", label=why, query_params=state.link(item=item.item_id), width="content")
     components.note(
         _("Score: the model's raw logit, which ranks items for this user alone. Bars are relative to the first.")
     )
@@ -181,7 +180,7 @@ def draw() -> None:
         who = cache.profile(page.key, page.user, page.view, page.lang)
         answer = cache.recommend(page.key, page.user, k, page.view, page.lang)
     first_line(page, who, answer, k)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         random_buttons(page.key)
         st.segmented_control(
             _("List length"),

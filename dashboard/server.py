@@ -1,0 +1,30 @@
+"""Streamlit's server with everything that pages need already imported, so that no first visitor waits for it.
+
+python -m dashboard.server [streamlit's own flags]
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import engine
+
+NEEDED = ("list_runs", "load_run", "gap", "recommend", "attention", "explain", "lift_over_uniform")
+"""Names of the facade that pages use; touching one imports its home."""
+
+
+def main() -> None:
+    """Import, then serve until stopped."""
+    for name in NEEDED:
+        getattr(engine, name)
+    from streamlit.web import cli
+
+    from dashboard import cache, charts, i18n, words  # noqa: F401
+
+    sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
+    cli.main()
+
+
+if __name__ == "__main__":
+    main()
