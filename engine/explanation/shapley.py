@@ -112,7 +112,9 @@ def _estimate(
         return (mask * x).reshape(1, -1)
 
     if exact:
-        explanation = shap.ExactExplainer(value, keep)(everyone, max_evals=2**n_players, batch_size=2**n_players)
+        explanation = shap.ExactExplainer(value, keep)(
+            everyone, max_evals=2**n_players, batch_size=2**n_players, silent=True
+        )
         return np.asarray(explanation.values, dtype=np.float64)[0], np.zeros(n_players)
     explainer = shap.PermutationExplainer(value, keep, seed=seed)
     evaluations = n_permutations * (2 * n_players + 1)

@@ -1,0 +1,52 @@
+"""Attention of one history: rows add up, the future is blank, and the heads' summary says what the last row does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import EngineError
+from engine.explanation.attention import attend, describe_heads, lift_over_uniform
+from engine.model.transformer import Shape, blank
+from engine.recommender import TransformerRecommender
+
+
+@pytest.fixture(scope="module")
+def recommender() -> TransformerRecommender:
+    network = blank(Shape(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1))
+    network.initialise(torch.Generator().manual_seed(0))
+    return TransformerRecommender(network, np.arange(21) > 0)
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 15])
+def test_rows_sum_to_one_and_the_future_is_blank(recommender: TransformerRecommender, length: int) -> None:
+    weights = attend(recommender, np.arange(1, length + 1)).weights
+    size = min(length, 8)
+    assert weights.shape == (2, 2, size, size)
+    np.testing.assert_allclose(np.nansum(weights, axis=-1), 1, atol=1e-5)
+    future = np.triu(np.ones((size, size), dtype=bool), 1)
+    assert np.isnan(weights[..., future]).all()
+    assert np.isfinite(weights[..., ~future]).all()
+
+
+def test_an_empty_history_is_refused(recommender: TransformerRecommender) -> None:
+    with pytest.raises(EngineError, match="empty history"):
+        attend(recommender, np.array([], dtype=np.int32))
+
+
+def test_the_summary_reads_the_last_row() -> None:
+    weights = np.full((1, 2, 3, 3), np.nan, dtype=np.float32)
+    weights[0, 0, 2] = [1 / 3, 1 / 3, 1 / 3]
+    weights[0, 1, 2] = [0.0, 1.0, 0.0]
+    heads = describe_heads(weights)
+    assert heads["head"].tolist() == [1, 2]
+    assert heads["entropy"].tolist() == pytest.approx([1.0, 0.0], abs=1e-6)
+    assert heads["first_share"].tolist() == pytest.approx([1 / 3, 0.0])
+    assert heads["recent_share"].tolist() == pytest.approx([1 / 3, 1.0])
+    assert heads["own_share"].tolist() == pytest.approx([1 / 3, 0.0])
+
+
+def test_lift_is_one_where_a_row_spreads_evenly() -> None:
+    weights = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
+    np.testing.assert_allclose(lift_over_uniform(weights)[np.tril_indices(4)], 1.0)

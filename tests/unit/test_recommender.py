@@ -1,0 +1,78 @@
+"""The trained Transformer behind the Recommender protocol."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from engine.data.dataset import Histories
+from engine.model.transformer import Shape, blank
+from engine.recommender import TransformerRecommender, top_k
+
+N_ITEMS = 30
+
+
+@pytest.fixture(scope="module")
+def recommender() -> TransformerRecommender:
+    network = blank(Shape(N_ITEMS, 8, 16, 2, 2, 32, 0.2, "cosine", 0.1))
+    network.initialise(torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        for parameter in network.parameters():
+            if parameter.dim() > 1:
+                parameter.mul_(15)
+    candidates = np.ones(N_ITEMS + 1, dtype=bool)
+    candidates[[0, 7]] = False
+    return TransformerRecommender(network, candidates)
+
+
+HISTORIES = Histories.of([[1, 2, 3], [], [4], [5, 6, 8, 9, 10, 11, 12, 13, 14, 15], [16, 17]])
+
+
+def test_scores_do_not_depend_on_who_else_is_asked_about(recommender: TransformerRecommender) -> None:
+    together = recommender.score(HISTORIES)
+    assert together.shape == (5, N_ITEMS + 1)
+    assert together.dtype == np.float32
+    for row in range(5):
+        alone = recommender.score(HISTORIES.take(np.array([row])))
+        np.testing.assert_allclose(together[row], alone[0], atol=1e-4)
+
+
+def test_what_is_no_candidate_scores_minus_infinity(recommender: TransformerRecommender) -> None:
+    scores = recommender.score(HISTORIES)
+    assert np.isneginf(scores[:, [0, 7]]).all()
+    assert np.isfinite(np.delete(scores, [0, 7], axis=1)).all()
+
+
+def test_only_the_most_recent_events_count(recommender: TransformerRecommender) -> None:
+    long, cut = Histories.of([list(range(1, 20))]), Histories.of([list(range(12, 20))])
+    np.testing.assert_allclose(recommender.score(long), recommender.score(cut), atol=1e-5)
+
+
+def test_recommendations_hold_nothing_seen_and_no_stranger(recommender: TransformerRecommender) -> None:
+    items, scores = top_k(recommender, HISTORIES, k=12)
+    for row, history in enumerate(HISTORIES):
+        assert not set(items[row].tolist()) & ({0, 7} | set(history.tolist()))
+    assert (np.diff(scores, axis=1) <= 0).all()
+
+
+def test_with_all_events_present_the_masked_score_is_the_score(recommender: TransformerRecommender) -> None:
+    history = np.array([1, 2, 3, 9])
+    present = np.ones((2, 4), dtype=bool)
+    present[1, 1] = False
+    whole, hidden = recommender.score_with_absences(history, 5, present)
+    assert whole == pytest.approx(float(recommender.score(Histories.of([history]))[0, 5]), abs=1e-4)
+    assert hidden != pytest.approx(whole, abs=1e-4)
+
+
+def test_an_absent_event_could_have_been_any_item(recommender: TransformerRecommender) -> None:
+    present = np.array([[True, False, True]])
+    scores = [recommender.score_with_absences(np.array([1, item, 3]), 5, present)[0] for item in (2, 20)]
+    assert scores[0] == scores[1]
+
+
+def test_attentions_cover_the_last_events_only(recommender: TransformerRecommender) -> None:
+    weights = recommender.attentions(np.arange(1, 20))
+    assert weights.shape == (2, 2, 8, 8)
+    np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
+    np.testing.assert_allclose(weights, recommender.attentions(np.arange(12, 20)), atol=1e-6)
