@@ -25,6 +25,9 @@ LANGUAGES: dict[str, str] = {"en": "English", "zh": "中文"}
 LOCALE_DIR = Path(__file__).parent / "locale"
 
 _BABEL_LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
+TINY = 1e-6
+"""What is nearer to zero than this is shown as nearly zero."""
+
 _language: ContextVar[str] = ContextVar("language", default="en")
 
 
@@ -90,7 +93,10 @@ def figure(x: float, digits: int = 3, like: float | None = None) -> str:
     measure = abs(x if like is None or like == 0 or not math.isfinite(like) else like)
     if x == 0 or (like is None and float(x).is_integer() and measure < 10**digits):
         return count(x).replace("-", "−")
-    place = digits - 1 - math.floor(math.log10(measure))
+    if abs(x) < TINY and like is None:
+        return "≈0"
+    rounded = float(f"{measure:.{digits - 1}e}")  # 0.9996 has one digit before the point, not none
+    place = digits - 1 - math.floor(math.log10(rounded))
     x = round(x, place)
     zeros = "0" * min(max(place, 0), 6)
     text = numbers.format_decimal(x, format=f"#,##0.{zeros}" if zeros else "#,##0", locale=_BABEL_LOCALES[language()])

@@ -14,7 +14,7 @@ from dashboard.i18n import _, count, figure, language, ngettext, percent, signed
 if TYPE_CHECKING:
     from engine import Attribution, Comparison, Estimate, Gap, Player, Recommendations
 
-MOST = 0.6
+MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
 
 CANCELS = 0.1
@@ -196,7 +196,8 @@ def mostly(answer: Attribution) -> str:
     if mass == 0 or not answer.players:
         return _("The history does not move this score at all.")
     sign = 1 if total >= 0 else -1
-    ranked = sorted((p for p in answer.players if sign * p.value > 0), key=lambda p: -abs(p.value))
+    moving = [p for p in reversed(answer.players) if sign * p.value > 0]  # newest first, which settles ties
+    ranked = sorted(moving, key=lambda p: -abs(p.value))
     same = sum(abs(p.value) for p in ranked)
     chosen, reached = [], 0.0
     for player in ranked:
@@ -261,25 +262,34 @@ def player_label(player: Player) -> str:
 def cleaning_reason(text: str) -> str:
     """The engine's English phrase for what was wrong with rows, in the language in use where it is a known one."""
     known = (
-        (r"(?P<column>\w+) is missing", _("{column} is missing")),
-        (r"white space around (?P<column>.+) taken away", _("white space around {column} taken away")),
-        (r"an exact duplicate of an earlier row", _("an exact duplicate of an earlier row")),
+        (re.compile(r"(?P<column>\w+) is missing"), _("{column} is missing")),
+        (re.compile(r"white space around (?P<column>.+) taken away"), _("white space around {column} taken away")),
+        (re.compile(r"an exact duplicate of an earlier row"), _("an exact duplicate of an earlier row")),
         (
-            r"(?P<column>\w+) is neither a number nor ISO 8601 text .*",
+            re.compile(r"(?P<column>\w+) is neither a number nor ISO 8601 text .*"),
             _("{column} is neither a number nor ISO 8601 text"),
         ),
-        (r"(?P<column>\w+) is before 1970-01-01", _("{column} is before 1970-01-01")),
-        (r"(?P<column>\w+) is more than a day in the future", _("{column} is more than a day in the future")),
-        (r"(?P<column>\w+) is not a number", _("{column} is not a number")),
-        (r"(?P<column>\w+) is under (?P<limit>[\d.]+)", _("{column} is under {limit}")),
-        (r"(?P<column>.+) is missing, filled with (?P<value>.+)", _("{column} is missing, filled with {value}")),
-        (r"(?P<column>.+) has an earlier row, which stays", _("{column} has an earlier row, which stays")),
-        (r"(user|item) never appears in the log", _("never appears in the log")),
-        (r"(user|item) of the log without a row; one was made", _("in the log without a row of its own; one was made")),
-        (r"(?P<column>\w+) is missing; .*", _("{column} is missing; the row is kept without one")),
+        (re.compile(r"(?P<column>\w+) is before 1970-01-01"), _("{column} is before 1970-01-01")),
+        (
+            re.compile(r"(?P<column>\w+) is more than a day in the future"),
+            _("{column} is more than a day in the future"),
+        ),
+        (re.compile(r"(?P<column>\w+) is not a number"), _("{column} is not a number")),
+        (re.compile(r"(?P<column>\w+) is under (?P<limit>[\d.]+)"), _("{column} is under {limit}")),
+        (
+            re.compile(r"(?P<column>.+) is missing, filled with (?P<value>.+)"),
+            _("{column} is missing, filled with {value}"),
+        ),
+        (re.compile(r"(?P<column>.+) has an earlier row, which stays"), _("{column} has an earlier row, which stays")),
+        (re.compile(r"(user|item) never appears in the log"), _("never appears in the log")),
+        (
+            re.compile(r"(user|item) of the log without a row; one was made"),
+            _("in the log without a row of its own; one was made"),
+        ),
+        (re.compile(r"(?P<column>\w+) is missing; .*"), _("{column} is missing; the row is kept without one")),
     )
     for pattern, message in known:
-        found = re.fullmatch(pattern, text)
+        found = pattern.fullmatch(text)
         if found and language() != "en":
             return message.format(**found.groupdict())
     return text

@@ -16,6 +16,7 @@ TINY_RUN = "tiny"
 
 N_USERS, N_ITEMS = 120, 60
 _THINGS = ("tent", "sleeping bag", "stove", "lamp", "boots", "rope")
+_THINGS_ZH = ("帐篷", "睡袋", "炉子", "头灯", "靴子", "绳索")
 _CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % *off*")
 
 
@@ -38,7 +39,7 @@ def tiny_tables(seed: int = 0) -> dict[str, pd.DataFrame]:
         {
             "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
             "title": titles,
-            "title_zh": [f"{'帐篷 睡袋 炉子 头灯 靴子 绳索'.split()[i % 6]}{i}号" for i in range(N_ITEMS)],
+            "title_zh": [f"{_THINGS_ZH[i % 6]}{i}号" for i in range(N_ITEMS)],
             "category": [_CATEGORIES[i % 6] for i in range(N_ITEMS)],
             "price": rng.uniform(5, 200, N_ITEMS).round(2),
         }
@@ -66,7 +67,7 @@ def tiny_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run_dir(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A runs directory that holds one run, named TINY_RUN, of two epochs on the small shop. Read it, do not write to it."""
+    """A runs directory that holds one run, TINY_RUN: two epochs on the small shop. To be read, not written to."""
     import engine
 
     runs = tmp_path_factory.mktemp("runs")

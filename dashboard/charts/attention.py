@@ -27,12 +27,13 @@ def window(values: np.ndarray, size: int) -> np.ndarray:
 def ceiling(values: np.ndarray, lifted: bool) -> float:
     """The top of the one colour scale that all heads share.
 
-    A lift scale ends at its 99.5th percentile, or a single outlier would leave every other cell pale.
+    A lift scale ends at its 99.5th percentile, or a single outlier would leave every other cell pale; it reaches 2 at
+    least, so that an even spread is never painted as a strong one.
     """
     known = values[np.isfinite(values)]
     if not len(known):
         return 1.0
-    top = float(np.quantile(known, 0.995)) if lifted else float(known.max())
+    top = max(2.0, float(np.quantile(known, 0.995))) if lifted else float(known.max())
     return max(top, 1e-6)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -201,7 +201,8 @@ def draw() -> None:
     except EngineError as error:
         components.headline(_("There is no history to look at"))
         components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
-        random_buttons(page.key)
+        with st.container(horizontal=True):
+            random_buttons(page.key)
         st.stop()
     layer, head = chosen_head(found)
     first_line(found, layer, head)
@@ -209,7 +210,7 @@ def draw() -> None:
     values = engine.lift_over_uniform(found.weights) if lifted else found.weights
     shown = charts.window(values, size)
     top = charts.ceiling(shown, lifted)
-    left, right = st.columns([8, 5], gap="large")
+    left, right = st.columns([7, 5], gap="large")
     with left:
         components.section(_("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1))
         large_map(page, found, values, (layer, head), lifted, size, top)
@@ -231,17 +232,16 @@ def draw() -> None:
 
 def share_columns() -> dict[Any, Any]:
     """Columns that hold shares, shown as percentages."""
-    share = st.column_config.NumberColumn(format="percent", width=78)
-    number = st.column_config.NumberColumn(format="%.2f", width=64)
-    whole = st.column_config.NumberColumn(width=50)
-    return {
-        _("Layer"): whole,
-        pgettext("attention", "Head"): whole,
-        _("Entropy"): number,
-        _("First event"): share,
-        _("One before"): share,
-        _("Newest event"): share,
+    share, number = "percent", "%.2f"
+    looks: dict[str, tuple[int, Literal["percent", "%.2f"] | None]] = {
+        _("Layer"): (44, None),
+        pgettext("attention", "Head"): (62, None),
+        _("Entropy"): (62, number),
+        _("First event"): (82, share),
+        _("One before"): (82, share),
+        _("Newest event"): (92, share),
     }
+    return {name: st.column_config.NumberColumn(width=width, format=form) for name, (width, form) in looks.items()}
 
 
 draw()

@@ -90,7 +90,7 @@ def bars(page: Page, answer: engine.Attribution) -> None:
         (player.position, words.player_label(player), player.n_events, player.value, player.spread, player.item_id)
         for player in answer.players
     ]
-    columns = [_("Event"), _("Title"), _("Events"), _("Value"), _("Standard error"), _("Item")]
+    columns = [_("Event"), _("Title"), _("Number"), _("Value"), _("Standard error"), _("Item")]
     components.table_twin(pd.DataFrame(rows, columns=columns))
 
 
@@ -135,7 +135,8 @@ def draw() -> None:
     if item is None:
         components.headline(_("There is nothing to explain"))
         components.note(_("This user has had every item, so nothing is recommended. Choose another user."))
-        random_buttons(page.key)
+        with st.container(horizontal=True):
+            random_buttons(page.key)
         st.stop()
     try:
         with top, st.spinner(_("Asking the model with events left out…")):

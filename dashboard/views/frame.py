@@ -98,7 +98,8 @@ def _require_user(key: cache.RunKey, user: str) -> None:
     except EngineError as error:
         components.headline(_("This run knows no user {user}").format(user=user))
         components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
-        random_buttons(key)
+        with st.container(horizontal=True):
+            random_buttons(key)
         st.stop()
 
 

@@ -1,0 +1,244 @@
+"""Charts say what the results say, in the house's colours, in both themes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import i18n
+from dashboard.charts import attention, explain, gap, overview, style
+from engine import Attribution, Estimate, Player
+
+HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    i18n.use("en")
+    yield
+    i18n.use("en")
+
+
+def _texts(fig: go.Figure) -> str:
+    return fig.to_json()
+
+
+# --- style
+
+
+def _luminance(colour: str) -> float:
+    parts = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    parts = np.where(parts <= 0.03928, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    return float(parts @ [0.2126, 0.7152, 0.0722])
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_colours_stand_out_from_the_ground(dark: bool) -> None:
+    p = style.palette(dark)
+    ground = _luminance(p.background)
+    for name in ("text", "muted", "head", "tail", "model", "baseline", "raises", "lowers"):
+        light, deep = sorted((_luminance(getattr(p, name)), ground), reverse=True)
+        assert (light + 0.05) / (deep + 0.05) >= 4.5, name
+
+
+@given(st.text(max_size=60), st.integers(1, 30))
+def test_shortened_titles_fit(text: str, width: int) -> None:
+    short = style.shorten(text, width)
+    assert short == text or short.endswith("…")
+    assert sum(2 if ord(c) > 0x2E7F else 1 for c in short) <= max(width, 2) + 1
+
+
+def test_titles_reach_plotly_without_markup() -> None:
+    assert style.plain("<b>&") == "&lt;b&gt;&amp;"
+    assert "<" not in style.label(HOSTILE, 12)
+
+
+# --- overview
+
+
+@given(st.lists(st.integers(0, 3000), min_size=1, max_size=200), st.data())
+def test_activity_bins_hold_every_user_once_and_never_both_cohorts(lengths: list[int], data: st.DataObject) -> None:
+    array = np.array(lengths)
+    cut = data.draw(st.sampled_from(sorted(set(lengths))))
+    table = overview.activity_bins(array, cut)
+    assert table["n"].sum() == len(lengths)
+    assert table.loc[table["cohort"] == "head", "n"].sum() == (array >= cut).sum()
+    assert (table.loc[table["cohort"] == "tail", "high"].dropna() < cut).all()
+    assert len(table) <= overview.BARS + 3
+
+
+def test_the_activity_chart_names_both_cohorts_with_their_sizes() -> None:
+    fig = overview.activity(np.array([1, 1, 2, 3, 9, 12]), 9, dark=False)
+    notes = [note.text for note in fig.layout.annotations]
+    assert notes == ["tail, 4 users", "head, 2 users, 9 events or more"]
+    assert {bar.marker.color for bar in fig.data} == {style.LIGHT.head, style.LIGHT.tail}
+
+
+SCORES = {
+    "transformer": Estimate(0.05, 0.04, 0.06),
+    "ease": Estimate(0.07, 0.06, 0.08),
+    "popularity": Estimate(0.01, 0.0, 0.02),
+}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_transformer_is_filled_and_baselines_are_hollow(dark: bool) -> None:
+    p = style.palette(dark)
+    fig = overview.models(SCORES, "ndcg@10", 0.12, dark)
+    fills = {float(t.x[0]): t.marker.color for t in fig.data}
+    assert fills == {0.05: p.model, 0.07: p.background, 0.01: p.background}
+    assert [t.error_x.array[0] for t in fig.data] == pytest.approx([0.01] * 3)
+    assert any(s.x0 == 0.12 and s.line.dash == "dot" for s in fig.layout.shapes)
+    assert fig.layout.xaxis.range[1] >= 0.12
+
+
+# --- head against tail
+
+
+def test_cohorts_keep_their_colours_and_name_their_sizes() -> None:
+    scores = {m: {"head": e, "tail": Estimate(e.value / 2, e.low / 2, e.high / 2)} for m, e in SCORES.items()}
+    fig = gap.cohorts(scores, {"head": 1200, "tail": 4800}, "hr@5", False, {"head": 0.2, "tail": 0.1})
+    assert [t.name for t in fig.data] == ["Head (n = 1,200)", "Tail (n = 4,800)"]
+    head = fig.data[0]
+    assert head.marker.line.color == style.LIGHT.head
+    assert list(head.marker.color).count(style.LIGHT.head) == 1  # the Transformer's alone is filled
+    assert fig.layout.xaxis.title.text == "HR@5"
+    assert {s.x0 for s in fig.layout.shapes} == {0.2, 0.1}
+
+
+def test_the_difference_has_a_zero_line_in_its_middle() -> None:
+    fig = gap.difference(
+        {"transformer": Estimate(-0.02, -0.03, -0.01), "ease": Estimate(0.01, -0.01, 0.02)}, "mrr@10", True
+    )
+    low, high = fig.layout.xaxis.range
+    assert low == -high
+    assert any(s.x0 == s.x1 == 0 for s in fig.layout.shapes)
+
+
+QUALITY = pd.DataFrame(
+    [
+        (m, low, high, label, 100, v, v - 0.01, v + 0.01)
+        for m, v in (("transformer", 0.05), ("ease", 0.04))
+        for low, high, label in ((1, 2, "1–2"), (3, 9, "3–9"), (10, 40, "10+"))
+    ],
+    columns=["model", "low_length", "high_length", "label", "n", "value", "low", "high"],
+)
+
+
+@pytest.mark.parametrize(("cut", "edge"), [(10, 1.5), (3, 0.5), (20, 1.5 + 10 / 31), (99, None)])
+def test_the_curve_marks_where_the_head_begins(cut: int, edge: float | None) -> None:
+    fig = gap.by_length(QUALITY, "ndcg@10", cut, dark=False)
+    assert [s.x0 for s in fig.layout.shapes] == ([] if edge is None else pytest.approx([edge]))
+    ours = next(t for t in fig.data if t.line.width == 3)
+    assert (ours.line.dash, ours.line.color) == ("solid", style.LIGHT.model)
+    assert list(fig.layout.xaxis.ticktext) == ["1–2", "3–9", "10+"]
+
+
+def test_labels_at_the_ends_of_lines_do_not_cover_each_other() -> None:
+    fig = gap.by_length(QUALITY.assign(value=0.05), "ndcg@10", 99, dark=False)
+    heights = sorted(note.y for note in fig.layout.annotations)
+    assert np.diff(heights).min() > 0.002
+
+
+# --- attention
+
+
+def _maps(size: int, layers: int = 2, heads: int = 2) -> np.ndarray:
+    weights = np.random.default_rng(0).random((layers, heads, size, size)).astype(np.float32)
+    weights[..., np.triu(np.ones((size, size), dtype=bool), 1)] = np.nan
+    return weights / np.nansum(weights, axis=-1, keepdims=True)
+
+
+def test_the_map_leaves_the_future_blank_and_sets_the_last_row_off() -> None:
+    weights = _maps(5)[0, 0]
+    fig = attention.chosen_map(weights, [f"t{i}" for i in range(4)] + [HOSTILE], range(7, 12), False, 1.0, dark=False)
+    body, last = (t for t in fig.data if t.type == "heatmap")
+    drawn = np.array(body.z, dtype=float)
+    assert np.isnan(drawn[np.triu_indices(4, 1)]).all()
+    np.testing.assert_allclose(np.array(last.z, dtype=float)[0], weights[-1])
+    assert last.y[0] - body.y[-1] == pytest.approx(attention.SET_OFF)
+    assert body.coloraxis == last.coloraxis == "coloraxis"
+    assert "<img" not in _texts(fig)
+    assert fig.layout.xaxis.ticktext[0] == "t0 7"
+    assert fig.layout.yaxis.ticktext[4].startswith("<b>&lt;img")
+    assert fig.layout.yaxis.range[0] > fig.layout.yaxis.range[1]  # the oldest on top
+
+
+def test_every_past_cell_can_be_picked_and_no_future_one() -> None:
+    weights = _maps(5)[1, 0]
+    fig = attention.chosen_map(weights, list("abcde"), range(1, 6), True, 2.0, dark=True)
+    cells = next(t for t in fig.data if t.customdata is not None).customdata
+    assert {(q, k) for q, k, *_rest in cells} == {(q, k) for q in range(5) for k in range(q + 1)}
+
+
+def test_long_histories_show_positions_instead_of_titles() -> None:
+    fig = attention.chosen_map(_maps(90)[0, 0], ["title"] * 90, range(1, 91), True, 2.0, dark=False)
+    assert fig.layout.xaxis.ticktext[-1] == "90"
+    assert len(fig.layout.xaxis.ticktext) <= 25
+
+
+@pytest.mark.parametrize(("layers", "heads"), [(1, 1), (1, 8), (2, 2), (3, 4), (6, 8)])
+def test_all_heads_share_one_scale_and_the_chosen_one_is_framed(layers: int, heads: int) -> None:
+    fig = attention.all_heads(_maps(4, layers, heads), (layers - 1, 0), False, 0.7, dark=False)
+    assert len(fig.data) == layers * heads
+    assert {t.coloraxis for t in fig.data} == {"coloraxis"}
+    assert fig.layout.coloraxis.cmax == 0.7
+    assert sum(s.line.width == 3 for s in fig.layout.shapes) == 1
+
+
+def test_the_scale_ends_where_the_values_do() -> None:
+    weights = _maps(6)
+    assert attention.ceiling(weights, lifted=False) == pytest.approx(1.0)
+    assert attention.ceiling(weights, lifted=True) == 2.0  # an even spread is never painted as a strong one
+    assert attention.ceiling(np.full((1, 1), np.nan), lifted=True) == 1.0
+    assert attention.window(weights, 3).shape == (2, 2, 3, 3)
+
+
+# --- explain
+
+PLAYERS = (
+    Player("", None, None, 4, 0.5, 0.1),
+    Player("Tent", "i1", 5, 1, -0.25, 0.0),
+    Player(HOSTILE, "i2", 6, 1, 2.0, 0.2),
+)
+ANSWER = Attribution("u1", "i9", "Lamp", 1, 1.25, -1.0, PLAYERS, False, 400, 0.1)
+
+
+@pytest.mark.parametrize("order", ["time", "size"])
+def test_the_waterfall_leads_from_base_to_score(order: str) -> None:
+    fig = explain.waterfall(ANSWER, order, dark=False)  # pyright: ignore[reportArgumentType]
+    bars = sorted(
+        (int(y), float(base), float(x))
+        for t in fig.data
+        if t.type == "bar"
+        for y, base, x in zip(t.y, t.base, t.x, strict=True)
+    )
+    assert bars[0][1] == ANSWER.base
+    for (_y, base, x), (_next, following, _x) in itertools.pairwise(bars):
+        assert base + x == pytest.approx(following)
+    assert bars[-1][1] + bars[-1][2] == pytest.approx(ANSWER.score)
+    sizes = [abs(x) for _y, _base, x in bars]
+    assert sizes == ([0.5, 0.25, 2.0] if order == "time" else [2.0, 0.5, 0.25])
+
+
+def test_the_waterfall_uses_shaps_colours_and_plain_titles() -> None:
+    fig = explain.waterfall(ANSWER, "time", dark=True)
+    raising, lowering = (t for t in fig.data if t.type == "bar")
+    assert (raising.marker.color, list(raising.x)) == (style.DARK.raises, [0.5, 2.0])
+    assert (lowering.marker.color, list(lowering.x)) == (style.DARK.lowers, [-0.25])
+    assert list(raising.error_x.array) == [0.1, 0.2]
+    assert "<img" not in _texts(fig)
+    assert fig.layout.yaxis.ticktext[0] == "base"
+    assert fig.layout.yaxis.ticktext[1] == "4 earlier events"
+
+
+def test_a_history_of_one_event_can_be_drawn() -> None:
+    one = Attribution("u1", "i9", "Lamp", None, 0.0, 0.0, (Player("Tent", "i1", 1, 1, 0.0, 0.0),), True, 2, 0.1)
+    assert len(explain.waterfall(one, "time", dark=False).data) == 4

@@ -1,0 +1,83 @@
+"""Languages and numbers."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard import i18n
+from dashboard.i18n import _, count, day, figure, ngettext, percent, pgettext, signed
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    yield
+    i18n.use("en")
+
+
+@pytest.mark.parametrize(
+    ("locale", "lang"),
+    [("zh-CN", "zh"), ("zh_TW", "zh"), ("ZH", "zh"), ("en-US", "en"), ("de-DE", "en"), ("", "en"), (None, "en")],
+)
+def test_the_browsers_language_decides(locale: str | None, lang: str) -> None:
+    assert i18n.best_language(locale) == lang
+
+
+def test_messages_come_in_the_language_in_use() -> None:
+    assert _("Overview") == "Overview"
+    i18n.use("zh")
+    assert _("Overview") == "概览"
+    assert ngettext("{n} earlier event", "{n} earlier events", 3) == "更早的 {n} 个事件"
+    assert (pgettext("attention", "Head"), _("Head")) == ("注意力头", "头部")
+    i18n.use("xx")
+    assert (i18n.language(), ngettext("{n} earlier event", "{n} earlier events", 1)) == ("en", "{n} earlier event")
+
+
+def test_two_sessions_do_not_share_a_language() -> None:
+    i18n.use("zh")
+    seen: list[str] = []
+    thread = threading.Thread(target=lambda: seen.append(i18n.language()))
+    thread.start()
+    thread.join()
+    assert seen == ["en"]
+    assert i18n.language() == "zh"
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.041234, "0.0412"),
+        (-1.2, "−1.20"),
+        (12345.6, "12,300"),
+        (63.0, "63"),
+        (0.0, "0"),
+        (0.99996, "1.00"),
+        (1e-9, "≈0"),
+        (math.nan, "–"),
+        (math.inf, "–"),
+    ],
+)
+def test_figures_have_three_significant_digits(x: float, text: str) -> None:
+    assert figure(x) == text
+
+
+def test_an_interval_takes_over_the_decimals_of_its_figure() -> None:
+    assert (figure(0.0047, like=0.0274), figure(0.0001, like=0.0274)) == ("0.0047", "0.0001")
+
+
+@given(st.floats(1e-4, 1e9))
+def test_figures_stay_within_half_a_digit(x: float) -> None:
+    assert float(figure(x).replace(",", "")) == pytest.approx(x, rel=0.006)
+
+
+def test_signs_shares_counts_and_days() -> None:
+    assert (signed(0.5), signed(-0.5), signed(0)) == ("+0.500", "−0.500", "0")
+    assert (percent(0.284), count(22363), day(datetime(2026, 3, 4))) == ("28\u202f%", "22,363", "4 Mar 2026")
+    i18n.use("zh")
+    assert (percent(0.284), count(22363), day(datetime(2026, 3, 4))) == ("28%", "22,363", "2026年3月4日")

@@ -1,0 +1,174 @@
+"""The words that pages use for results."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from dashboard import i18n, words
+from engine import Attribution, Comparison, Estimate, Event, Gap, Player, Recommendations
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    i18n.use("en")
+    yield
+    i18n.use("en")
+
+
+WORSE = Gap(
+    metric="ndcg@10",
+    model="transformer",
+    by="users",
+    head=Estimate(0.050, 0.048, 0.052),
+    tail=Estimate(0.036, 0.034, 0.038),
+    n_head=4000,
+    n_tail=18363,
+    difference=Estimate(-0.014, -0.017, -0.011),
+    ratio=Estimate(0.72, 0.68, 0.77),
+    p_value=0.001,
+    significant=True,
+    too_small=False,
+)
+
+
+def test_a_worse_tail_is_called_worse_with_its_share_and_evidence() -> None:
+    found = words.verdict(WORSE)
+    assert (found.kind, found.text) == (
+        "worse",
+        "This model serves tail users 28\u202f% worse than head users on 22,363 users.",
+    )
+    assert found.evidence == (
+        "NDCG@10 0.0360 ± 0.0020 for tail (n = 18,363) against 0.0500 ± 0.0020 for head (n = 4,000). "
+        "Difference −0.0140 (interval −0.0170 to −0.0110)."
+    )
+
+
+def test_a_better_tail_is_called_better() -> None:
+    better = replace(WORSE, difference=Estimate(0.014, 0.011, 0.017), ratio=Estimate(1.28, 1.2, 1.4))
+    assert words.verdict(better).text.startswith("This model serves tail users 28\u202f% better")
+    assert "4.2 times as well" in words.verdict(replace(better, ratio=Estimate(4.2, 3, 6))).text
+
+
+def test_no_significant_gap_is_no_clear_difference() -> None:
+    found = words.verdict(replace(WORSE, significant=False))
+    assert (found.kind, found.text) == ("even", "No clear difference between tail and head users on 22,363 users.")
+
+
+@pytest.mark.parametrize(("n", "text"), [(1, "head, has 1 tested user."), (12, "head, has 12 tested users.")])
+def test_too_few_users_come_before_significance(n: int, text: str) -> None:
+    found = words.verdict(replace(WORSE, n_head=n, too_small=True))
+    assert found.kind == "few"
+    assert found.text.endswith(text)
+
+
+def test_a_ratio_that_nothing_bounds_is_not_quoted() -> None:
+    found = words.verdict(replace(WORSE, ratio=None))
+    assert found.text == "This model serves tail users worse than head users, by 0.0140, on 22,363 users."
+
+
+def test_item_gaps_speak_of_items_and_chinese_of_both() -> None:
+    assert "finds tail items" in words.verdict(replace(WORSE, by="items"), "items").text
+    i18n.use("zh")
+    assert words.verdict(WORSE).text == "在 22,363 位用户上，该模型对尾部用户的服务比头部用户差 28%。"
+
+
+def test_an_estimate_without_an_interval_is_its_value() -> None:
+    assert words.estimate(Estimate(0.5, math.nan, math.nan)) == "0.500"
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (112, "112th"), (1201, "1,201st")]
+)
+def test_ordinals(n: int, text: str) -> None:
+    assert words.ordinal(n) == text
+
+
+def _compared(difference: float, significant: bool) -> Comparison:
+    e = Estimate(difference, difference - 0.01, difference + 0.01)
+    return Comparison(
+        "ndcg@10", "transformer", "ease", "all", 900, 0.05, 0.05 - difference, e, 0.01, 0.1, significant, False
+    )
+
+
+def test_the_model_is_ahead_behind_or_level() -> None:
+    assert words.comparison(_compared(0.02, True)) == "The Transformer is ahead of the best baseline, EASE, by 0.0200."
+    assert "behind the best baseline" in words.comparison(_compared(-0.02, True))
+    assert "level with" in words.comparison(_compared(0.02, False))
+
+
+EVENT = Event(5, "i3", "Lamp", None, None, "tail")
+ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1200, 0.1)
+
+
+def test_where_the_held_out_item_ranks() -> None:
+    assert words.held_out(ANSWER, 10) == "Held-out item: Lamp, ranked 4th of 1,200."
+    assert words.held_out(replace(ANSWER, held_out_rank=11), 10).endswith("ranked 11th of 1,200, so not in the top 10.")
+    assert "no model can rank" in words.held_out(replace(ANSWER, held_out_rank=None), 10)
+    assert words.held_out(replace(ANSWER, held_out=None), 10) == ""
+
+
+def _explained(*values: float, spread: float = 0.0, exact: bool = True) -> Attribution:
+    players = tuple(Player(f"T{i}", f"i{i}", i, 1, v, spread) for i, v in enumerate(values, start=1))
+    return Attribution("u1", "i9", "Tent", 1, 1.0 + sum(values), 1.0, players, exact, 64, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ((0.1, 0.1, 1.0, 1.0, 1.0), "Mostly because of the 3 most recent events."),
+        ((0.1, 3.0, 0.1), "Mostly because of “T2”."),
+        ((2.0, 0.1, 2.0), "Mostly because of “T3” and “T1”."),
+        ((0.1, 0.1, -2.0, -2.0), "Held down mostly by the 2 most recent events."),
+        ((-3.0, 0.1), "Held down mostly by “T1”."),
+        ((2.0, -2.0), "The history pulls both ways and nearly cancels out."),
+        ((0.0, 0.0), "The history does not move this score at all."),
+        ((), "The history does not move this score at all."),
+        ((1.0,) * 8 + (0.9,), "Many events add a little each; none dominates."),
+    ],
+)
+def test_what_moved_a_score_in_words(values: tuple[float, ...], text: str) -> None:
+    assert words.mostly(_explained(*values)) == text
+
+
+def test_the_group_of_earlier_events_is_named_by_its_size() -> None:
+    group = Player("", None, None, 5, 2.0, 0.0)
+    assert words.player_label(group) == "5 earlier events"
+    assert words.mostly(replace(_explained(0.1), players=(group, *_explained(0.1).players), score=3.1)).endswith(
+        "“5 earlier events”."
+    )
+
+
+def test_how_steady_the_values_are() -> None:
+    assert words.steadiness(_explained(1.0)).startswith("Exact")
+    assert words.steadiness(_explained(1.0, spread=0.1, exact=False)).startswith("Steady")
+    assert words.steadiness(_explained(1.0, spread=0.5, exact=False)).startswith("Unsteady")
+    assert "nothing to vary" in words.steadiness(_explained(0.0, exact=False))
+
+
+def test_known_cleaning_reasons_are_translated_and_others_kept() -> None:
+    assert words.cleaning_reason("item_id is missing") == "item_id is missing"
+    i18n.use("zh")
+    assert words.cleaning_reason("item_id is missing") == "缺少 item_id"
+    assert words.cleaning_reason("age is missing, filled with the median, 31") == "缺少 age，以 the median, 31 填补"
+    assert words.cleaning_reason("something new") == "something new"
+
+
+@pytest.mark.parametrize(
+    "metric", [f"{m}@{k}" for m in ("ndcg", "hr", "mrr", "precision", "recall", "f1") for k in (5, 20)]
+)
+def test_every_metric_has_a_name_and_a_gloss(metric: str) -> None:
+    name = words.metric_name(metric)
+    gloss = words.metric_gloss(metric)
+    assert gloss.startswith(f"{name}: ")
+    assert len(gloss) > len(name) + 20
+    assert "{" not in gloss
+
+
+def test_categories_and_columns_for_people() -> None:
+    assert words.category("Animation|Comedy") == "Animation, Comedy"
+    assert (words.category(None), words.category("unknown")) == ("", "")
+    assert words.attribute_name("age_band") == "Age band"
