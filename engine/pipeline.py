@@ -15,7 +15,7 @@ from engine.config import RunConfig, parse_config
 from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
-from engine.errors import RunError
+from engine.errors import RunError, TrainingError
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import BaselineName, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint, save_network
@@ -41,6 +41,8 @@ from engine.runs import (
     working_folder,
     write_about,
 )
+
+CHECKPOINT = "checkpoint.safetensors"
 
 CHECKPOINT_SECONDS = 5.0
 """At most this much training is done again after a kill, an epoch more or less."""
@@ -102,7 +104,12 @@ def train_run(
             _empty(working)
             save_data(working, dataset, cleaning)
             write_about(working, about)
-        return _finish(name, folder, split, config, on_progress, overwrite)
+        try:
+            return _finish(name, folder, split, config, on_progress, overwrite)
+        except TrainingError:
+            if not (working / CHECKPOINT).is_file():  # nothing was learnt, so there is nothing to keep
+                shutil.rmtree(working)
+            raise
 
 
 def resume_run(
@@ -178,7 +185,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
 
 
 def _train(working: Path, split: Split, config: RunConfig, on_progress: OnProgress) -> Trained:
-    checkpoint = working / "checkpoint.safetensors"
+    checkpoint = working / CHECKPOINT
     resume = load_checkpoint(checkpoint) if checkpoint.is_file() else None
     last = time.perf_counter()
 

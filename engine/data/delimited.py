@@ -206,7 +206,6 @@ def _split_carefully(table: Delimited, columns: list[str], broken: _Broken) -> t
                 problem = _wrong_count(len(fields), n)
             if problem:
                 broken.add(problem, table.first_line + at, line)
-                used = 1  # a quote left open hides whole lines: go on at the very next
             else:
                 rows.append(fields)
                 numbers.append(table.first_line + at)
@@ -219,7 +218,10 @@ def _split_carefully(table: Delimited, columns: list[str], broken: _Broken) -> t
 
 
 def _record(lines: list[str], at: int, delimiter: str, quoting: bool = True) -> tuple[list[str], int, str]:
-    """The fields of the record that begins at a line, how many lines it takes, and what is wrong with it, if so."""
+    """The fields of the record that begins at a line, how many lines it takes, and what is wrong with its quoting.
+
+    Of a record with wrong quoting only the first line is taken: a quote left open would hide the good lines after it.
+    """
     following = (lines[i] + "\n" for i in range(at, min(at + MAX_RECORD_LINES, len(lines))))
     style = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
     reader = csv.reader(following, delimiter=delimiter, strict=True, quoting=style)
