@@ -70,7 +70,7 @@ def to_numbers(text: pd.Series) -> np.ndarray:
         numbers = arrow.cast(pa.float64())
     except pa.ArrowInvalid:  # some spell none: cast the others
         spelt = pc.match_substring_regex(arrow, _NUMBER)
-        numbers = pc.if_else(spelt, pc.utf8_ltrim(arrow, "+"), None).cast(pa.float64())
+        numbers = pc.if_else(spelt, arrow, None).cast(pa.float64())
     out = numbers.to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(out), out, np.nan)
 

@@ -228,12 +228,12 @@ def test_attributes_are_filled_flagged_and_standardised(write: Write) -> None:
 
 
 def test_tables_stand_in_the_order_of_the_vocabularies(write: Write) -> None:
-    write("shop/users.csv", "user_id,age\n7,30\n007,20\n")
-    write("shop/items.csv", "item_id,title\nb,Boots\na,Axe\n")
-    dataset, _ = cleaned(write("shop/interactions.csv", "user_id,item_id\n007,a\n7,b\n"))
-    assert dataset.user_table["user_id"].tolist() == dataset.users.ids.tolist() == ["007", "7"]
-    assert dataset.user_table["age"].tolist() == [20, 30]
-    assert [dataset.title(i) for i in (1, 2)] == ["Axe", "Boots"]
+    write("shop/users.csv", "user_id,age\n007,20\n7,30\n")
+    write("shop/items.csv", "item_id,title\na,Axe\nc,Cup\nb,Boots\n")
+    dataset, _ = cleaned(write("shop/interactions.csv", "user_id,item_id\n7,b\n007,a\n7,c\n"))
+    assert dataset.user_table["user_id"].tolist() == dataset.users.ids.tolist() == ["7", "007"]
+    assert dataset.user_table["age"].tolist() == [30, 20]
+    assert [dataset.title(i) for i in (1, 2, 3)] == ["Boots", "Axe", "Cup"]
 
 
 def test_without_tables_there_are_ids_alone(write: Write) -> None:
@@ -260,10 +260,10 @@ def test_a_title_made_of_digits_stays_a_title(write: Write) -> None:
 
 
 def test_a_declared_number_that_is_none_counts_as_missing(write: Write) -> None:
-    write("ml.item", "item_id:token\tprice:float\na\t1\nb\tfree\nc\t3\n")
-    dataset, report = cleaned(write("ml.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\nu\tc\n"))
-    assert dataset.item_table["price"].tolist() == [1, 2, 3]
-    assert found(report, "items") == {"price is missing, filled with the median, 2": ("mended", 1, (3,), "b")}
+    write("ml.item", "item_id:token\tprice:float\na\t1\nb\tfree\nc\t3\nd\t8\n")
+    dataset, report = cleaned(write("ml.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\nu\tc\nu\td\n"))
+    assert dataset.item_table["price"].tolist() == [1, 3, 3, 8]
+    assert found(report, "items") == {"price is missing, filled with the median, 3": ("mended", 1, (3,), "b")}
 
 
 # ---- Properties ------------------------------------------------------------------------------------------------------
@@ -272,7 +272,7 @@ ID = st.sampled_from(["u", "v", " u", "007", "7", "", " ", "ü", 'q"', "a\nb"])
 TIME = st.sampled_from(["1", "2", "2.5", "", "x", "-5", "99999999999999", "1800086400", "1800086401"])
 RATING = st.sampled_from(["1", "3", "5", "", "good", "5.0"])
 ROW = st.tuples(ID, ID, TIME, RATING).map(list)
-BROKEN = st.lists(st.sampled_from(["u", "a", "1"]), min_size=1, max_size=7).filter(lambda row: len(row) != 4)
+BROKEN = st.lists(st.sampled_from(["u", "a", "1", "a\nb"]), min_size=1, max_size=7).filter(lambda row: len(row) != 4)
 
 
 def as_csv(rows: list[list[str]]) -> bytes:

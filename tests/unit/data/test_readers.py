@@ -226,6 +226,11 @@ def test_sequences_with_attributes(write: Write, ending: str) -> None:
     assert dataset.item_table["attributes"].tolist() == ["1|2|3", "unknown", "4", "unknown"]
 
 
+def test_a_user_without_items_may_come_last(write: Write) -> None:
+    tables = raw(write("s.txt", "1 5\n2"))
+    assert (pairs(tables), tables.malformed[0].lines) == ([("1", "5")], (2,))
+
+
 def test_column_settings_that_sequences_cannot_use_are_told(write: Write) -> None:
     notes = raw(write("s.txt", "1 2 3\n"), time="when").notes
     assert "--time 'when' is not used: sequences have no column names" in notes
@@ -269,6 +274,7 @@ def test_given_names_come_before_guessed_ones(write: Write) -> None:
     path = write("log.csv", "user_id,buyer,item_id\nx,y,z\n")
     assert pairs(raw(path, user="buyer")) == [("y", "z")]
     assert pairs(raw(path, user="item_id", item="user_id")) == [("z", "x")]
+    assert pairs(raw(write("two.csv", "item_id,product\nx,y\n"), user="item_id")) == [("x", "y")]
     with pytest.raises(DataError, match="'buyer' is given two roles"):
         raw(path, user="buyer", time="buyer")
 
@@ -299,6 +305,12 @@ def test_parquet_ids_become_text_without_a_point(tmp_path: Path, kind: pa.DataTy
         pa.table({"user_id": ids.dictionary_encode() if dictionary else ids, "item_id": ids}), tmp_path / "log.parquet"
     )
     assert pairs(raw(tmp_path / "log.parquet")) == [("7", "7"), ("", ""), ("12", "12")]
+
+
+def test_long_ids_that_a_gap_turned_into_floats_keep_their_digits(tmp_path: Path) -> None:
+    ids = [9007199254740992.0, None]
+    pq.write_table(pa.table({"user_id": ids, "item_id": ids}), tmp_path / "log.parquet")
+    assert pairs(raw(tmp_path / "log.parquet"))[0] == ("9007199254740992", "9007199254740992")
 
 
 @pytest.mark.parametrize("values", [[1.5, 2.0], [True, False], [[1], [2]]])

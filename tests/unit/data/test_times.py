@@ -112,6 +112,11 @@ def test_python_writes_numbers_that_are_read_back(numbers: list[float]) -> None:
     assert to_numbers(pd.Series([*texts, "x"], dtype="str")).tolist()[:-1] == [float(n) for n in numbers]
 
 
+@pytest.mark.parametrize("text", ["inf", "-Infinity", "nan", "1e999", "0x10", "1_000", "1,5", "", "-", "１"])
+def test_what_spells_no_finite_number_is_nan(text: str) -> None:
+    assert np.isnan(to_numbers(pd.Series([text, "2"], dtype="str"))).tolist() == [True, False]
+
+
 @given(st.text(max_size=8))
 def test_one_odd_text_never_changes_another_value(odd: str) -> None:
     assert to_numbers(pd.Series(["1.5", odd, "+2"], dtype="str"))[[0, 2]].tolist() == [1.5, 2.0]
