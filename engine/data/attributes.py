@@ -146,6 +146,9 @@ def _issue(
 ) -> CleaningIssue:
     """An account of some rows; the example is the id, from the table or, for a table in its order, the vocabulary."""
     at = np.flatnonzero(where)
-    lines = tuple(int(n) for n in rows[LINE].to_numpy()[at] if n > 0)[:FIRST_LINES]
-    example = rows[key].iat[int(at[0])] if ids is None else ids.ids[at[0]]
+    at = at[np.argsort(rows[LINE].to_numpy()[at], kind="stable")]
+    numbers = rows[LINE].to_numpy()[at]
+    first = int(at[np.argmax(numbers > 0)])  # the first with a line, else the first
+    lines = tuple(int(n) for n in numbers if n > 0)[:FIRST_LINES]
+    example = rows[key].iat[first] if ids is None else ids.ids[first]
     return CleaningIssue(table, reason, action, len(at), lines, shorten(example))

@@ -236,6 +236,13 @@ def test_tables_stand_in_the_order_of_the_vocabularies(write: Write) -> None:
     assert [dataset.title(i) for i in (1, 2, 3)] == ["Boots", "Axe", "Cup"]
 
 
+def test_the_first_lines_of_an_attribute_come_in_the_order_of_the_file(write: Write) -> None:
+    write("shop/items.csv", "item_id,size\n" + "".join(f"i{i},\n" for i in range(7)) + "x,1\n")
+    log = "user_id,item_id\nu,none\nu,x\n" + "".join(f"u,i{i}\n" for i in reversed(range(7)))
+    _, report = cleaned(write("shop/interactions.csv", log))
+    assert found(report, "items")["size is missing, filled with the median, 1"] == ("mended", 8, (2, 3, 4, 5, 6), "i0")
+
+
 def test_without_tables_there_are_ids_alone(write: Write) -> None:
     dataset, report = cleaned(write("log.csv", "user_id,item_id\nu,a\n"))
     assert list(dataset.user_table.columns) == ["user_id"]
