@@ -62,12 +62,13 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
                 "Times uniform undoes that: 1 is an even spread."
             ),
         )
-        sizes = [w for w in WINDOWS if w < length] + [length]
+        sizes = {w: _("last {n}").format(n=count(w)) for w in WINDOWS if w < length}
+        sizes[length] = _("all {n}").format(n=count(length))
         size = st.selectbox(
             _("Events shown"),
-            sizes,
-            index=next((i for i, w in enumerate(sizes) if w >= min(SHOWN, length)), len(sizes) - 1),
-            format_func=lambda w: _("all {n}").format(n=count(w)) if w == length else _("last {n}").format(n=count(w)),
+            list(sizes),
+            index=next(i for i, w in enumerate(sizes) if w >= min(SHOWN, length)),
+            format_func=sizes.__getitem__,
             key="window",
             width=130,
             disabled=len(sizes) == 1,

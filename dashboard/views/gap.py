@@ -20,15 +20,17 @@ FAMILIES = ("ndcg", "hr", "mrr", "precision", "recall", "f1")
 def choose_metric(page: Page) -> str:
     """Choose a metric and a list length."""
     ks = page.run.config.evaluation.ks
+    names = {family: words.metric_name(family) for family in FAMILIES}
+    tops = {k: _("top {k}").format(k=k) for k in ks}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = st.segmented_control(
-            _("Metric"), FAMILIES, default="ndcg", format_func=words.metric_name, key="family", required=True
+            _("Metric"), list(names), default="ndcg", format_func=names.__getitem__, key="family", required=True
         )
         k = st.segmented_control(
             _("List length"),
             ks,
             default=10 if 10 in ks else ks[0],
-            format_func=lambda n: _("top {k}").format(k=n),
+            format_func=tops.__getitem__,
             key="metric_k",
             required=True,
         )
@@ -143,10 +145,13 @@ def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
     bins = quality.loc[quality["model"] == "transformer"].sort_values(by="low_length")
     labels = bins["label"].astype(str).tolist()
     components.section(_("The users behind a point"))
+    choices = [
+        _("{label} events, n = {n}").format(label=label, n=count(n)) for label, n in zip(labels, bins["n"], strict=True)
+    ]
     chosen = st.selectbox(
         _("Events in training history"),
         range(len(labels)),
-        format_func=lambda i: _("{label} events, n = {n}").format(label=labels[i], n=count(bins["n"].iloc[i])),
+        format_func=choices.__getitem__,
         key="bin",
         width=260,
     )

@@ -37,11 +37,10 @@ def finder(page: Page) -> None:
     """Search by id, filter by cohort and attribute."""
     with st.expander(_("Find a user"), icon=":material/search:"):
         values = cache.attribute_values(page.key)
+        names = {cohort: words.cohort_name(cohort) for cohort in ("all", "tail", "head")}
         with st.container(horizontal=True, vertical_alignment="bottom"):
             text = st.text_input(_("Part of the id"), key="find_text", width=200)
-            cohort = st.selectbox(
-                _("Cohort"), ["all", "tail", "head"], format_func=words.cohort_name, key="find_cohort", width=130
-            )
+            cohort = st.selectbox(_("Cohort"), list(names), format_func=names.__getitem__, key="find_cohort", width=130)
             picked: list[tuple[str, str]] = []
             for column, options in list(values.items())[:4]:
                 value = st.selectbox(
@@ -180,6 +179,7 @@ def draw() -> None:
         who = cache.profile(page.key, page.user, page.view, page.lang)
         answer = cache.recommend(page.key, page.user, k, page.view, page.lang)
     first_line(page, who, answer, k)
+    tops = {n: _("top {k}").format(k=n) for n in ks}
     with st.container(horizontal=True, vertical_alignment="center"):
         random_buttons(page.key)
         st.segmented_control(
@@ -188,7 +188,7 @@ def draw() -> None:
             default=k if k in ks else None,
             key="list_length",
             required=True,
-            format_func=lambda n: _("top {k}").format(k=n),
+            format_func=tops.__getitem__,
             label_visibility="collapsed",
         )
     finder(page)

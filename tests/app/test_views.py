@@ -1,0 +1,355 @@
+"""Every page, driven without a browser: what it says, what it offers when there is nothing, what it survives."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from babel.messages.pofile import read_po
+from streamlit.testing.v1 import AppTest
+
+import dashboard
+import engine
+from dashboard import i18n
+from tests.conftest import TINY_RUN
+
+APP = Path(dashboard.__file__).with_name("app.py")
+VIEWS = ("overview", "recommendations", "attention", "explain", "gap")
+USER_VIEWS = ("recommendations", "attention", "explain")
+
+Open = Callable[..., AppTest]
+
+
+@pytest.fixture
+def open_view(tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a view over the tiny run, with query parameters."""
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tiny_run_dir))
+
+    def open_(page: str, /, **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        for key, value in query.items():
+            app.query_params[key] = value
+        if page == "gap":  # its address differs from its file's name, so the page must be known first
+            app.run()
+        return app.switch_page(f"views/{page}.py").run()
+
+    return open_
+
+
+def texts(app: AppTest) -> list[str]:
+    """All that is written on the page, as Markdown or as labels."""
+    said: list[str] = []
+    for kind in (app.title, app.subheader, app.markdown, app.caption, app.error, app.info):
+        said += [str(element.value) for element in kind]
+    said += [m.label for m in app.metric] + [str(m.value) for m in app.metric]
+    for kind in (app.selectbox, app.button, app.expander, app.text_input):
+        said += [element.label for element in kind]
+    return said
+
+
+def shown(app: AppTest) -> str:
+    """The same as a person reads it."""
+    return re.sub(r"\\(.)", r"\1", "\n".join(texts(app))).replace("\u2060", "")
+
+
+def keys_of_charts(app: AppTest) -> set[str]:
+    return {str(e.proto.id).rsplit("-", 1)[-1] for e in app.get("plotly_chart")}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_view_says_something_and_breaks_nothing(open_view: Open, view: str, lang: str) -> None:
+    app = open_view(view, lang=lang)
+    assert not app.exception
+    assert not app.error
+    assert len(app.title) == 1
+    assert app.query_params["run"] == TINY_RUN
+
+
+@pytest.mark.parametrize(
+    ("view", "charts"),
+    [
+        ("overview", {"activity", "models"}),
+        ("recommendations", set()),
+        ("attention", {"map", "heads"}),
+        ("explain", {"waterfall"}),
+        ("gap", {"cohorts_users", "cohorts_items", "difference", "curve"}),
+    ],
+)
+def test_a_view_draws_its_charts_and_describes_them(open_view: Open, view: str, charts: set[str]) -> None:
+    app = open_view(view)
+    drawn = app.get("plotly_chart")
+    assert keys_of_charts(app) == charts
+    assert all(len(e.proto.alt) > 15 for e in drawn)
+
+
+def test_the_bare_address_leads_to_the_overview(tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tiny_run_dir))
+    app = AppTest.from_file(str(APP), default_timeout=60).run()
+    assert not app.exception
+    assert [m.label for m in app.metric] == ["Users", "Items", "Interactions", "NDCG@10"]
+    assert [m.value for m in app.metric][:2] == ["120", "60"]
+
+
+# --- nothing to show
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_without_runs_a_view_says_how_to_train_one(
+    open_view: Open, view: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tmp_path / "none"))
+    app = open_view(view)
+    assert not app.exception
+    assert app.title[0].value == "There is no trained run yet"
+    assert [c.value for c in app.code] == ["tailscope demo", "tailscope train PATH"]
+
+
+def test_a_run_made_meanwhile_appears(
+    open_view: Open, tiny_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tmp_path))
+    app = open_view("overview")
+    assert app.title[0].value == "There is no trained run yet"
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / "fresh")
+    st.cache_data.clear()  # instead of waiting until the list is too old
+    app.run()
+    assert app.selectbox(key="bar_run").value == "fresh"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", ["nope", "../tiny", "/etc", "a" * 400])
+def test_an_unknown_run_is_said_and_the_others_offered(open_view: Open, view: str, name: str) -> None:
+    app = open_view(view, run=name)
+    assert not app.exception
+    assert f"There is no run named {name}" in shown(app)
+    assert TINY_RUN in app.error[0].value
+    app.selectbox(key="bar_run").select(TINY_RUN).run()
+    assert not app.error
+    assert app.query_params["run"] == TINY_RUN
+
+
+def test_a_damaged_run_is_an_error_with_a_way_out(
+    open_view: Open, tiny_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / "hurt")
+    (tmp_path / "hurt" / "per_user.parquet").write_bytes(b"no parquet")
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tmp_path))
+    app = open_view("overview")
+    assert not app.exception
+    assert "The run hurt cannot be used" in shown(app)
+    assert "train it again" in shown(app)
+
+
+@pytest.mark.parametrize("view", USER_VIEWS)
+def test_an_unknown_user_is_said_and_a_pick_offered(open_view: Open, view: str) -> None:
+    app = open_view(view, user="nobody")
+    assert not app.exception
+    assert app.title[0].value == "This run knows no user nobody"
+    app.button(key="draw_tail").click().run()
+    assert not app.error
+    assert app.query_params["user"] != "nobody"
+
+
+def test_an_unknown_item_is_said(open_view: Open) -> None:
+    app = open_view("explain", user="u010", item="no-such-item")
+    assert not app.exception
+    assert "This item cannot be explained" in shown(app)
+
+
+@pytest.mark.parametrize("view", USER_VIEWS)
+@pytest.mark.parametrize("user", ["u000", "u001"])
+@pytest.mark.parametrize("seen", ["evaluated", "full"])
+def test_users_with_one_or_two_events_are_served(open_view: Open, view: str, user: str, seen: str) -> None:
+    app = open_view(view, user=user, view=seen)
+    assert not app.exception
+    assert not app.error
+
+
+def test_nonsense_in_the_address_falls_back(open_view: Open) -> None:
+    app = open_view("attention", lang="xx", view="sideways", layer="99", head="-1", user="u010")
+    assert not app.exception
+    assert app.selectbox(key="pick_layer").value == "2"
+    assert app.segmented_control(key="bar_view").value == "evaluated"
+
+
+def test_a_bug_shows_as_a_bug(open_view: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(engine, "recommend", broken, raising=False)
+    st.cache_data.clear()
+    app = open_view("recommendations")
+    assert len(app.exception) == 1
+
+
+# --- choices
+
+
+def test_run_and_user_stay_chosen_from_page_to_page(open_view: Open) -> None:
+    app = open_view("recommendations", user="u017", view="full")
+    for view in ("attention", "overview", "explain"):
+        app.query_params.clear()  # what a change of page does in a browser
+        app.switch_page(f"views/{view}.py").run()
+        assert not app.exception
+    assert app.selectbox(key="bar_user").value == "u017"
+    assert app.query_params["user"] == "u017"
+    assert app.query_params["view"] == "full"
+
+
+def test_the_language_switch_speaks_chinese_and_stays(open_view: Open) -> None:
+    app = open_view("recommendations", user="u017")
+    english = shown(app)
+    app.segmented_control(key="bar_lang").set_value("zh").run()
+    assert app.query_params["lang"] == "zh"
+    assert "推荐" in app.title[0].value
+    assert re.search(r"[帐睡炉头靴绳]\S*\d+号", shown(app)), "titles come in the chosen language too"
+    assert english != shown(app)
+    app.query_params.clear()
+    app.switch_page("views/overview.py").run()
+    assert app.metric[0].label == "用户"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_no_english_is_left_on_a_chinese_page(open_view: Open, view: str) -> None:
+    with (i18n.LOCALE_DIR / "zh" / "LC_MESSAGES" / "tailscope.po").open("rb") as file:
+        entries = [(m.id, m.string) for m in read_po(file, locale="zh") if m.id]
+    english = {i for ids, s in entries for i in ([ids] if isinstance(ids, str) else ids) if i != s and "{" not in i}
+    lines = {line.strip() for line in shown(open_view(view, lang="zh", user="u017")).splitlines()}
+    assert not lines & english
+
+
+def test_random_tail_user_is_of_the_tail_and_changes(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    app = open_view("recommendations", user="u017")
+    seen = set()
+    for _ in range(4):
+        app.button(key="draw_tail").click().run()
+        user = app.query_params["user"]
+        assert engine.profile(run, user).cohort == "tail"
+        seen.add(user)
+    assert len(seen) > 1
+
+
+def test_users_are_found_by_id_cohort_and_attribute(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    app = open_view("recommendations")
+    app.text_input(key="find_text").input("u01").run()
+    app.selectbox(key="find_cohort").select("tail").run()
+    app.selectbox(key="find_region").select("North").run()
+    expected = engine.find_users(run, "u01", "tail", {"region": "North"})["user_id"].tolist()
+    found = next(d.value for d in app.dataframe if "Training events" in d.value.columns)
+    assert found["User"].tolist() == expected
+    assert len(expected) > 0
+    app.text_input(key="find_text").input("no such").run()
+    assert "No user fits. Clear a filter, or shorten the id." in shown(app)
+
+
+def test_the_held_out_item_is_placed_as_the_engine_ranks_it(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    answer = engine.recommend(run, "u017", k=10)
+    assert answer.held_out is not None
+    app = open_view("recommendations", user="u017")
+    assert f"Held-out item: {answer.held_out.title}, ranked " in shown(app)
+    full = open_view("recommendations", user="u017", view="full")
+    assert "nothing is held out to compare with" in shown(full)
+
+
+def test_every_recommendation_leads_to_its_explanation(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    items = [item.item_id for item in engine.recommend(run, "u017", k=10).items]
+    app = open_view("recommendations", user="u017")
+    links = [e.proto.query_string for e in app.get("page_link") if "item=" in e.proto.query_string]
+    assert [re.search(r"item=([^&]+)", link)[1] for link in links] == items  # pyright: ignore[reportOptionalSubscript]
+    assert all("user=u017" in link and f"run={TINY_RUN}" in link for link in links)
+
+
+def test_the_explanation_adds_up_on_the_page(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    answer = engine.explain(run, "u017")
+    app = open_view("explain", user="u017")
+    assert [m.label for m in app.metric] == ["Base", "Events", "Score"]
+    assert [m.value for m in app.metric] == [
+        i18n.figure(answer.base),
+        i18n.signed(answer.score - answer.base),
+        i18n.figure(answer.score),
+    ]
+    assert app.query_params["item"] == answer.item_id
+
+
+def test_a_linked_item_is_the_one_explained(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    third = engine.recommend(run, "u017", k=3).items[2]
+    app = open_view("explain", user="u017", item=third.item_id)
+    assert app.selectbox(key="pick_item").value == third.item_id
+    assert "ranks 3rd" in shown(app)
+
+
+def test_a_linked_head_is_the_one_shown(open_view: Open) -> None:
+    app = open_view("attention", user="u017", layer="1", head="2")
+    assert "Layer 1, head 2" in shown(app)
+    app.selectbox(key="pick_head").select("1").run()
+    assert app.query_params["head"] == "1"
+    assert "Layer 1, head 1" in shown(app)
+
+
+def test_attention_says_what_it_is_not(open_view: Open) -> None:
+    assert "not why an item ranks where it does" in shown(open_view("attention"))
+
+
+@pytest.mark.parametrize("family", ["hr", "mrr", "precision", "recall", "f1"])
+def test_every_metric_can_be_chosen(open_view: Open, family: str) -> None:
+    app = open_view("gap")
+    app.segmented_control(key="family").set_value(family).run()
+    app.segmented_control(key="metric_k").set_value(5).run()
+    assert not app.exception
+    assert any(i18n.LANGUAGES and "@5: " in c for c in shown(app).splitlines())
+
+
+def test_the_gap_says_when_there_are_too_few_users(open_view: Open) -> None:
+    assert app_title(open_view("gap")).startswith("Too few users to tell: the smaller cohort, head, has ")
+
+
+def app_title(app: AppTest) -> str:
+    return re.sub(r"\\(.)", r"\1", str(app.title[0].value))
+
+
+def test_the_users_behind_a_point_are_those_of_its_bin(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    bins = engine.quality_by_length(run.evaluation, "ndcg@10", ["transformer"])
+    app = open_view("gap")
+    behind = next(d.value for d in app.dataframe if "Rank" in d.value.columns)
+    assert len(behind) == bins["n"].iloc[0]
+    assert behind["Training events"].between(bins["low_length"].iloc[0], bins["high_length"].iloc[0]).all()
+    assert behind["NDCG@10"].is_monotonic_increasing
+
+
+def test_cleaning_is_told_on_the_overview(open_view: Open) -> None:
+    said = shown(open_view("overview"))
+    assert re.search(r"[\d,]+ interactions read, [\d,]+ kept, 2 dropped", said)
+
+
+# --- hostile titles
+
+
+@pytest.mark.parametrize("view", USER_VIEWS)
+def test_a_title_cannot_bring_its_own_markup(open_view: Open, tiny_run_dir: Path, view: str) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    histories = [engine.profile(run, f"u{i:03d}", "full") for i in range(2, 120)]
+    met = 0
+    for who in histories:
+        bad = [e for e in who.events if e.item_id in ("i03", "i04")]
+        if bad and met < 3:
+            met += 1
+            app = open_view(view, user=who.user_id, view="full", item=bad[0].item_id)
+            assert not app.exception
+            for text in texts(app):
+                assert not re.search(r"(?<!\\)<img", text), text
+                assert not re.search(r"(?<!\\)\]\(javascript", text), text
+                assert ":red[red]" not in text
+                assert "www.example" not in text
+    assert met == 3
