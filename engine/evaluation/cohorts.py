@@ -61,7 +61,6 @@ def make_cohorts(split: Split, head_share: float, item_head_share: float) -> Coh
     """
     lengths = split.train.lengths
     popularity = np.bincount(split.train.items, minlength=split.n_items + 1)
-    popularity[0] = 0
     user_cut = _cut(lengths, head_share)
     item_cut = _cut(popularity, item_head_share)
     return Cohorts(lengths >= user_cut, popularity >= item_cut, user_cut, item_cut, head_share, item_head_share)
@@ -72,5 +71,5 @@ def _cut(sizes: np.ndarray, share: float) -> int:
     present = np.sort(sizes[sizes > 0])[::-1]
     if len(present) == 0:
         return 1
-    wanted = math.ceil(share * len(present) - 1e-9)  # 0.2 of 15 is 3, whatever floating point makes of it
+    wanted = math.ceil(share * len(present) - 1e-9)  # 0.07 of 100 is 7, though floating point makes it a little more
     return int(present[max(wanted, 1) - 1])

@@ -39,7 +39,7 @@ def test_a_fifth_of_the_users_is_head():
         ([3, 3, 3, 3, 7], 0.4, 5, 3),
         ([5, 5, 5, 5, 5], 0.2, 5, 5),  # all alike: all head, no tail
         ([4], 0.2, 1, 4),
-        (list(range(1, 16)), 0.2, 3, 13),  # 0.2 of 15 is 3, not 4
+        (list(range(1, 101)), 0.07, 7, 94),  # 0.07 * 100 is 7.000000000000001, and 7 is meant
         (list(range(1, 12)), 0.2, 3, 9),  # a share that is no whole number is rounded up
         ([0, 0, 0, 2, 3], 0.5, 1, 3),  # users without a training part are tail and count for no share
         ([0, 0], 0.5, 0, 1),

@@ -90,12 +90,13 @@ def test_per_user_rows_tell_who_and_what(world):
 
 def test_rank_is_the_best_of_several_targets(table_recommender, make_split, make_holdout):
     split = make_split([[1, 2, 3, 4], [2, 3, 1, 4], [3, 4, 1, 2], [4, 1, 2, 3]], 4)
-    test = make_holdout([[1], [2]], [[4, 3], [2, 9]])
+    test = make_holdout([[1], [2], [3]], [[4, 5], [2, 9], [9, 4]])
     split = type(split)(split.protocol, split.train, split.valid, test, np.ones(10, dtype=bool))
     recommender = table_recommender(np.tile(np.arange(10), (10, 1)))
     recommender.candidates[9] = False
     frame = evaluate([recommender], split, make_cohorts(split, 0.2, 0.2), CONFIG).per_user
-    assert frame["rank"].tolist() == [5, 0]  # 8, 7, 6, 5, 4 with 9 left out; and seen, and no candidate
+    # 9 is left out, so 8, 7, 6, 5, 4 come first; then a seen one with no candidate; then no candidate with 4
+    assert frame["rank"].tolist() == [4, 0, 5]
 
 
 def test_coverage_and_exposure_by_hand(table_recommender, make_split):
@@ -112,6 +113,16 @@ def test_coverage_and_exposure_by_hand(table_recommender, make_split):
     # at 3: 2,3,4 | 1,3,4 | 6,1,2 | 5,3,1: all six items, one place of twelve for the head
     assert report.coverage["coverage@3"] == 1
     assert report.tail_exposure["tail_exposure@3"] == pytest.approx(11 / 12)
+
+
+def test_places_left_empty_count_for_nothing(table_recommender, make_split):
+    split = make_split([[1, 3, 3], [2, 1, 3]], 3)
+    cohorts = make_cohorts(split, 0.2, 0.5)
+    assert np.flatnonzero(cohorts.item_is_head).tolist() == [1, 2]
+    report = evaluate([table_recommender(np.ones((4, 4)), split.candidates)], split, cohorts, CONFIG).models["table"]
+    # user 0 saw 1 and 3 and can be given 2 alone; user 1 saw both candidates and is given nothing
+    assert report.coverage == {"coverage@1": 0.5, "coverage@3": 0.5}
+    assert report.tail_exposure == {"tail_exposure@1": 0, "tail_exposure@3": 0}
 
 
 def test_survives_json_and_back(world):
