@@ -49,10 +49,10 @@ def test_heads_must_divide_the_width_and_the_message_says_what_would() -> None:
 
 
 def test_a_file_that_is_missing_or_no_toml_is_named(tmp_path) -> None:
-    with pytest.raises(ConfigError, match="absent.toml"):
+    with pytest.raises(ConfigError, match=r"absent\.toml"):
         load_config(tmp_path / "absent.toml")
     (tmp_path / "bad.toml").write_text("[model\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="bad.toml is not TOML"):
+    with pytest.raises(ConfigError, match=r"bad\.toml is not TOML"):
         load_config(tmp_path / "bad.toml")
 
 
