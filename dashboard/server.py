@@ -18,8 +18,11 @@ def main() -> None:
     """Import, then serve until stopped."""
     for name in NEEDED:
         getattr(engine, name)
+    from streamlit.logger import get_logger
     from streamlit.web import cli
 
+    # Cached functions are made before there is a server, which Streamlit would remark on once for each.
+    get_logger("streamlit.runtime.caching.cache_data_api").setLevel("ERROR")
     from dashboard import cache, charts, i18n, words  # noqa: F401
 
     sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]

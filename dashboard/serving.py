@@ -113,6 +113,7 @@ def _flags(address: str, port: int) -> list[str]:
         f"--server.port={port}",
         "--server.headless=true",  # no question about an e-mail address at the first start
         "--browser.gatherUsageStats=false",
+        "--logger.level=warning",
     ]
     if address in ("0.0.0.0", "::"):  # whoever opens it to the network is reached by names that we cannot know
         flags.append("--server.allowedHosts=*")

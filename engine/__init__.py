@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from engine.answers import (
+    from engine.answer_types import (
         AttentionMap,
         Attribution,
         Cohort,
@@ -23,14 +23,8 @@ if TYPE_CHECKING:
         Recommendations,
         UserProfile,
         View,
-        attention,
-        explain,
-        find_users,
-        profile,
-        random_user,
-        recommend,
-        warm_up,
     )
+    from engine.answers import attention, explain, find_users, profile, random_user, recommend, warm_up
     from engine.config import RunConfig, describe_config, load_config
     from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
@@ -46,10 +40,8 @@ if TYPE_CHECKING:
     from engine.runs import Run, RunSummary, list_runs, load_run
 
 _HOMES = {
-    "engine.answers": (
-        "Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View attention explain "
-        "find_users profile random_user recommend warm_up"
-    ),
+    "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
+    "engine.answers": "attention explain find_users profile random_user recommend warm_up",
     "engine.config": "RunConfig describe_config load_config",
     "engine.data.dataset": "Dataset",
     "engine.data.public": "fetch_public",

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from engine.answer_types import (
+    AttentionMap,
+    Attribution,
+    Cohort,
+    Event,
+    Player,
+    RankedItem,
+    Recommendations,
+    UserProfile,
+    View,
+)
 from engine.data.dataset import Histories
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
@@ -17,151 +26,6 @@ from engine.explanation.attention import attend
 from engine.explanation.shapley import shapley_values
 from engine.recommender import mask_seen, top_of
 from engine.runs import Run
-
-View = Literal["evaluated", "full"]
-"""`evaluated`: the last event is held out, as it was when the model was measured. `full`: every event is known."""
-
-Cohort = Literal["head", "tail"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One interaction as a person sees it.
-
-    Attributes:
-        position: place in the user's whole history, 1 is the oldest.
-        item_id, title, category: the item's; the category is None where the data has none.
-        time: when, in UTC; None in a log without times.
-        item_cohort: whether the item is a head or a tail item.
-    """
-
-    position: int
-    item_id: str
-    title: str
-    category: str | None
-    time: datetime | None
-    item_cohort: Cohort
-
-
-@dataclass(frozen=True)
-class UserProfile:
-    """Who a user is.
-
-    Attributes:
-        train_length: events in the training part, by which cohorts are cut.
-        attributes: by column name, as text.
-        events: what is known of the user in the chosen view, oldest first.
-        held_out: the test target that the `evaluated` view leaves out; None in the `full` view and for users too short
-            to hold anything out.
-    """
-
-    user_id: str
-    cohort: Cohort
-    train_length: int
-    attributes: dict[str, str]
-    events: tuple[Event, ...]
-    held_out: Event | None
-
-
-@dataclass(frozen=True)
-class RankedItem:
-    """One recommendation: `score` is the raw logit, `is_held_out` marks the test target."""
-
-    rank: int
-    item_id: str
-    title: str
-    category: str | None
-    score: float
-    item_cohort: Cohort
-    is_held_out: bool
-
-
-@dataclass(frozen=True)
-class Recommendations:
-    """A ranked list for one user.
-
-    Attributes:
-        history: the events it follows from, oldest first.
-        items: best first.
-        held_out: the test target, if this view holds one out.
-        held_out_rank: its rank among all unseen candidates, ties against it; None if it cannot be ranked.
-        n_candidates: how many items could have been recommended.
-        seconds: time to score and rank.
-    """
-
-    user_id: str
-    view: View
-    history: tuple[Event, ...]
-    items: tuple[RankedItem, ...]
-    held_out: Event | None
-    held_out_rank: int | None
-    n_candidates: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """Attention over a user's most recent events, with its axis labels.
-
-    Attributes:
-        weights: (n_layers, n_heads, L query, L key) float32, NaN in the future.
-        labels: L titles, oldest first.
-        item_ids: L item ids.
-        positions: L places in the user's whole history, 1 is the oldest.
-        heads: a row for each head; see `engine.explanation.attention.Attention`.
-    """
-
-    user_id: str
-    weights: np.ndarray
-    labels: tuple[str, ...]
-    item_ids: tuple[str, ...]
-    positions: tuple[int, ...]
-    heads: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Player:
-    """One event, or the group of earlier ones, and what it did to the score.
-
-    Attributes:
-        label: the event's title; empty for the group.
-        item_id, position: None for the group.
-        n_events: 1, or the group's size.
-        value: Shapley value in logits.
-        spread: standard error of the value over sampled orders; 0 when exact.
-    """
-
-    label: str
-    item_id: str | None
-    position: int | None
-    n_events: int
-    value: float
-    spread: float
-
-
-@dataclass(frozen=True)
-class Attribution:
-    """Why one item has its score: `base` plus the players' values is `score`.
-
-    Attributes:
-        rank: the item's rank among unseen candidates; None if it was seen.
-        score, base: the item's raw logit with all events, and with none.
-        players: oldest first.
-        exact: whether every subset of events was evaluated.
-        n_evaluations: how many partly hidden histories were scored.
-        seconds: time it took.
-    """
-
-    user_id: str
-    item_id: str
-    title: str
-    rank: int | None
-    score: float
-    base: float
-    players: tuple[Player, ...]
-    exact: bool
-    n_evaluations: int
-    seconds: float
 
 
 def find_users(

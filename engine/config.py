@@ -41,7 +41,10 @@ class ModelConfig(_Section):
     d_ff: int | None = Field(None, ge=4, le=8192, description="Width inside a block's feed-forward part.")
     dropout: float | None = Field(None, ge=0, lt=1, description="Share of activations dropped while training.")
     event_dropout: float | None = Field(
-        None, ge=0, lt=1, description="Share of past events hidden while training; also what 'absent' means to SHAP."
+        None,
+        ge=0,
+        le=1,
+        description="Share of sequences trained with a random part of their events hidden: SHAP hides events too.",
     )
     output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
     temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")

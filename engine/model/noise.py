@@ -30,6 +30,11 @@ class Noise:
         drawn = torch.frombuffer(bytearray(self.rng.bytes(size)), dtype=torch.uint8).view(shape)
         return drawn < round(share * 256)
 
+    def absences(self, rows: int, length: int, share: float) -> Tensor:
+        """(rows, length) bool: a random `share` of rows has a random part, from none to all, of its places True."""
+        hidden = self.rng.random((rows, length)) < self.rng.random((rows, 1))
+        return torch.from_numpy(hidden & (self.rng.random((rows, 1)) < share)).to(self.device)
+
     def dropout(self, x: Tensor, share: float) -> Tensor:
         """x with a random `share` of places zero and the rest scaled up, so that its mean stays (Srivastava 2014)."""
         if share == 0:

@@ -199,7 +199,7 @@ class _Loop:
         items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
         targets = torch.from_numpy(batch.targets).to(self.device)
         share = self.config.model.event_dropout
-        absent = noise.mask(items.shape, share) if share else None
+        absent = noise.absences(items.shape[0], items.shape[1], share) if share else None
         real = targets != PAD
         hidden = self.network(items, absent, noise=noise).hidden[real]  # (N, D)
         others = self.trained_items

@@ -107,16 +107,21 @@ class Transformer(nn.Module):
         self.bias = nn.Parameter(torch.zeros(shape.n_items + 1)) if shape.output == "dot" else None
 
     def initialise(self, generator: torch.Generator) -> None:
-        """Draw all weights from the generator: normal with deviation .02, biases 0, norms 1 (Radford et al. 2019)."""
-        for name, parameter in self.named_parameters():
-            with torch.no_grad():
+        """Draw all weights from the generator.
+
+        Item and position vectors are normal with deviation .02, so that the first steps can turn them; the blocks'
+        matrices are normal with the variance of torch's own linear layers, 1 / (3 x inputs), since anything smaller
+        leaves a narrow block idle while item vectors already overfit; biases are 0, norms 1.
+        """
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
                 if "norm" in name:
                     parameter.fill_(1.0 if name.endswith("weight") else 0.0)
                 elif parameter.dim() > 1:
-                    parameter.normal_(0.0, 0.02, generator=generator)
+                    deviation = 0.02 if "vectors" in name else 1 / math.sqrt(3 * parameter.shape[1])
+                    parameter.normal_(0.0, deviation, generator=generator)
                 else:
                     parameter.zero_()
-        with torch.no_grad():
             self.item_vectors.weight[PAD] = 0.0
 
     def forward(
