@@ -56,6 +56,10 @@ browser:
 		echo "No Chromium: the browser tests are skipped. To run them: sudo apt-get install chromium fonts-noto-cjk"; \
 	fi
 
+.PHONY: screenshots
+screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.
+	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
+
 .PHONY: constraints
 constraints: $(INSTALLED_DEV) ## Write constraints.txt from what is in .venv.
 	@{ grep '^#' constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new

@@ -23,4 +23,4 @@ pages = [
     st.Page("views/gap.py", title=_("Head vs tail"), icon=":material/balance:", url_path="head-vs-tail"),
 ]
 home = st.Page("views/home.py", title=_("Overview"), default=True, visibility="hidden")
-st.navigation({_("Look"): [*pages, home]}).run()
+st.navigation([*pages, home]).run()

@@ -6,6 +6,7 @@ Nothing heavy is imported here: the facade loads torch, pandas and the rest when
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -61,6 +62,9 @@ RUNS = Path("runs")
 
 def main() -> None:
     """The console entry point: a problem that the caller can mend ends as a message and exit code 1."""
+    # Read when torch is first imported. Threads that wait by spinning slow everything down as soon as two processes
+    # share the cores, such as a training and the dashboard.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except engine.EngineError as error:

@@ -20,9 +20,9 @@ SHORT_LIST = 10
 """Events of a history that a terminal shows; --json gives all."""
 
 
-def table(*columns: str, title: str | None = None, right: Sequence[str] = ()) -> Table:
+def table(*columns: str, right: Sequence[str] = ()) -> Table:
     """An empty table in the house's style; columns named in `right` hold numbers."""
-    made = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         made.add_column(column, justify="right" if column in right else "left", overflow="fold")
     return made
@@ -120,17 +120,18 @@ def runs_table(summaries: Sequence[RunSummary]) -> Table:
 def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
     """The end of a user's history, and the ranked list."""
     shown = answer.history[-SHORT_LIST:]
-    heading = f"User {answer.user_id}: the last {len(shown)} of {len(answer.history)} events, oldest first"
-    history = table("#", "item", "title", "category", title=heading, right=("#",))
+    history = table("#", "item", "title", "category", right=("#",))
     for event in shown:
         cells = (str(event.position), event.item_id, event.title, event.category or "–")
         history.add_row(*(Text(cell) for cell in cells))
-    ranked = table("rank", "item", "title", "category", "score", title="Recommended next", right=("rank", "score"))
+    ranked = table("rank", "item", "title", "category", "score", right=("rank", "score"))
     for item in answer.items:
         mark = "  ← held out" if item.is_held_out else ""
         cells = (str(item.rank), item.item_id, item.title + mark, item.category or "–", f"{item.score:.3f}")
         ranked.add_row(*(Text(cell) for cell in cells), style="bold" if item.is_held_out else "")
-    out: list[Table | Text] = [history, ranked]
+    part = "all" if len(shown) == len(answer.history) else f"the last {len(shown)} of"
+    heading = f"User {answer.user_id}: {part} {len(answer.history):,} events, oldest first"
+    out: list[Table | Text] = [Text(heading, style="bold"), history, Text("Recommended next", style="bold"), ranked]
     if answer.held_out is not None and answer.held_out_rank is not None:
         out.append(Text(f"Held out: {answer.held_out.title}, ranked {answer.held_out_rank:,}.", style="dim"))
     return out

@@ -41,7 +41,9 @@ def escape_markdown(text: str) -> str:
     links after escapes are gone, so a word joiner is put where one would be recognised.
     """
     one_line = re.sub(r"[ \t\r\n\v\f\x85\u2028\u2029]+", " ", text)  # not the no-break spaces that numbers hold
-    unlinked = re.sub(r"(?i)(https?|ftp|mailto)(:)|(www)(\.)|(@)", lambda m: _unlink(m.group(0)), one_line)
+    unlinked = re.sub(
+        r"(?i)(https?|ftp|mailto):|www\.|(?<=[\w.+-])@(?=[\w-]+\.)", lambda m: _unlink(m.group(0)), one_line
+    )
     return _SPECIAL.sub(r"\\\1", unlinked)
 
 
@@ -56,12 +58,12 @@ def headline(text: str) -> None:
 
 def note(text: str) -> None:
     """A line of small print under a chart or a headline."""
-    st.caption(escape_markdown(text))
+    st.markdown(f":small[:gray[{escape_markdown(text)}]]")  # a caption of Streamlit's is too pale to read
 
 
 def section(text: str) -> None:
     """The heading of a part of a page."""
-    st.subheader(escape_markdown(text), anchor=False)
+    st.header(escape_markdown(text), anchor=False)
 
 
 def chart(fig: go.Figure, key: str, alt: str) -> None:
@@ -69,10 +71,10 @@ def chart(fig: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(fig, theme=None, key=key, alt=alt, config={"displayModeBar": False})
 
 
-def table_twin(table: pd.DataFrame, label: str | None = None) -> None:
-    """A chart's figures as a table, one click away."""
+def table_twin(table: pd.DataFrame, about: str, label: str | None = None) -> None:
+    """A chart's figures as a table, one click away; `about` tells a page's tables apart for who cannot see them."""
     with st.expander(label or _("The same as a table"), icon=":material/table:"):
-        st.dataframe(table, hide_index=True, alt=label or _("The same as a table"))
+        st.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
 
 
 def cohort_badge(cohort: str) -> None:

@@ -103,7 +103,8 @@ def chosen_map(
         range=[last_y + 0.6, -0.6],
         tickfont={"size": 11},
     )
-    fig.update_layout(coloraxis=_coloraxis(lifted, top, dark))
+    # Wherever a click lands in a cell, however wide, it is its marker's.
+    fig.update_layout(coloraxis=_coloraxis(lifted, top, dark), hovermode="closest", hoverdistance=-1)
     return fig
 
 

@@ -228,7 +228,11 @@ def draw() -> None:
         )
         components.note(_("Entropy: 0 is all on one event, 1 an even spread. Shares are of the last row's attention."))
         caution()
-    components.table_twin(last_row_table(found, (layer, head)), _("The last row as a table"))
+    components.table_twin(
+        last_row_table(found, (layer, head)),
+        _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1),
+        _("The last row as a table"),
+    )
 
 
 def share_columns() -> dict[Any, Any]:

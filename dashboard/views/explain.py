@@ -91,7 +91,7 @@ def bars(page: Page, answer: engine.Attribution) -> None:
         for player in answer.players
     ]
     columns = [_("Event"), _("Title"), _("Number"), _("Value"), _("Standard error"), _("Item")]
-    components.table_twin(pd.DataFrame(rows, columns=columns))
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("Explain"))
 
 
 def trust(answer: engine.Attribution) -> None:

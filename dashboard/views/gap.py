@@ -61,7 +61,8 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
         for c, e in parts.items()
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
-    components.table_twin(pd.DataFrame(rows, columns=columns))
+    about = {"users": _("Users: head and tail by model"), "items": _("Items: head and tail by model")}[by]
+    components.table_twin(pd.DataFrame(rows, columns=columns), about)
 
 
 def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
@@ -107,7 +108,7 @@ def gap_chart(page: Page, metric: str) -> None:
         for m, g in gaps.items()
     ]
     columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
-    components.table_twin(pd.DataFrame(rows, columns=columns))
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("The gap"))
 
 
 def curve(page: Page, metric: str) -> None:
@@ -136,7 +137,7 @@ def curve(page: Page, metric: str) -> None:
     }
     names = {"model": _("Model"), **names}
     table = quality.assign(model=quality["model"].map(words.model_name))
-    components.table_twin(table.loc[:, list(names)].rename(columns=names))
+    components.table_twin(table.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
     behind(page, metric, quality)
 
 

@@ -68,7 +68,7 @@ def activity(page: Page) -> None:
     table = charts.activity_bins(lengths, cut)
     names = {"low": _("From"), "high": _("To"), "n": _("Users"), "cohort": _("Cohort")}
     table["cohort"] = table["cohort"].map(words.cohort_name)
-    components.table_twin(table.rename(columns=names))
+    components.table_twin(table.rename(columns=names), _("How active users are"))
 
 
 def models(page: Page, metric: str) -> None:
@@ -99,7 +99,8 @@ def models(page: Page, metric: str) -> None:
     ]
     if oracle is not None:
         rows.append((_("Oracle"), oracle, None, None))
-    components.table_twin(pd.DataFrame(rows, columns=[_("Model"), words.metric_name(metric), _("Low"), _("High")]))
+    columns = [_("Model"), words.metric_name(metric), _("Low"), _("High")]
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("The model against the baselines"))
 
 
 def cleaning(page: Page) -> None:

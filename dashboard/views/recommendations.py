@@ -112,6 +112,12 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
     history = answer.history
     components.section(_("History, newest first"))
     with st.container(height=470, border=True):
+        st.page_link(
+            "views/attention.py",
+            label=_("Where did the model look?"),
+            icon=":material/grid_on:",
+            query_params=state.link(),
+        )
         lines = [event_line(event) for event in reversed(history[-EVENTS_SHOWN:])]
         if answer.held_out is not None:
             lines.insert(0, ":violet-badge[" + escape_markdown(_("Held out")) + "] " + event_line(answer.held_out))
@@ -124,7 +130,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
             )
     rows = [(e.position, e.time, e.title, e.category, words.cohort_name(e.item_cohort), e.item_id) for e in history]
     columns = [_("Event"), _("Time"), _("Title"), _("Category"), _("Item cohort"), _("Item")]
-    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"))
+    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("History, newest first"))
 
 
 def event_line(event: engine.Event) -> str:
@@ -167,7 +173,7 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
         for i in answer.items
     ]
     columns = [_("Rank"), _("Title"), _("Category"), _("Score"), _("Item cohort"), _("Item"), _("Held out")]
-    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"))
+    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("What it would offer"))
 
 
 def draw() -> None:
