@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
@@ -116,17 +118,13 @@ def train(
         given = path or name or config or changes or seed is not None or user or item or time_column or rating
         if given or min_rating is not None:
             raise typer.BadParameter("a run resumes with its own data and settings; give --runs and --overwrite alone.")
-    try:
-        with answer.working(), ProgressView() as view:
-            if path is None:
-                run = engine.resume_run(resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite)
-            else:
-                run = engine.train_run(
-                    path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite
-                )
-    except KeyboardInterrupt:  # before training or after it; within it, the engine ends training and goes on
-        complain("Stopped before the run was whole; the same command goes on with it.")
-        raise typer.Exit(130) from None
+    with _making_a_run(answer) as view:
+        if path is None:
+            run = engine.resume_run(resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite)
+        else:
+            run = engine.train_run(
+                path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite
+            )
     _tell_if_interrupted(run)
     _give_evaluation(answer, run, run.evaluation, dict(run.seconds), _next_step(run.name, runs))
 
@@ -239,7 +237,7 @@ def demo(
     serving.require_free(address, port)  # before a minute of training, not after it
     if all(run.name != SAMPLE_RUN for run in engine.list_runs(runs)):
         remark(f"Training on the sample shop; the run is kept as {runs / SAMPLE_RUN}.")
-        with answer.working(), ProgressView() as view:
+        with _making_a_run(answer) as view:
             run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
@@ -250,13 +248,15 @@ def demo(
 @app.command(rich_help_panel=HELP)
 def data(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A public data set: ml-100k.")],
-    into: Annotated[Path, typer.Option("--into", metavar="DIR", help="Folder for it.")] = Path("downloads"),
+    into: Annotated[
+        Path | None, typer.Option("--into", metavar="DIR", help="Folder for its files; default: downloads/NAME.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Fetch a public data set, check it, and show its licence."""
     answer = Answer(json)
     with answer.working():
-        fetched = engine.fetch_public(name, into)
+        fetched = engine.fetch_public(name, into, remark)
     hint = Text(f"Next: tailscope train {quote(str(fetched))}", style="dim")
     answer.give(documents.fetched(name, fetched), Text(str(fetched)), hint)
 
@@ -296,9 +296,24 @@ def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str
     return run.config.replace({"evaluation": given})
 
 
+@contextmanager
+def _making_a_run(answer: Answer) -> Iterator[ProgressView]:
+    """Progress is shown; Ctrl-C ends with a word on how to go on.
+
+    That is Ctrl-C before training or after it: within it, the engine ends training and goes on with the rest.
+    """
+    try:
+        with answer.working(), ProgressView() as view:
+            yield view
+    except KeyboardInterrupt:
+        complain("Stopped before the run was whole; the same command goes on with it.")
+        raise typer.Exit(130) from None
+
+
 def _tell_if_interrupted(run: engine.Run) -> None:
     if run.stopped_by == "interrupted":
-        remark(f"Interrupted after {run.epochs} epochs; the best weights so far, of epoch {run.best_epoch}, are kept.")
+        epochs = "1 epoch" if run.epochs == 1 else f"{run.epochs} epochs"
+        remark(f"Interrupted after {epochs}; the best weights so far, of epoch {run.best_epoch}, are kept.")
 
 
 def _give_evaluation(

@@ -391,6 +391,21 @@ class TestRuns:
         assert tailscope("runs", "--runs", tmp_path / "none", "--json").document == {"runs": []}
 
 
+class TestData:
+    def test_licence_on_standard_error_and_a_folder_of_its_own(
+        self, tailscope: Tailscope, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        def write(ready: Path, *_: object) -> None:
+            (ready / "ml-100k.inter").write_text("user_id:token\titem_id:token\n1\t2\n")
+
+        monkeypatch.setattr("engine.data.public._fetch_movielens", write)
+        monkeypatch.chdir(tmp_path)
+        done = tailscope("data", "ml-100k", "--json")
+        assert done.document == {"name": "ml-100k", "path": "downloads/ml-100k"}
+        assert "no commercial use" in done.err
+        assert (tmp_path / "downloads" / "ml-100k" / "LICENCE.txt").is_file()
+
+
 class TestConfig:
     def test_text_can_be_given_back(self, tailscope: Tailscope, tmp_path: Path):
         done = tailscope("config", "--set", "model.d_model=96")
