@@ -16,6 +16,9 @@ import signal
 import sys
 from pathlib import Path
 
+import pandera.pandas  # noqa: F401  like torch._dynamo, loaded by a training: once here, not in every fork
+import torch._dynamo  # noqa: F401
+
 import engine.pipeline
 from dashboard.cli import main
 

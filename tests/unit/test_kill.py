@@ -37,7 +37,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def arguments(log: Path, epochs: int) -> list[str]:
+def changes(epochs: int) -> list[str]:
     settings = {
         "training.max_epochs": epochs,
         "training.patience": epochs,
@@ -50,7 +50,11 @@ def arguments(log: Path, epochs: int) -> list[str]:
         "model.max_len": 12,
         "evaluation.bootstrap_samples": 20,
     }
-    return ["train", str(log), "--name", "ring", *(f"--set={key}={value}" for key, value in settings.items())]
+    return [f"{key}={value}" for key, value in settings.items()]
+
+
+def arguments(log: Path, epochs: int) -> list[str]:
+    return ["train", str(log), "--name", "ring", *(f"--set={change}" for change in changes(epochs))]
 
 
 def weights(runs: Path) -> dict[str, np.ndarray]:
@@ -61,7 +65,24 @@ def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:
     return left.keys() == right.keys() and all(np.array_equal(left[name], right[name]) for name in left)
 
 
-def check_then_finish(runs: Path, expected: dict[str, np.ndarray], again: list[str]) -> None:
+def begin_training(given: list[str], runs: Path) -> subprocess.Popen[str]:
+    """The real command, as soon as it has reported an epoch."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "dashboard.cli", *given, "--runs", runs],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    progress = runs / ".ring.training" / "progress.jsonl"
+    deadline = time.monotonic() + 120
+    while not (progress.is_file() and progress.stat().st_size) and process.poll() is None:
+        assert time.monotonic() < deadline, "training did not begin"
+        time.sleep(0.01)
+    return process
+
+
+def check_then_finish(runs: Path, expected: dict[str, np.ndarray], log: Path, epochs: int) -> None:
     """What a killed training left is invisible or whole, and finishing it gives the uninterrupted run's weights."""
     summaries = engine.list_runs(runs)
     visible = [path.name for path in runs.iterdir() if not path.name.startswith(".")] if runs.is_dir() else []
@@ -73,13 +94,8 @@ def check_then_finish(runs: Path, expected: dict[str, np.ndarray], again: list[s
     else:  # killed before it had written what it was to do: nothing to resume, so begin again
         with pytest.raises(engine.RunError, match="No run called 'ring'"):
             engine.resume_run("ring", runs)
-        subprocess.run(
-            [sys.executable, "-m", "dashboard.cli", *again, "--runs", runs],
-            env=ENVIRONMENT,
-            check=True,
-            capture_output=True,
-        )
-        finished = engine.load_run("ring", runs)
+        config = engine.load_config(changes=changes(epochs))
+        finished = engine.train_run(log, name="ring", runs_dir=runs, config=config)
     assert same(weights(runs), expected)
     assert finished.epochs == len(finished.history)
     assert sorted(path.name for path in runs.iterdir()) == ["ring"]
@@ -106,12 +122,12 @@ def test_killed_before_any_change_to_the_disk(log: Path, tmp_path: Path):
     assert whole["changes"] > 15
     expected = weights(tmp_path / "count")
     last = whole["changes"]
-    spread = np.linspace(2, last - 3, 7).astype(int).tolist()
+    spread = np.linspace(2, last - 3, 6).astype(int).tolist()
     moments = sorted({1, *spread, last - 2, last - 1, last})  # the last ones put the run in its place
     reached = kill(*map(str, moments))
     assert all(entry["killed"] for entry in reached.values()), reached
     for moment in moments:
-        check_then_finish(tmp_path / str(moment), expected, arguments(log, epochs))
+        check_then_finish(tmp_path / str(moment), expected, log, epochs)
 
 
 def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path: Path):
@@ -129,17 +145,7 @@ def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path:
             check=False,
         )
 
-    process = subprocess.Popen(
-        [*command, *given, "--runs", tmp_path],
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    progress = tmp_path / ".ring.training" / "progress.jsonl"
-    deadline = time.monotonic() + 60
-    while not (progress.is_file() and progress.stat().st_size) and process.poll() is None:
-        assert time.monotonic() < deadline, "training did not begin"
-        time.sleep(0.01)
+    process = begin_training(given, tmp_path)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -161,3 +167,16 @@ def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path:
     subprocess.run([*command, *given, "--runs", uninterrupted], env=ENVIRONMENT, capture_output=True, check=True)
     assert same(weights(tmp_path), weights(uninterrupted))
     assert document["models"] == json.loads((uninterrupted / "ring" / "metrics.json").read_text())["models"]
+
+
+def test_ctrl_c_ends_training_with_a_whole_run(log: Path, tmp_path: Path):
+    """SIGINT to the real command: the best weights so far are measured and kept, and standard error says so."""
+    process = begin_training([*arguments(log, 100_000), "--json"], tmp_path)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    run = engine.load_run("ring", tmp_path)
+    assert run.stopped_by == "interrupted"
+    assert json.loads(out)["epochs"] == run.epochs < 100_000
+    assert f"the best weights so far, of epoch {run.best_epoch}, are kept" in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["ring"]
