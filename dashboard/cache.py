@@ -19,6 +19,10 @@ RunKey = tuple[str, str, float]
 TOO_OLD = 3
 """Seconds after which the list of runs is read again: another process may have finished one."""
 
+_one_explanation = threading.Lock()
+"""Explanations are made one at a time: whoever asks during the warm-up waits for it instead of compiling a second time,
+and compiled code is never run by two threads at once."""
+
 WARM_UP_DELAY = 3.0
 """Seconds between loading a run and warming it up, so that the first page does not share the processor with it."""
 
@@ -67,7 +71,13 @@ def load(key: RunKey) -> engine.Run:
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _warm_up(key: RunKey) -> threading.Timer:
     """The first explanation loads and compiles code for seconds: do it before a person asks."""
-    timer = threading.Timer(WARM_UP_DELAY, engine.warm_up, args=(_load(key),))
+    run = _load(key)
+
+    def warm_up() -> None:
+        with _one_explanation:
+            engine.warm_up(run)
+
+    timer = threading.Timer(WARM_UP_DELAY, warm_up)
     timer.daemon = True
     timer.start()
     return timer
@@ -115,7 +125,9 @@ def attention(key: RunKey, user: str, view: engine.View, lang: str) -> engine.At
 @st.cache_data(max_entries=256, show_spinner=False)
 def explain(key: RunKey, user: str, item: str | None, view: engine.View, lang: str) -> engine.Attribution:
     """What moved an item's score."""
-    return engine.explain(_load(key), user, item, view, lang)
+    run = _load(key)
+    with _one_explanation:
+        return engine.explain(run, user, item, view, lang)
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

@@ -125,7 +125,7 @@ def _bar(names: list[str], name: str | None, user: tuple[cache.RunKey, str] | No
         st.selectbox(
             _("Run"),
             options,
-            index=None if name is None else options.index(name),
+            index=None if name is None else 0,  # 0 is no choice of ours: what it shows is set above
             key="bar_run",
             icon=":material/database:",
             placeholder=_("Choose a run"),
