@@ -25,8 +25,6 @@ from dashboard import serving
 from dashboard.cli_output import Answer, ProgressView, complain, remark
 
 SAMPLE_RUN = "sample-shop"
-DEMO_SECONDS = 50
-"""Training on the sample shop ends after this long on a slow or busy machine, with the best weights so far."""
 
 app = typer.Typer(
     name="tailscope",
@@ -240,10 +238,7 @@ def demo(
     if not (runs / SAMPLE_RUN).is_dir():  # a run folder in sight is whole, and to ask the engine would load torch
         remark(f"Training on the sample shop; the run is kept as {runs / SAMPLE_RUN}.")
         with _making_a_run(answer) as view:
-            config = engine.load_config(changes=[f"training.max_seconds={DEMO_SECONDS}"])
-            run = engine.train_run(
-                serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, config=config, on_progress=view
-            )
+            run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
             answer.give(None, tables.evaluation_table(run.evaluation, run.oracle))
