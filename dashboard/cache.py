@@ -99,6 +99,17 @@ def attribute_values(key: RunKey) -> dict[str, list[str]]:
     return {c: v for c, v in values.items() if 1 < len(v) <= 60}
 
 
+@st.cache_data(max_entries=16, show_spinner=False)
+def first_user(key: RunKey) -> str:
+    """Whom pages show until somebody is chosen: the tail user with the longest history, for there is most to see."""
+    run = _load(key)
+    for cohort in ("tail", "all"):
+        found = engine.find_users(run, cohort=cohort, limit=run.dataset.n_users)
+        if len(found):
+            return str(found["user_id"].iloc[int(found["history_length"].to_numpy().argmax())])
+    raise engine.RunError(f"Run {run.name!r} has no users; train it again on a log that has some.")
+
+
 def random_user(key: RunKey, cohort: Literal["head", "tail", "all"], seed: int) -> str:
     """A user of a cohort, drawn by a seed."""
     return engine.random_user(_load(key), cohort, seed)
@@ -157,7 +168,11 @@ def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.D
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: str = "transformer") -> pd.DataFrame:
-    """Tested users with `shortest` to `longest` training events: user_id, cohort, history_length, rank, value."""
+    """Tested users with `shortest` to `longest` training events, the worst served first.
+
+    Returns:
+        `user_id`, `cohort`, `history_length`, `rank` (0 is a miss) and `value`, the metric.
+    """
     run = _load(key)
     table = run.evaluation.per_user
     rows = table.loc[(table["model"] == model) & table["history_length"].between(shortest, longest)]
@@ -170,4 +185,5 @@ def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: s
             "value": np.asarray(rows[metric]),
         }
     )
-    return found.sort_values(by=["value", "rank"], kind="stable", ignore_index=True)
+    far = found["rank"].where(found["rank"] > 0, np.inf)  # a miss is further away than any rank
+    return found.iloc[np.argsort(-far.to_numpy(), kind="stable")].reset_index(drop=True)

@@ -39,6 +39,7 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
             orientation="h",
             y=mine + 1,
             base=steps[mine],
+            width=0.76,  # plotly would take a colour's own nearest rows for its measure
             x=values[rows][mine],
             marker={"color": colour, "line": {"width": 0}},
             error_x={"array": [player.spread for player in players], "color": p.muted, "thickness": 1, "width": 3},
@@ -75,26 +76,28 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
         tickfont={"color": p.text, "size": 12},
     )
     fig.update_xaxes(
-        title_text=_("raw logit of the item"), range=[low - 0.22 * room, high + 0.22 * room], nticks=6, zeroline=False
+        title_text=_("raw logit of the item"),
+        range=[low - 0.06 * room, high + 0.24 * room],
+        nticks=6,
+        zeroline=False,
     )
-    fig.update_layout(bargap=0.24, barmode="overlay")
+    fig.update_layout(barmode="overlay")
     return fig
 
 
 def _write_values(
     fig: go.Figure, answer: Attribution, values: np.ndarray, steps: np.ndarray, rows: np.ndarray, dark: bool
 ) -> None:
-    """Each bar's value beyond its end, clear of the spread; the base's and the score's beside their marks."""
+    """Each value at the right of its bar, clear of the spread and of the titles at the left; base and score too."""
     p = palette(dark)
     for i, value in enumerate(values):
-        end = steps[i + 1] + (1 if value >= 0 else -1) * answer.players[rows[i]].spread
         fig.add_annotation(
-            x=end,
+            x=max(steps[i], steps[i + 1] + answer.players[rows[i]].spread),
             y=i + 1,
             text=signed(float(value)),
             showarrow=False,
-            xanchor="left" if value >= 0 else "right",
-            xshift=5 if value >= 0 else -5,
+            xanchor="left",
+            xshift=5,
             font={"color": p.raises if value >= 0 else p.lowers, "size": 12},
         )
     for y, x in ((0, answer.base), (len(values) + 1, answer.score)):

@@ -29,14 +29,14 @@ def cohorts(
     """Head and tail side by side for every model, with intervals.
 
     Args:
-        scores: model -> cohort ("head", "tail") -> estimate.
+        scores: model -> cohort ("head", "tail") -> estimate; drawn from the top in this order.
         sizes: cohort -> number of users behind it.
         metric: key such as "ndcg@10".
         dark: which palette.
         oracle: cohort -> the best that any model could reach, drawn as dotted rules.
     """
     p = palette(dark)
-    order = sorted(scores, key=lambda m: (m == "transformer", max(e.value for e in scores[m].values())))
+    order = list(reversed(scores))
     fig = figure(dark, 110 + 84 * len(order))
     for cohort, colour, shift in (("head", p.head, OFFSET), ("tail", p.tail, -OFFSET)):
         known = [(row, scores[m][cohort]) for row, m in enumerate(order) if cohort in scores[m]]
@@ -98,9 +98,9 @@ def cohorts(
 
 
 def difference(estimates: dict[str, Estimate], metric: str, dark: bool) -> go.Figure:
-    """Tail minus head for every model with its interval and a zero line."""
+    """Tail minus head for every model, from the top in the order given, with its interval and a zero line."""
     p = palette(dark)
-    order = sorted(estimates, key=lambda m: (m == "transformer", m))
+    order = list(reversed(estimates))
     fig = figure(dark, 110 + 36 * len(order))
     for row, model in enumerate(order):
         e, ours = estimates[model], model == "transformer"

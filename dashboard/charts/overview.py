@@ -31,7 +31,8 @@ def activity_bins(lengths: np.ndarray, cut: int) -> pd.DataFrame:
         Columns `low`, `high` (inclusive; None in the last, open bin), `n`, `cohort`.
     """
     shortest, longest = int(lengths.min(initial=cut)), int(lengths.max(initial=cut))
-    end = max(int(np.quantile(lengths, 0.985)) if len(lengths) else cut, cut)
+    some, most = np.quantile(lengths, [0.9, 0.985]) if len(lengths) else (cut, cut)
+    end = max(int(min(most, max(some, 4 * cut))), cut)  # a longer axis would squeeze the tail, whom this is about
     width = max(1, -(-(end - shortest + 1) // BARS))
     first = cut - -(-(cut - shortest) // width) * width  # whole bins below the cut, so that none holds both cohorts
     lows = list(range(first, end + 1, width))
@@ -56,12 +57,13 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
     p = palette(dark)
     table = activity_bins(lengths, cut)
     labels = [_bin_label(low, high) for low, high in zip(table["low"], table["high"], strict=True)]
-    fig = figure(dark, 300, bargap=0.12)
+    fig = figure(dark, 300)
     for cohort, colour in (("tail", p.tail), ("head", p.head)):
         rows = np.flatnonzero(table["cohort"] == cohort)
         fig.add_bar(
             x=rows,
             y=table["n"].to_numpy()[rows],
+            width=0.88,  # plotly would take a cohort's own nearest bars for its measure
             marker={"color": colour, "line": {"width": 0}},
             customdata=[labels[r] for r in rows],
             hovertemplate="%{customdata}: %{y:,}<extra></extra>",
@@ -69,9 +71,10 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
     edge = float(np.argmax((table["cohort"] == "head").to_numpy())) - 0.5
     top = float(table["n"].to_numpy().max()) * 1.16
     fig.add_shape(type="line", x0=edge, x1=edge, y0=0, y1=top, line={"color": p.muted, "width": 1, "dash": "dot"})
-    for cohort, text, side, shift in (
-        ("tail", _("tail, {n} users"), "right", -8),
-        ("head", _("head, {n} users, {cut} events or more"), "left", 8),
+    stacked = edge < 0.4 * len(labels)  # no room for words at the left of the cut
+    for cohort, text, side, drop in (
+        ("tail", _("tail, {n} users"), "left" if stacked else "right", 0),
+        ("head", _("head, {n} users, {cut} events or more"), "left", -18 if stacked else 0),
     ):
         n = int(table.loc[table["cohort"] == cohort, "n"].sum())
         fig.add_annotation(
@@ -80,7 +83,8 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
             text=text.format(n=count(n), cut=count(cut)),
             showarrow=False,
             xanchor=side,
-            xshift=shift,
+            xshift=8 if side == "left" else -8,
+            yshift=drop,
             yanchor="top",
             font={"color": getattr(p, cohort), "size": 13},
         )
@@ -90,6 +94,7 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
         title_text=_("events in training history"),
         tickvals=ticks,
         ticktext=[labels[t] if t == len(labels) - 1 else count(table["low"].iloc[t]) for t in ticks],
+        range=[-0.6, len(labels) - 0.4],
         showgrid=False,
         tickangle=0,
     )

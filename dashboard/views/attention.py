@@ -39,6 +39,8 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
             ("layer", n_layers, layer, _("Layer")),
             ("head", n_heads, head, pgettext("attention", "Head")),
         ):
+            if n == 1:
+                continue
             state.set_widget(f"pick_{key}", str(now + 1))
             st.selectbox(
                 text,
@@ -47,7 +49,6 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
                 width=90,
                 on_change=state.choose_from,
                 args=(key, f"pick_{key}"),
-                disabled=n == 1,
             )
         names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
         scale = st.segmented_control(
@@ -64,15 +65,16 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
         )
         sizes = {w: _("last {n}").format(n=count(w)) for w in WINDOWS if w < length}
         sizes[length] = _("all {n}").format(n=count(length))
-        size = st.selectbox(
-            _("Events shown"),
-            list(sizes),
-            index=next(i for i, w in enumerate(sizes) if w >= min(SHOWN, length)),
-            format_func=sizes.__getitem__,
-            key="window",
-            width=130,
-            disabled=len(sizes) == 1,
-        )
+        size = length
+        if len(sizes) > 1:
+            size = st.selectbox(
+                _("Events shown"),
+                list(sizes),
+                index=next(i for i, w in enumerate(sizes) if w >= min(SHOWN, length)),
+                format_func=sizes.__getitem__,
+                key="window",
+                width=130,
+            )
     return scale == "lift", size
 
 
@@ -166,9 +168,9 @@ def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
         "layer": _("Layer"),
         "head": pgettext("attention", "Head"),
         "entropy": _("Entropy"),
-        "first_share": _("First event"),
-        "recent_share": _("One before"),
-        "own_share": _("Newest event"),
+        "first_share": _("First"),
+        "recent_share": _("Previous"),
+        "own_share": _("Newest"),
     }
     return table.loc[:, list(names)].rename(columns=names)
 
@@ -226,7 +228,12 @@ def draw() -> None:
             alt=_("What the last row of each head looks at"),
             column_config=share_columns(),
         )
-        components.note(_("Entropy: 0 is all on one event, 1 an even spread. Shares are of the last row's attention."))
+        components.note(
+            _(
+                "Entropy: 0 is all on one event, 1 an even spread. "
+                "First, previous, newest: their shares of the last row."
+            )
+        )
         caution()
     components.table_twin(
         last_row_table(found, (layer, head)),
@@ -242,9 +249,9 @@ def share_columns() -> dict[Any, Any]:
         _("Layer"): (44, None),
         pgettext("attention", "Head"): (62, None),
         _("Entropy"): (62, number),
-        _("First event"): (82, share),
-        _("One before"): (82, share),
-        _("Newest event"): (92, share),
+        _("First"): (66, share),
+        _("Previous"): (72, share),
+        _("Newest"): (68, share),
     }
     return {name: st.column_config.NumberColumn(width=width, format=form) for name, (width, form) in looks.items()}
 

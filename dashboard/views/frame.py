@@ -85,8 +85,7 @@ def _user(key: cache.RunKey) -> str:
     """The chosen user, else one of the tail."""
     user = state.chosen("user")
     if user is None:
-        has_tail = len(cache.find_users(key, "", "tail", (), 1)) > 0
-        user = cache.random_user(key, "tail" if has_tail else "all", 0)
+        user = cache.first_user(key)
         state.settle("user", user)
     return user
 

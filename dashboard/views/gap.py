@@ -37,10 +37,16 @@ def choose_metric(page: Page) -> str:
     return f"{family}@{k}"
 
 
+def ordered_models(page: Page, metric: str) -> list[str]:
+    """The Transformer first, then the baselines, the best first."""
+    models = page.run.evaluation.models
+    return sorted(models, key=lambda m: (m != "transformer", -models[m].overall.metrics[metric].value))
+
+
 def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     """Head and tail for every model, with the gap in words."""
     try:
-        gaps = {model: cache.gap(page.key, metric, model, by) for model in page.run.evaluation.models}
+        gaps = {model: cache.gap(page.key, metric, model, by) for model in ordered_models(page, metric)}
     except EngineError as error:
         components.error_panel(str(error))
         return
@@ -88,7 +94,7 @@ def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
 
 def gap_chart(page: Page, metric: str) -> None:
     """The gap itself with its interval."""
-    gaps = {model: cache.gap(page.key, metric, model, "users") for model in page.run.evaluation.models}
+    gaps = {model: cache.gap(page.key, metric, model, "users") for model in ordered_models(page, metric)}
     fig = charts.difference({m: g.difference for m, g in gaps.items()}, metric, page.dark)
     components.chart(
         fig, "difference", _("Difference between tail and head for every model, with intervals and a zero line.")
@@ -147,7 +153,7 @@ def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
     labels = bins["label"].astype(str).tolist()
     components.section(_("The users behind a point"))
     choices = [
-        _("{label} events, n = {n}").format(label=label, n=count(n)) for label, n in zip(labels, bins["n"], strict=True)
+        _("{label}, n = {n}").format(label=label, n=count(n)) for label, n in zip(labels, bins["n"], strict=True)
     ]
     chosen = st.selectbox(
         _("Events in training history"),

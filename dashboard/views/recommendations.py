@@ -12,6 +12,8 @@ from dashboard.i18n import _, count, day, figure, ngettext
 from dashboard.views.frame import Page, open_page, random_buttons
 
 EVENTS_SHOWN = 200
+SCROLLS = 6  # beyond this many events the history scrolls by itself
+
 FOUND_USERS = 200
 
 
@@ -104,14 +106,13 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
             width="content",
         )
     if who.attributes:
-        facts = [
-            f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
-            for name, value in who.attributes.items()
-        ]
-        st.markdown(" \u2003 ".join(facts))
+        with st.container(horizontal=True):
+            for name, value in who.attributes.items():
+                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
+                st.markdown(fact, width="content")
     history = answer.history
     components.section(_("History, newest first"))
-    with st.container(height=470, border=True):
+    with st.container(height=470 if len(history) > SCROLLS else "content", border=True):
         st.page_link(
             "views/attention.py",
             label=_("Where did the model look?"),

@@ -223,6 +223,12 @@ def test_no_english_is_left_on_a_chinese_page(open_view: Open, view: str) -> Non
     assert not lines & english
 
 
+def test_pages_begin_with_the_tail_user_who_has_most_to_see(open_view: Open, tiny_run_dir: Path) -> None:
+    tail = engine.find_users(engine.load_run(TINY_RUN, tiny_run_dir), cohort="tail")
+    user = open_view("recommendations").query_params["user"]
+    assert tail.set_index("user_id")["history_length"][user] == tail["history_length"].max()
+
+
 def test_random_tail_user_is_of_the_tail_and_changes(open_view: Open, tiny_run_dir: Path) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     app = open_view("recommendations", user="u017")
@@ -326,6 +332,8 @@ def test_the_users_behind_a_point_are_those_of_its_bin(open_view: Open, tiny_run
     assert len(behind) == bins["n"].iloc[0]
     assert behind["Training events"].between(bins["low_length"].iloc[0], bins["high_length"].iloc[0]).all()
     assert behind["NDCG@10"].is_monotonic_increasing
+    ranks = [int(rank.replace(",", "")) if rank != "miss" else 10**9 for rank in behind["Rank"]]
+    assert ranks == sorted(ranks, reverse=True)
 
 
 def test_cleaning_is_told_on_the_overview(open_view: Open) -> None:

@@ -81,6 +81,13 @@ def test_the_activity_chart_names_both_cohorts_with_their_sizes() -> None:
     assert {bar.marker.color for bar in fig.data} == {style.LIGHT.head, style.LIGHT.tail}
 
 
+def test_a_few_very_active_users_do_not_squeeze_the_tail() -> None:
+    lengths = np.concatenate([np.arange(1, 10).repeat(40), np.full(60, 12), np.full(20, 40), np.full(9, 900)])
+    table = overview.activity_bins(lengths, 10)
+    assert (table["cohort"] == "tail").sum() == 9
+    assert table["high"].isna().sum() == 1
+
+
 SCORES = {
     "transformer": Estimate(0.05, 0.04, 0.06),
     "ease": Estimate(0.07, 0.06, 0.08),
@@ -111,6 +118,12 @@ def test_cohorts_keep_their_colours_and_name_their_sizes() -> None:
     assert list(head.marker.color).count(style.LIGHT.head) == 1  # the Transformer's alone is filled
     assert fig.layout.xaxis.title.text == "HR@5"
     assert {s.x0 for s in fig.layout.shapes} == {0.2, 0.1}
+
+
+def test_models_stand_in_the_order_given() -> None:
+    scores = {m: {"head": e, "tail": e} for m, e in SCORES.items()}
+    fig = gap.cohorts(scores, {}, "hr@5", False)
+    assert list(fig.layout.yaxis.ticktext) == ["Popularity", "EASE", "<b>Transformer</b>"]  # from the bottom
 
 
 def test_the_difference_has_a_zero_line_in_its_middle() -> None:
@@ -234,6 +247,7 @@ def test_the_waterfall_uses_shaps_colours_and_plain_titles() -> None:
     assert (raising.marker.color, list(raising.x)) == (style.DARK.raises, [0.5, 2.0])
     assert (lowering.marker.color, list(lowering.x)) == (style.DARK.lowers, [-0.25])
     assert list(raising.error_x.array) == [0.1, 0.2]
+    assert raising.width == lowering.width < 1  # a colour whose rows lie far apart does not cover those between
     assert "<img" not in _texts(fig)
     assert fig.layout.yaxis.ticktext[0] == "base"
     assert fig.layout.yaxis.ticktext[1] == "4 earlier events"

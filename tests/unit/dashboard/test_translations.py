@@ -89,6 +89,15 @@ def test_no_string_on_a_page_is_hard_coded(path: Path) -> None:
     assert list(_hard_coded(ast.parse(path.read_text(encoding="utf-8")))) == []
 
 
+@pytest.mark.parametrize(
+    "path", sorted(set(ROOT.glob("views/*.py")) - {ROOT / "views" / "frame.py"}), ids=lambda p: p.name
+)
+def test_no_page_holds_a_bare_expression(path: Path) -> None:
+    """Streamlit would write it on the page, wherever its setting `runner.magicEnabled` is not ours."""
+    bare = [n for n in ast.parse(path.read_text(encoding="utf-8")).body[1:] if isinstance(n, ast.Expr)]
+    assert [n.lineno for n in bare if not isinstance(n.value, ast.Call)] == []
+
+
 def test_a_hard_coded_string_is_found() -> None:
     for source in ('st.title("Overview")', 'st.caption(f"Only {n} users left")', 'st.button("why?")'):
         assert len(list(_hard_coded(ast.parse(source)))) >= 1, source
