@@ -9,6 +9,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+import engine
 from dashboard.cli_documents import player_title
 from dashboard.cli_output import duration, figure
 
@@ -48,7 +49,8 @@ def evaluation_table(evaluation: Evaluation, oracle: dict[str, Any] | None = Non
         cells.append(interval(report.overall.metrics.get("hr@10")))
         made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == "transformer" else "")
     if oracle is not None:
-        cells = [figure(oracle[part]["value"]) if part in oracle else "–" for part in ("all", "head", "tail")]
+        ceiling = engine.fair_ceiling(oracle)
+        cells = [figure(ceiling[part]["value"]) if part in ceiling else "–" for part in ("all", "head", "tail")]
         made.add_row("oracle (ceiling)", *cells, "–", style="dim")
     return made
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.config import RunConfig, describe_config, load_config
     from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
+    from engine.data.oracle import fair_ceiling
     from engine.data.public import fetch_public
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
@@ -44,6 +45,7 @@ _HOMES = {
     "engine.answers": "attention explain find_users profile random_user recommend warm_up",
     "engine.config": "RunConfig describe_config load_config",
     "engine.data.dataset": "Dataset",
+    "engine.data.oracle": "fair_ceiling",
     "engine.data.public": "fetch_public",
     "engine.data.cleaning": "load_dataset",
     "engine.data.report": "CleaningIssue CleaningReport",
@@ -94,6 +96,7 @@ __all__ = [
     "document",
     "evaluate_run",
     "explain",
+    "fair_ceiling",
     "fetch_public",
     "find_users",
     "gap",

@@ -33,7 +33,7 @@ def cohorts(
         sizes: cohort -> number of users behind it.
         metric: key such as "ndcg@10".
         dark: which palette.
-        oracle: cohort -> the best that any model could reach, drawn as dotted rules.
+        oracle: cohort -> its ceiling, drawn as dotted rules.
     """
     p = palette(dark)
     order = list(reversed(scores))

@@ -90,9 +90,7 @@ def models(page: Page, metric: str) -> None:
         n,
     ).format(protocol=page.run.split.protocol, n=count(n), share=percent(page.run.config.evaluation.confidence))
     if oracle is not None:
-        text += " " + _(
-            "Oracle: the best that any model could reach, since the data's generator knows the true chances."
-        )
+        text += " " + _("Oracle: a ceiling worked out by the data's generator, which knows the true chances.")
     components.note(text)
     rows: list[tuple[str, float, float | None, float | None]] = [
         (words.model_name(m), e.value, e.low, e.high) for m, e in scores.items()

@@ -69,3 +69,12 @@ def _is_number(value: object) -> bool:
 
 def _wrong(file: Path, key: str, value: object, rule: str) -> DataError:
     return DataError(f"{file}: {key} ({value!r}) {rule}; mend the file, or take it away to go without a ceiling.")
+
+
+def fair_ceiling(oracle: dict[str, Any]) -> dict[str, Any]:
+    """The figures for `all`, `head` and `tail` users that a model can be held against.
+
+    `history_only`, where the generator gives it: what a perfect model with unlimited data would reach from the same
+    histories. Otherwise the oracle's own figures, which may know more than any history tells.
+    """
+    return oracle.get("history_only") or oracle

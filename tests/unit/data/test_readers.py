@@ -15,6 +15,7 @@ import pytest
 
 from engine.config import DataConfig
 from engine.data.cleaning import load_dataset
+from engine.data.oracle import fair_ceiling
 from engine.data.readers import RawTables, read, read_oracle
 from engine.errors import DataError
 
@@ -462,3 +463,10 @@ def test_an_oracle_in_another_form_is_refused(write: Write, change: dict, messag
 def test_an_oracle_that_is_no_json_object_is_refused(write: Write, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
         read_oracle(write("oracle.json", text).parent)
+
+
+def test_a_model_is_held_against_what_histories_can_tell():
+    plain = {"all": {"value": 0.3, "n": 5}, "head": {"value": 0.4, "n": 1}, "tail": {"value": 0.2, "n": 4}}
+    fair = {part: {**figure, "value": figure["value"] - 0.05} for part, figure in plain.items()}
+    assert fair_ceiling(plain) == plain
+    assert fair_ceiling({**plain, "history_only": fair}) == fair
