@@ -1,4 +1,4 @@
-"""Pictures of every page for the README: python -m tests.e2e.screenshots [ADDRESS] [RUN] [FOLDER]."""
+"""Pictures of every page for the README: python -m tests.e2e.screenshots [ADDRESS] [RUN] [FOLDER] [USER]."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ PAGES = ("overview", "recommendations", "attention", "explain", "head-vs-tail")
 
 
 def main(
-    address: str = "http://127.0.0.1:8501", run: str = "sample-shop", folder: str = "dashboard/screenshots"
+    address: str = "http://127.0.0.1:8501",
+    run: str = "sample-shop",
+    folder: str = "dashboard/screenshots",
+    user: str = "",
 ) -> None:
     """Open each page of a running dashboard at 1440 pixels and keep a picture of few colours."""
     out = Path(folder)
@@ -24,10 +27,10 @@ def main(
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_context(viewport={"width": 1440, "height": 1000}, color_scheme="light").new_page()
         for name in PAGES:
-            page.goto(f"{address}/{name}?run={run}&lang=en")
+            page.goto(f"{address}/{name}?run={run}&lang=en" + (f"&user={user}" if user else ""))
             page.locator('[data-testid="stMain"] h1').first.wait_for(timeout=60_000)
             page.wait_for_timeout(4_000)  # charts draw after the script has ended
-            picture = Image.open(BytesIO(page.screenshot())).convert("RGB").quantize(128)
+            picture = Image.open(BytesIO(page.screenshot())).convert("RGB").quantize(256)
             picture.save(out / f"{name}.png", optimize=True)
         browser.close()
 
