@@ -60,6 +60,13 @@ browser:
 screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
+.PHONY: messages
+messages: $(INSTALLED_DEV) ## Collect what pages say into the catalogues; what is new then waits for its translation.
+	@$(BIN)/pybabel --quiet extract --keywords=pgettext:1c,2 --omit-header --no-location --sort-output \
+		--output-file=dashboard/locale/tailscope.pot dashboard
+	@$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
+		--width=120 --domain=tailscope --input-file=dashboard/locale/tailscope.pot --output-dir=dashboard/locale
+
 .PHONY: constraints
 constraints: $(INSTALLED_DEV) ## Write constraints.txt from what is in .venv.
 	@{ grep '^#' constraints.txt; $(PIP) freeze --exclude-editable | sed 's/+cpu$$//'; } > constraints.new

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -66,6 +67,15 @@ def load(key: RunKey) -> engine.Run:
     run = _load(key)
     _warm_up(key)
     return run
+
+
+def prepare_newest() -> None:
+    """Load the newest run before anybody asks for it; a run that cannot be loaded is left to its page to explain."""
+    for newest in runs()[:1]:
+        key = run_key(newest.name)
+        with contextlib.suppress(engine.EngineError):
+            if key is not None:
+                load(key)
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)

@@ -71,10 +71,17 @@ def chart(fig: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(fig, theme=None, key=key, alt=alt, config={"displayModeBar": False})
 
 
+@st.fragment
 def table_twin(table: pd.DataFrame, about: str, label: str | None = None) -> None:
-    """A chart's figures as a table, one click away; `about` tells a page's tables apart for who cannot see them."""
-    with st.expander(label or _("The same as a table"), icon=":material/table:"):
-        st.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
+    """A chart's figures as a table, one click away; `about` tells a page's tables apart, also for who cannot see them.
+
+    A closed table is not sent to the browser, which makes pages a good deal lighter; opening one draws it alone.
+    """
+    twin = st.expander(
+        label or _("The same as a table"), icon=":material/table:", key=f"twin of {about}", on_change="rerun"
+    )
+    if twin.open:
+        twin.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
 
 
 def cohort_badge(cohort: str) -> None:

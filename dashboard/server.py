@@ -1,4 +1,4 @@
-"""Streamlit's server with everything that pages need already imported, so that no first visitor waits for it.
+"""Streamlit's server with all that pages need imported and the newest run loaded, so that no first visitor waits.
 
 python -m dashboard.server [streamlit's own flags]
 """
@@ -6,6 +6,7 @@ python -m dashboard.server [streamlit's own flags]
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 
 import engine
@@ -25,6 +26,7 @@ def main() -> None:
     get_logger("streamlit.runtime.caching.cache_data_api").setLevel("ERROR")
     from dashboard import cache, charts, i18n, words  # noqa: F401
 
+    threading.Thread(target=cache.prepare_newest, daemon=True).start()
     sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
     cli.main()
 

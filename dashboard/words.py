@@ -126,6 +126,16 @@ def verdict(gap: Gap, by: Literal["users", "items"] = "users") -> Verdict:
     return Verdict("worse" if worse else "better", _verdict_text(gap, by, worse), evidence)
 
 
+def ceiling_gap(head: float, tail: float) -> str:
+    """How the cohorts' ceilings differ: the part of a gap that is the data's and that no model could close."""
+    text = (
+        _("The oracle itself scores {tail} for tail and {head} for head users: no model could close that difference.")
+        if tail < head
+        else _("The oracle itself scores {tail} for tail and {head} for head users: it does no worse for the tail.")
+    )
+    return text.format(tail=figure(tail), head=figure(head))
+
+
 def _verdict_text(gap: Gap, by: str, worse: bool) -> str:
     total = count(gap.n_head + gap.n_tail)
     if gap.ratio is None:

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from engine import Attribution
 
 
+VALUE_ROOM = 64
+"""Pixels at the right for the values, which stand beside their bars however narrow the chart."""
+
+
 def player_order(values: np.ndarray, order: Literal["time", "size"]) -> np.ndarray:
     """(n,) rows of players: as they happened, or the largest first."""
     return np.arange(len(values)) if order == "time" else np.argsort(-np.abs(values), kind="stable")
@@ -31,7 +35,7 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
     rows = player_order(values, order)
     steps = answer.base + np.concatenate([[0.0], np.cumsum(values[rows])])
     n = len(rows)
-    fig = figure(dark, 120 + 27 * (n + 2))
+    fig = figure(dark, 120 + 27 * (n + 2), margin={"l": 8, "r": VALUE_ROOM, "t": 8, "b": 8})
     for raises, colour in ((True, p.raises), (False, p.lowers)):
         mine = np.flatnonzero((values[rows] >= 0) == raises)
         players = [answer.players[rows[i]] for i in mine]
@@ -77,7 +81,7 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
     )
     fig.update_xaxes(
         title_text=_("raw logit of the item"),
-        range=[low - 0.06 * room, high + 0.24 * room],
+        range=[low - 0.06 * room, high + 0.04 * room],
         nticks=6,
         zeroline=False,
     )

@@ -74,7 +74,7 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
     stacked = edge < 0.4 * len(labels)  # no room for words at the left of the cut
     for cohort, text, side, drop in (
         ("tail", _("tail, {n} users"), "left" if stacked else "right", 0),
-        ("head", _("head, {n} users, {cut} events or more"), "left", -18 if stacked else 0),
+        ("head", _("head, {n} users,<br>{cut} events or more"), "left", -18 if stacked else 0),
     ):
         n = int(table.loc[table["cohort"] == cohort, "n"].sum())
         fig.add_annotation(
@@ -86,6 +86,7 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
             xshift=8 if side == "left" else -8,
             yshift=drop,
             yanchor="top",
+            align="left",
             font={"color": getattr(p, cohort), "size": 13},
         )
     step = max(1, -(-len(labels) // 9))

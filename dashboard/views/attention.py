@@ -16,6 +16,10 @@ from dashboard.i18n import _, count, figure, ngettext, percent, pgettext
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
+NARROW = """<style>@media (max-width: 640px) {
+.st-key-map .xtick:not(:nth-last-child(3n + 1)) text { display: none } }</style>"""
+"""On a narrow screen every third column is named, the last one among them: all names would lie on each other."""
+
 WINDOWS = (10, 20, 30, 50, 100)
 SHOWN = 30
 
@@ -105,6 +109,7 @@ def large_map(
     part = charts.window(values[layer, head], size)
     titles, positions = found.labels[-size:], found.positions[-size:]
     fig = charts.chosen_map(part, titles, positions, lifted, top, page.dark)
+    st.html(NARROW)
     alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
     picked = st.plotly_chart(
         fig,

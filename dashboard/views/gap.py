@@ -206,6 +206,9 @@ def draw() -> None:
     with top:
         components.headline(found.text)
         components.note(found.evidence)
+        head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
+        if head is not None and tail is not None:
+            components.note(words.ceiling_gap(head, tail))
     components.note(words.metric_gloss(metric))
     left, right = st.columns([7, 5], gap="large")
     with left:

@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 import engine
-from dashboard import i18n
+from dashboard import cache, i18n
 from tests.conftest import TINY_RUN
 
 APP = Path(dashboard.__file__).with_name("app.py")
@@ -361,3 +361,38 @@ def test_a_title_cannot_bring_its_own_markup(open_view: Open, tiny_run_dir: Path
                 assert ":red[red]" not in text
                 assert "www.example" not in text
     assert met == 3
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_table_twin_is_drawn_once_it_is_opened(open_view: Open, view: str, lang: str) -> None:
+    app = open_view(view, lang=lang)
+    before = len(app.dataframe)
+    twins = [e for e in app.expander if "twin of" in e.proto.id]
+    assert twins
+    for twin in twins:
+        app.session_state["twin of" + twin.proto.id.partition("twin of")[2]] = True
+    app.run()
+    assert not app.exception
+    assert len(app.dataframe) == before + len(twins)
+    headers = {str(name) for table in app.dataframe for name in table.value.columns}
+    assert not (lang == "zh" and headers & {"User", "Users", "Model", "Low", "High", "Title", "Event", "Value"})
+
+
+def test_the_server_loads_the_newest_run_before_anybody_asks(
+    tiny_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / "newest")
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tmp_path))
+    st.cache_data.clear()
+    asked: list[str] = []
+    load_run = engine.load_run
+    monkeypatch.setattr(engine, "load_run", lambda name, runs: asked.append(name) or load_run(name, runs))
+    cache.prepare_newest()
+    assert asked == ["newest"]
+
+    (tmp_path / "newest" / "per_user.parquet").write_bytes(b"no parquet")
+    st.cache_data.clear()
+    st.cache_resource.clear()
+    cache.prepare_newest()  # says nothing: the page will
+    assert asked == ["newest", "newest"]
