@@ -78,7 +78,7 @@ def table_twin(table: pd.DataFrame, about: str, label: str | None = None) -> Non
     A closed table is not sent to the browser, which makes pages a good deal lighter; opening one draws it alone.
     """
     twin = st.expander(
-        label or _("The same as a table"), icon=":material/table:", key=f"twin of {about}", on_change="rerun"
+        label or _("The same as a table"), icon=":material/table:", key=f"twin_{about}", on_change="rerun"
     )
     if twin.open:
         twin.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))

@@ -16,9 +16,9 @@ from dashboard.i18n import _, count, figure, ngettext, percent, pgettext
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
+# On a narrow screen every third column is named, the last one among them: all names would lie on each other.
 NARROW = """<style>@media (max-width: 640px) {
 .st-key-map .xtick:not(:nth-last-child(3n + 1)) text { display: none } }</style>"""
-"""On a narrow screen every third column is named, the last one among them: all names would lie on each other."""
 
 WINDOWS = (10, 20, 30, 50, 100)
 SHOWN = 30

@@ -368,10 +368,10 @@ def test_a_title_cannot_bring_its_own_markup(open_view: Open, tiny_run_dir: Path
 def test_a_table_twin_is_drawn_once_it_is_opened(open_view: Open, view: str, lang: str) -> None:
     app = open_view(view, lang=lang)
     before = len(app.dataframe)
-    twins = [e for e in app.expander if "twin of" in e.proto.id]
+    twins = [e for e in app.expander if "twin_" in e.proto.id]
     assert twins
     for twin in twins:
-        app.session_state["twin of" + twin.proto.id.partition("twin of")[2]] = True
+        app.session_state["twin_" + twin.proto.id.partition("twin_")[2]] = True
     app.run()
     assert not app.exception
     assert len(app.dataframe) == before + len(twins)

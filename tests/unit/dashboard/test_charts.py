@@ -77,7 +77,7 @@ def test_activity_bins_hold_every_user_once_and_never_both_cohorts(lengths: list
 def test_the_activity_chart_names_both_cohorts_with_their_sizes() -> None:
     fig = overview.activity(np.array([1, 1, 2, 3, 9, 12]), 9, dark=False)
     notes = [note.text for note in fig.layout.annotations]
-    assert notes == ["tail, 4 users", "head, 2 users, 9 events or more"]
+    assert notes == ["tail, 4 users", "head, 2 users,<br>9 events or more"]
     assert {bar.marker.color for bar in fig.data} == {style.LIGHT.head, style.LIGHT.tail}
 
 
