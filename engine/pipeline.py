@@ -23,24 +23,20 @@ from engine.model.defaults import resolve
 from engine.model.training import Checkpoint, Trained, choose_device, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender, top_k
-from engine.runs import (
-    Run,
+from engine.run_folder import (
     as_rows,
     check_name,
-    cohorts_of,
     fingerprint,
-    list_runs,
     load_data,
-    load_run,
     lock,
     put_in_place,
     read_about,
     save_data,
     save_results,
-    split_of,
     working_folder,
     write_about,
 )
+from engine.runs import Run, cohorts_of, list_runs, load_run, split_of
 
 CHECKPOINT = "checkpoint.safetensors"
 

@@ -13,7 +13,7 @@ import pytest
 import engine
 from engine.data.dataset import Histories
 from engine.errors import RunError
-from engine.runs import check_name, fingerprint, load_data, lock, put_in_place, working_folder
+from engine.run_folder import check_name, fingerprint, load_data, lock, put_in_place, working_folder
 from tests.conftest import TINY_RUN
 
 

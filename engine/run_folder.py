@@ -1,0 +1,242 @@
+"""The files of a run folder: written whole or not at all, read without unpickling, locked while a training works in it.
+
+A training works in a hidden folder, `.NAME.training`, that holds the cleaned data, the settings, its progress and a
+checkpoint. When everything is written the folder takes its name. So whatever is in sight is whole, and what was killed
+can go on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pandas as pd
+
+from engine.data.dataset import Dataset, Histories, Vocabulary
+from engine.data.report import CleaningReport
+from engine.errors import RunError
+from engine.evaluation.report import Evaluation
+
+FORMAT_VERSION = 1
+RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
+CONFIG, METRICS, PER_USER, MODEL = "config.json", "metrics.json", "per_user.parquet", "model.safetensors"
+
+
+def check_name(name: str) -> str:
+    """The name, if a run folder may bear it.
+
+    Raises:
+        RunError: it may not.
+    """
+    if not RUN_NAME.fullmatch(name):
+        raise RunError(
+            f"A run cannot be called {name!r}: a name starts with a letter or digit, holds letters, digits, '.', '_' "
+            "and '-' only, and has at most 80 of them."
+        )
+    return name
+
+
+def working_folder(name: str, runs_dir: Path) -> Path:
+    """Where a training of that name works until it is whole."""
+    return runs_dir / f".{check_name(name)}.training"
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """The contents of a folder's config.json.
+
+    Raises:
+        RunError: it is missing, damaged or of another version.
+    """
+    about = read_json(folder / CONFIG)
+    if about.get("format_version") != FORMAT_VERSION:
+        raise RunError(
+            f"{folder} has run format {about.get('format_version')!r}, and this version reads {FORMAT_VERSION}; "
+            "train the run again, or read it with the version that made it."
+        )
+    return about
+
+
+def write_about(folder: Path, about: dict[str, Any]) -> None:
+    """Write config.json whole or not at all."""
+    write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **about})
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON beside its place and rename it in."""
+    beside = path.with_name(path.name + ".new")
+    beside.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+    os.replace(beside, path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of a run holds.
+
+    Raises:
+        RunError: it cannot be read.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+    if not isinstance(value, dict):
+        raise RunError(f"{path} holds no JSON object; train the run again.")
+    return value
+
+
+def save_data(folder: Path, dataset: Dataset, cleaning: CleaningReport) -> None:
+    """Write the cleaned log, its vocabulary and the cleaning report."""
+    (folder / "dataset").mkdir(exist_ok=True)
+    users = np.repeat(np.arange(dataset.n_users, dtype=np.int32), dataset.histories.lengths)
+    columns: dict[str, np.ndarray] = {"user_idx": users, "item_idx": dataset.histories.items}
+    if dataset.timestamps is not None:
+        columns["timestamp"] = dataset.timestamps
+    if dataset.ratings is not None:
+        columns["rating"] = dataset.ratings
+    pd.DataFrame(columns).to_parquet(folder / "dataset" / "interactions.parquet")
+    dataset.user_table.to_parquet(folder / "dataset" / "users.parquet")
+    dataset.item_table.to_parquet(folder / "dataset" / "items.parquet")
+    vocabulary = pd.concat([_vocabulary_table(dataset.users), _vocabulary_table(dataset.items)], ignore_index=True)
+    vocabulary.to_parquet(folder / "vocabulary.parquet")
+    write_json(folder / "cleaning.json", {"name": dataset.name, **cleaning.to_dict()})
+
+
+def _vocabulary_table(vocabulary: Vocabulary) -> pd.DataFrame:
+    numbers = np.arange(vocabulary.first, vocabulary.first + len(vocabulary), dtype=np.int32)
+    return pd.DataFrame({"kind": vocabulary.kind, "index": numbers, "id": vocabulary.ids.astype(str)})
+
+
+def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
+    """What `save_data` wrote.
+
+    Raises:
+        RunError: a file is missing or damaged.
+    """
+    try:
+        log = pd.read_parquet(folder / "dataset" / "interactions.parquet")
+        vocabulary = pd.read_parquet(folder / "vocabulary.parquet")
+        users = _vocabulary(vocabulary, "user", 0)
+        offsets = np.zeros(len(users) + 1, dtype=np.int64)
+        np.cumsum(np.bincount(log["user_idx"].to_numpy(), minlength=len(users)), out=offsets[1:])
+        report = read_json(folder / "cleaning.json")
+        dataset = Dataset(
+            name=report.pop("name"),
+            users=users,
+            items=_vocabulary(vocabulary, "item", 1),
+            histories=Histories(offsets, log["item_idx"].to_numpy(np.int32)),
+            timestamps=log["timestamp"].to_numpy(np.int64) if "timestamp" in log else None,
+            ratings=log["rating"].to_numpy(np.float32) if "rating" in log else None,
+            user_table=pd.read_parquet(folder / "dataset" / "users.parquet"),
+            item_table=pd.read_parquet(folder / "dataset" / "items.parquet"),
+        )
+        return dataset, CleaningReport.from_dict(report)
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise RunError(f"The data in {folder} cannot be read ({error}); train the run again.") from error
+
+
+def _vocabulary(table: pd.DataFrame, kind: str, first: int) -> Vocabulary:
+    ids = table.loc[table["kind"] == kind].sort_values("index")["id"].to_numpy(dtype=object)
+    return Vocabulary(ids, first, kind)
+
+
+def save_results(
+    folder: Path,
+    dataset: Dataset,
+    evaluation: Evaluation,
+    metrics: dict[str, Any],
+    lists: tuple[np.ndarray, np.ndarray],
+) -> None:
+    """Write what was measured: metrics.json, per_user.parquet, recommendations.parquet.
+
+    Args:
+        folder: the working folder.
+        dataset: for ids.
+        evaluation: the figures.
+        metrics: the JSON document that `train --json` prints.
+        lists: (U, k) item indices and scores of the Transformer for the users of the test part, in its order.
+    """
+    evaluation.per_user.to_parquet(folder / PER_USER)
+    items, scores = lists
+    own = evaluation.per_user.loc[evaluation.per_user["model"] == "transformer", "user_idx"].to_numpy()
+    shown = items > 0
+    table = pd.DataFrame(
+        {
+            "user_id": np.repeat(dataset.users.terms(own), shown.sum(axis=1)),
+            "item_id": dataset.items.terms(items[shown]),
+            "rank": np.broadcast_to(np.arange(1, items.shape[1] + 1, dtype=np.int32), items.shape)[shown],
+            "score": scores[shown],
+        }
+    )
+    table.to_parquet(folder / "recommendations.parquet")
+    write_json(folder / METRICS, metrics)
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """A hash of the log's ids and histories: the same data has the same one."""
+    digest = hashlib.sha256()
+    for vocabulary in (dataset.users, dataset.items):
+        digest.update("\x00".join(map(str, vocabulary.ids)).encode())
+    digest.update(dataset.histories.offsets.tobytes())
+    digest.update(dataset.histories.items.tobytes())
+    return digest.hexdigest()
+
+
+def put_in_place(working: Path, name: str, runs_dir: Path, overwrite: bool) -> Path:
+    """Give a finished working folder its name, in one step.
+
+    Raises:
+        RunError: a run of that name appeared meanwhile and may not be replaced; the work stays where it is.
+    """
+    place = runs_dir / name
+    for leftover in ("checkpoint.safetensors", "lock"):
+        (working / leftover).unlink(missing_ok=True)
+    if place.exists():
+        if not overwrite:
+            raise RunError(f"{place} appeared while {name!r} was trained; the new run waits in {working}.")
+        aside = runs_dir / f".{name}.replaced"
+        shutil.rmtree(aside, ignore_errors=True)
+        os.replace(place, aside)
+        os.replace(working, place)
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        os.replace(working, place)
+    return place
+
+
+@contextmanager
+def lock(folder: Path, name: str) -> Iterator[None]:
+    """Hold a working folder alone; a killed holder lets go by itself.
+
+    Raises:
+        RunError: another process is training this run.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as file:
+        if not _try_lock(file):
+            raise RunError(f"Another process is training {name!r} right now; wait for it, or choose another --name.")
+        yield
+
+
+def _try_lock(file: IO[str]) -> bool:
+    try:
+        import fcntl
+    except ImportError:  # Windows has no advisory locks of this kind; there two trainings of one name are not noticed
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def as_rows(log: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """Training's log of epochs as plain rows."""
+    return [asdict(epoch) for epoch in log]
