@@ -26,7 +26,7 @@ from engine.data.report import CleaningReport
 from engine.errors import RunError
 from engine.evaluation.report import Evaluation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
 CONFIG, METRICS, PER_USER, MODEL = "config.json", "metrics.json", "per_user.parquet", "model.safetensors"
 

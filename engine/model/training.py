@@ -290,7 +290,7 @@ def validation_ndcg(
     network: Transformer, holdout: Holdout, candidates: np.ndarray, exclude_seen: bool, chunk: int = 1024
 ) -> float:
     """Mean NDCG@10 of the first target of each row, between 0 and 1."""
-    device = network.item_vectors.weight.device
+    device = network.item_vectors.device
     network.eval()
     barred = torch.as_tensor(~candidates, device=device)
     gains: list[Tensor] = []
@@ -314,7 +314,7 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
 
     Rows of like length go through the network together, so that padding costs little.
     """
-    device = network.item_vectors.weight.device
+    device = network.item_vectors.device
     cut = histories.last(network.shape.max_len)
     lengths = cut.lengths
     out = torch.empty(len(cut), network.shape.d_model, device=device)

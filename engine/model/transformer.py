@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.dataset import PAD
+from engine.model.item_vectors import ItemVectors
 from engine.model.noise import Noise, drop
 
 
@@ -100,7 +101,7 @@ class Transformer(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.item_vectors = nn.Embedding(shape.n_items + 1, shape.d_model, padding_idx=PAD)
+        self.item_vectors = ItemVectors(shape.n_items, shape.d_model)
         self.position_vectors = nn.Embedding(shape.max_len, shape.d_model)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
         self.norm = nn.LayerNorm(shape.d_model)
@@ -122,7 +123,7 @@ class Transformer(nn.Module):
                     parameter.normal_(0.0, deviation, generator=generator)
                 else:
                     parameter.zero_()
-            self.item_vectors.weight[PAD] = 0.0
+            self.item_vectors.own.weight[PAD] = 0.0
 
     def forward(
         self, items: Tensor, absent: Tensor | None = None, attentions: bool = False, noise: Noise | None = None
@@ -161,7 +162,7 @@ class Transformer(nn.Module):
         Returns:
             (N, M) logits: cosine / temperature, or dot product + bias.
         """
-        vectors = self.item_vectors.weight if items is None else self.item_vectors(items)  # (M, D)
+        vectors = self.item_vectors.all() if items is None else self.item_vectors(items)  # (M, D)
         if self.shape.output == "cosine":
             return (unit(hidden) / self.shape.temperature) @ unit(vectors).T
         assert self.bias is not None

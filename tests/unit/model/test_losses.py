@@ -19,7 +19,7 @@ def make(output: str) -> Transformer:
 
 
 def gradients(loss: Tensor, network: Transformer, hidden: Tensor) -> list[Tensor]:
-    return list(torch.autograd.grad(loss, [hidden, network.item_vectors.weight]))
+    return list(torch.autograd.grad(loss, [hidden, network.item_vectors.own.weight]))
 
 
 @pytest.mark.parametrize("output", ["cosine", "dot"])

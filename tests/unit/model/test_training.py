@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
     other = train(split, settings(split, max_epochs=3, seed=4)).network
     for name, weights in first.state_dict().items():
         assert torch.equal(weights, second.state_dict()[name]), name
-    assert not torch.equal(first.item_vectors.weight, other.item_vectors.weight)
+    assert not torch.equal(first.item_vectors.own.weight, other.item_vectors.own.weight)
 
 
 def test_training_leaves_global_generators_alone() -> None:
@@ -97,7 +97,7 @@ def test_the_weights_of_the_best_validation_are_kept() -> None:
         patch.setattr(training, "validation_ndcg", lambda *_: next(scores))
         trained = train(split, config, save=lambda make: kept.append(make()))
     assert trained.best_epoch == 3
-    assert torch.equal(trained.network.item_vectors.weight, kept[2].network["item_vectors.weight"])
+    assert torch.equal(trained.network.item_vectors.own.weight, kept[2].network["item_vectors.own.weight"])
 
 
 def test_patience_ends_training_early() -> None:
@@ -128,7 +128,7 @@ def test_an_interrupt_keeps_the_best_weights_so_far() -> None:
     assert trained.best_epoch <= 4
     best = kept[trained.best_epoch - 1] if trained.best_epoch <= len(kept) else None
     if best:
-        assert torch.equal(trained.network.item_vectors.weight, best.network["item_vectors.weight"])
+        assert torch.equal(trained.network.item_vectors.own.weight, best.network["item_vectors.own.weight"])
 
 
 def test_progress_tells_epochs_losses_and_the_time_left() -> None:
@@ -173,7 +173,7 @@ def test_an_absent_device_is_refused_by_name() -> None:
 def test_validation_ranks_pessimistically_without_seen_items_or_strangers() -> None:
     split = cycles()
     network = train(split, settings(split, max_epochs=1)).network
-    network.item_vectors.weight.data[1:] = network.item_vectors.weight.data[1]  # every item scores the same
+    network.item_vectors.own.weight.data[1:] = network.item_vectors.own.weight.data[1]  # every item scores the same
     none = validation_ndcg(network, split.valid, split.candidates, exclude_seen=False)
     assert none == 0.0  # twelve items tie, so the target ranks twelfth
     some = validation_ndcg(network, split.valid, split.candidates, exclude_seen=True)

@@ -130,6 +130,8 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(share: float) -> N
 
 
 def test_initial_weights_come_from_the_seed_alone() -> None:
-    np.testing.assert_array_equal(make(seed=3).item_vectors.weight.detach(), make(seed=3).item_vectors.weight.detach())
-    assert not torch.equal(make(seed=3).item_vectors.weight, make(seed=4).item_vectors.weight)
-    assert float(make(seed=3).item_vectors.weight[0].detach().abs().sum()) == 0
+    np.testing.assert_array_equal(
+        make(seed=3).item_vectors.own.weight.detach(), make(seed=3).item_vectors.own.weight.detach()
+    )
+    assert not torch.equal(make(seed=3).item_vectors.own.weight, make(seed=4).item_vectors.own.weight)
+    assert float(make(seed=3).item_vectors.own.weight[0].detach().abs().sum()) == 0
