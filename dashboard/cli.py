@@ -202,6 +202,22 @@ def explain(
     answer.give(documents.attribution(given, found), *tables.attribution_lines(given))
 
 
+@app.command(rich_help_panel=LOOK)
+def compare(
+    names: Annotated[
+        list[str], typer.Argument(metavar="RUN…", help="Runs on the same data; one gives its own models.")
+    ],
+    metric: Annotated[str, typer.Option(metavar="NAME", help="A metric that all runs measured.")] = "ndcg@10",
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """Runs in one table: models by cohort, paired differences against the first, and the settings that differ."""
+    answer = Answer(json)
+    with answer.working():
+        found = engine.compare_runs(names, runs_dir=runs, metric=metric.lower())
+    answer.give(documents.comparison(found), *tables.comparison_tables(found))
+
+
 @app.command("runs", rich_help_panel=LOOK)
 def list_runs(runs: RunsDir = RUNS, json: Json = False) -> None:
     """List the runs, newest first."""

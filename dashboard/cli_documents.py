@@ -14,10 +14,12 @@ if TYPE_CHECKING:
         Attribution,
         CleaningReport,
         Dataset,
+        Difference,
         Estimate,
         Player,
         Recommendations,
         Run,
+        RunComparison,
         RunConfig,
         RunSummary,
     )
@@ -83,6 +85,46 @@ def runs(found: Sequence[RunSummary]) -> dict[str, Any]:
             }
             for run in found
         ]
+    }
+
+
+def comparison(given: RunComparison) -> dict[str, Any]:
+    """Of `compare`: a model's `difference` is null in the first row, which is what the others are held against."""
+    models = [
+        {
+            "run": row.run,
+            "model": row.model,
+            "seconds": None if row.train_seconds is None else {"train": row.train_seconds},
+            **{_users(cohort): _estimate(figure) for cohort, figure in row.figures.items()},
+            "difference": {_users(cohort): _difference(cell) for cohort, cell in row.differences.items()} or None,
+        }
+        for row in given.models
+    ]
+    return {
+        "metric": given.metric,
+        "protocol": given.protocol,
+        "confidence": given.confidence,
+        "runs": list(given.runs),
+        "n": {_users(cohort): n for cohort, n in given.sizes.items()},
+        "models": models,
+        "settings": {key: dict(zip(given.runs, values, strict=True)) for key, values in given.settings.items()},
+    }
+
+
+def _users(cohort: str) -> str:
+    return "overall" if cohort == "all" else cohort
+
+
+def _difference(given: Difference) -> dict[str, Any]:
+    one = given.comparison
+    return {
+        "value": one.difference.value,
+        "low": one.difference.low,
+        "high": one.difference.high,
+        "p_value": one.p_value,
+        "p_holm": given.p_holm,
+        "effect_size": one.effect_size,
+        "significant": given.significant,
     }
 
 

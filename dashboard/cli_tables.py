@@ -14,7 +14,17 @@ from dashboard.cli_documents import player_title
 from dashboard.cli_output import duration, figure
 
 if TYPE_CHECKING:
-    from engine import Attribution, CleaningReport, Dataset, Evaluation, Recommendations, Run, RunSummary
+    from engine import (
+        Attribution,
+        CleaningReport,
+        Dataset,
+        Difference,
+        Evaluation,
+        Recommendations,
+        Run,
+        RunComparison,
+        RunSummary,
+    )
 
 MODEL_NAMES = {"transformer": "Transformer", "popularity": "Popularity", "itemknn": "Item kNN", "ease": "EASE"}
 SHORT_LIST = 10
@@ -117,6 +127,63 @@ def runs_table(summaries: Sequence[RunSummary]) -> Table:
         )
         made.add_row(*(Text(cell) for cell in cells))
     return made
+
+
+def comparison_tables(given: RunComparison) -> list[Table | Text]:
+    """Models by cohort, their differences from the first, and the settings that are not the same."""
+    several = len(given.runs) > 1
+    metric = metric_name(given.metric)
+    numbers = [f"{metric}\n{cohort} users, n = {n:,}" for cohort, n in given.sizes.items()]
+    cohorts = [f"{cohort} users" for cohort in given.sizes]
+    lead = ["run", "model"] if several else ["model"]
+    made = table(*lead, *numbers, "trained in", right=[*numbers, "trained in"])
+    apart = table(*lead, *cohorts, right=cohorts)
+    for place, row in enumerate(given.models):
+        name = MODEL_NAMES.get(row.model, row.model)
+        names = [Text(name) for name in ([row.run, name] if several else [name])]
+        seconds = "–" if row.train_seconds is None else duration(row.train_seconds)
+        figures = [interval(row.figures.get(cohort)) for cohort in given.sizes]
+        made.add_row(*names, *figures, seconds, style="" if place else "bold")
+        if place:
+            apart.add_row(*names, *(_difference(row.differences.get(cohort)) for cohort in given.sizes))
+    note = Text(
+        f"Full ranking, {given.protocol}. ± is half the {given.confidence:.0%} interval (bootstrap over users); "
+        "differences are paired, user by user. * is a difference that chance does not explain: its interval leaves "
+        "out 0, and so does a paired t-test after Holm's correction for all differences of the table.",
+        style="dim",
+    )
+    out: list[Table | Text] = [made]
+    if apart.row_count:
+        out += [Text(f"{metric}, difference from the first", style="bold"), apart]
+    out.append(note)
+    if several and given.settings:
+        settings = table("setting", *given.runs)
+        for key, values in given.settings.items():
+            settings.add_row(key, *(Text(_setting(value)) for value in values))
+        out += [Text("Settings that differ", style="bold"), settings]
+    elif several:
+        out.append(Text("All settings are the same."))
+    return out
+
+
+def metric_name(metric: str) -> str:
+    """A metric as people write it: `NDCG@10`, `Recall@5`."""
+    name, at, k = metric.partition("@")
+    return (name.upper() if name in ("ndcg", "hr", "mrr", "f1") else name.capitalize()) + at + k
+
+
+def _difference(given: Difference | None) -> str:
+    if given is None:
+        return "–"
+    found = given.comparison.difference
+    mark = " *" if given.significant else "  "
+    return (
+        f"{'+' if found.value >= 0 else '−'}{figure(abs(found.value))} ± {figure((found.high - found.low) / 2)}{mark}"
+    )
+
+
+def _setting(value: Any) -> str:
+    return "none" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def recommendation_tables(answer: Recommendations) -> list[Table | Text]:

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
+    from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.explanation.attention import lift_over_uniform
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
-    from engine.runs import Run, RunSummary, list_runs, load_run
+    from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
 
 _HOMES = {
     "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
@@ -51,12 +52,13 @@ _HOMES = {
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
+    "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
-    "engine.runs": "Run RunSummary list_runs load_run",
+    "engine.runs": "Run RunSummary compare_runs list_runs load_run",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -67,10 +69,12 @@ __all__ = [
     "CleaningReport",
     "Cohort",
     "CohortReport",
+    "ComparedModel",
     "Comparison",
     "ConfigError",
     "DataError",
     "Dataset",
+    "Difference",
     "EngineError",
     "Estimate",
     "Evaluation",
@@ -83,6 +87,7 @@ __all__ = [
     "RankedItem",
     "Recommendations",
     "Run",
+    "RunComparison",
     "RunConfig",
     "RunError",
     "RunSummary",
@@ -91,6 +96,7 @@ __all__ = [
     "UserProfile",
     "View",
     "attention",
+    "compare_runs",
     "describe_config",
     "display_columns",
     "document",

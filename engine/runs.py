@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from engine.data.report import CleaningReport
 from engine.data.splits import Split, leave_last_out
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
+from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.report import Estimate, Evaluation
 from engine.model.checkpoint import load_network
 from engine.recommender import TransformerRecommender
@@ -172,7 +174,42 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             recommender=TransformerRecommender(network, split.candidates),
         )
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
-        raise RunError(f"Run {name!r} in {path} is damaged ({error}); train it again under another name.") from error
+        raise _damaged(name, path, error) from error
+
+
+def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: str = "ndcg@10") -> RunComparison:
+    """The models of runs in one table, each against the first: see `engine.evaluation.compare`.
+
+    Reads what was measured, and neither data nor weights, so it takes moments however large the runs are.
+
+    Args:
+        names: runs on the same data; one of them gives its own models.
+        runs_dir: where runs live.
+        metric: one that all of them measured.
+
+    Raises:
+        RunError: there is no such run, or one is damaged.
+        EngineError: they cannot be compared.
+    """
+    return compare([_measured(name, Path(runs_dir)) for name in names], metric)
+
+
+def _measured(name: str, folder: Path) -> Measured:
+    path = folder / check_name(name)
+    if not (path / CONFIG).is_file():
+        raise RunError(_no_such_run(name, folder))
+    about = read_about(path)
+    try:
+        metrics = read_json(path / METRICS)
+        evaluation = Evaluation.from_dict(metrics["models"], pd.read_parquet(path / PER_USER), metrics["protocol"])
+        config = parse_config(about["config"], str(path / CONFIG))
+        return Measured(name, about["fingerprint"], config, about["seconds"]["train"], about["epochs"], evaluation)
+    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+        raise _damaged(name, path, error) from error
+
+
+def _damaged(name: str, path: Path, error: Exception) -> RunError:
+    return RunError(f"Run {name!r} in {path} is damaged ({error}); train it again under another name.")
 
 
 def _no_such_run(name: str, folder: Path) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -13,43 +11,9 @@ import pytest
 
 import engine
 from dashboard import cli, serving
+from tests.unit.dashboard.conftest import Tailscope
 
 RUN = "tiny"
-
-
-@dataclass(frozen=True)
-class Done:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict:
-        return json.loads(self.out)
-
-
-class Tailscope:
-    """Runs the command within this process, as the console entry point does."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self.monkeypatch, self.capsys = monkeypatch, capsys
-
-    def __call__(self, *arguments: object) -> Done:
-        self.monkeypatch.setattr("sys.argv", ["tailscope", *map(str, arguments)])
-        self.capsys.readouterr()
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code or 0
-        assert isinstance(code, int)
-        return Done(code, *self.capsys.readouterr())
-
-
-@pytest.fixture
-def tailscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tailscope:
-    monkeypatch.delenv("TAILSCOPE_RUNS", raising=False)
-    return Tailscope(monkeypatch, capsys)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,261 @@
+"""Models of several runs in one table: figures by cohort, differences user by user, and the settings that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from engine.config import RunConfig
+from engine.errors import EngineError
+from engine.evaluation.fairness import Comparison, paired_difference
+from engine.evaluation.report import Estimate, Evaluation
+from engine.model.baselines import BaselineName
+
+Users = Literal["all", "head", "tail"]
+
+USERS: tuple[Users, ...] = get_args(Users)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run as far as a comparison needs it.
+
+    Attributes:
+        run: its name.
+        fingerprint: a hash of its data; see `engine.run_folder.fingerprint`.
+        config: its settings, with all that the data decided filled in.
+        train_seconds: time in training the network.
+        epochs: passes over the training part.
+        evaluation: its figures.
+    """
+
+    run: str
+    fingerprint: str
+    config: RunConfig
+    train_seconds: float
+    epochs: int
+    evaluation: Evaluation
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a model serves the same users than the first of the table.
+
+    Attributes:
+        comparison: the paired difference; its own p-value and verdict stand alone.
+        p_holm: the p-value corrected for all differences of the table (Holm 1979).
+        significant: the interval of the difference leaves out 0 and `p_holm` agrees at the same level.
+    """
+
+    comparison: Comparison
+    p_holm: float
+    significant: bool
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """A row of the table.
+
+    Attributes:
+        run: the run that measured it.
+        model: its name there, such as "transformer".
+        train_seconds: time in training; None for a baseline, whose fitting is not timed.
+        figures: mean and interval for "all", "head" and "tail" users; a cohort without users is left out.
+        differences: against the first row, by cohort likewise; empty for the first row itself.
+    """
+
+    run: str
+    model: str
+    train_seconds: float | None
+    figures: dict[Users, Estimate]
+    differences: dict[Users, Difference]
+
+
+@dataclass(frozen=True)
+class RunComparison:
+    """The table.
+
+    Attributes:
+        metric: such as "ndcg@10".
+        protocol: how targets were held out.
+        confidence: coverage of the intervals.
+        runs: names, in the order given.
+        sizes: test users in "all", "head" and "tail".
+        models: the rows: what each run trained, then the baselines. A baseline that several runs measured to the same
+            figures stands there once, under the first of them.
+        settings: "section.key" -> its value in each run, for settings that are not the same in all.
+    """
+
+    metric: str
+    protocol: str
+    confidence: float
+    runs: tuple[str, ...]
+    sizes: dict[Users, int]
+    models: tuple[ComparedModel, ...]
+    settings: dict[str, tuple[Any, ...]]
+
+
+def compare(runs: Sequence[Measured], metric: str = "ndcg@10") -> RunComparison:
+    """The models of runs on the same test users, each against the first.
+
+    Intervals are those of the runs' own evaluations; differences are paired by user and use the first run's bootstrap
+    settings.
+
+    Args:
+        runs: of different names, on the same data.
+        metric: one that all of them measured.
+
+    Raises:
+        EngineError: there is no run, one is named twice, the runs differ in data, protocol, test users or cohorts, or
+            one has not measured the metric.
+    """
+    if not runs:
+        raise EngineError("There is nothing to compare: name at least one run; `tailscope runs` lists them.")
+    for at, run in enumerate(runs):
+        if run.run in [other.run for other in runs[:at]]:
+            raise EngineError(f"Run {run.run!r} is named twice; name each run once.")
+        _check_comparable(runs[0], run, metric)
+    rows = _rows(runs, metric)
+    merged = _merged(rows, metric)
+    first = runs[0].config.evaluation
+    sides = _users_of(runs[0].evaluation)["user_cohort"].to_numpy()
+    sizes: dict[Users, int] = {c: len(sides) if c == "all" else int((sides == c).sum()) for c in USERS}
+    present: list[Users] = [cohort for cohort in USERS if sizes[cohort]]
+    found: list[dict[Users, Comparison]] = [
+        {c: paired_difference(merged, metric, _key(*row), _key(*rows[0]), c, first) for c in present}
+        for row in rows[1:]
+    ]
+    corrected = iter(holm([comparison.p_value for cells in found for comparison in cells.values()]))
+    judged: list[dict[Users, Difference]] = [
+        {c: _difference(cell, next(corrected), first.confidence) for c, cell in cells.items()} for cells in found
+    ]
+    no_differences: dict[Users, Difference] = {}
+    models = tuple(
+        ComparedModel(
+            run.run, model, None if _is_baseline(model) else run.train_seconds, _figures(run, model, metric), cells
+        )
+        for (run, model), cells in zip(rows, [no_differences, *judged], strict=True)
+    )
+    names = tuple(run.run for run in runs)
+    return RunComparison(
+        metric, runs[0].evaluation.protocol, first.confidence, names, sizes, models, different_settings(runs)
+    )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p-values corrected for being many, in the order given: Holm's step-down, valid whatever their dependence.
+
+    p'_(i) = max over j ≤ i of min(1, (m - j + 1) p_(j)) with the m p-values in rising order.
+    Source: Holm, "A simple sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 1979).
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
+    corrected = np.empty(len(p))
+    corrected[order] = stepped
+    return corrected.tolist()
+
+
+def different_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:
+    """ "section.key" -> its value in each run, for settings that are not the same in all of them."""
+    flat = [
+        {f"{section}.{key}": value for section, values in run.config.model_dump(mode="json").items()
+         for key, value in values.items()}
+        for run in runs
+    ]  # fmt: skip
+    values = {key: tuple(settings[key] for settings in flat) for key in flat[0]}
+    return {key: held for key, held in values.items() if any(value != held[0] for value in held[1:])}
+
+
+def _check_comparable(first: Measured, run: Measured, metric: str) -> None:
+    pair = f"Runs {first.run!r} and {run.run!r}"
+    if metric not in run.evaluation.metrics:
+        raise EngineError(
+            f"Run {run.run!r} has not measured {metric!r}; it has {', '.join(run.evaluation.metrics)}. "
+            "evaluation.ks sets the list lengths."
+        )
+    if run.fingerprint != first.fingerprint:
+        raise EngineError(
+            f"{pair} were trained on different data, so their figures cannot be compared user by user "
+            f"(fingerprints {first.fingerprint[:12]} and {run.fingerprint[:12]}); train both on one log with the same "
+            "data settings."
+        )
+    if run.evaluation.protocol != first.evaluation.protocol:
+        raise EngineError(
+            f"{pair} hold out differently ({first.evaluation.protocol} and {run.evaluation.protocol}); train one of "
+            "them again with the same evaluation.protocol."
+        )
+    ours, theirs = first.config.evaluation, run.config.evaluation
+    if theirs.exclude_seen != ours.exclude_seen:
+        raise EngineError(
+            f"{pair} rank different items (evaluation.exclude_seen is {ours.exclude_seen} and "
+            f"{theirs.exclude_seen}); train one of them again with the same value."
+        )
+    left, right = (_users_of(each.evaluation) for each in (first, run))
+    if not np.array_equal(left["user_idx"].to_numpy(), right["user_idx"].to_numpy()):
+        raise EngineError(
+            f"{pair} were tested on different users ({len(left):,} and {len(right):,}), so they cannot be compared "
+            "user by user; train one of them again with the evaluation settings of the other."
+        )
+    if not np.array_equal(left["user_cohort"].to_numpy(), right["user_cohort"].to_numpy()):
+        raise EngineError(
+            f"{pair} cut head and tail differently (evaluation.head_share is {ours.head_share} and "
+            f"{theirs.head_share}); train one of them again with the same value."
+        )
+
+
+def _users_of(evaluation: Evaluation) -> pd.DataFrame:
+    frame = evaluation.per_user
+    return frame.loc[frame["model"] == next(iter(evaluation.models)), ["user_idx", "user_cohort"]]
+
+
+def _is_baseline(model: str) -> bool:
+    return model in get_args(BaselineName)
+
+
+def _rows(runs: Sequence[Measured], metric: str) -> list[tuple[Measured, str]]:
+    """What each run trained, run by run, then the baselines, without those that repeat another's figures."""
+    rows = [(run, model) for run in runs for model in run.evaluation.models if not _is_baseline(model)]
+    shown: dict[str, list[np.ndarray]] = {}
+    for run in runs:
+        for model in filter(_is_baseline, run.evaluation.models):
+            frame = run.evaluation.per_user
+            figures = frame.loc[frame["model"] == model, metric].to_numpy()
+            held = shown.setdefault(model, [])
+            if not any(np.array_equal(figures, other) for other in held):
+                held.append(figures)
+                rows.append((run, model))
+    return rows
+
+
+def _key(run: Measured, model: str) -> str:
+    return f"{run.run}/{model}"
+
+
+def _merged(rows: Sequence[tuple[Measured, str]], metric: str) -> Evaluation:
+    """One evaluation that holds every row's figures under a name of its own."""
+    frames, models = [], {}
+    for run, model in rows:
+        frame = run.evaluation.per_user
+        own = frame.loc[frame["model"] == model, ["user_idx", "user_cohort", metric]]
+        frames.append(own.assign(model=_key(run, model)))
+        models[_key(run, model)] = run.evaluation.models[model]
+    return Evaluation(rows[0][0].evaluation.protocol, models, pd.concat(frames, ignore_index=True))
+
+
+def _figures(run: Measured, model: str, metric: str) -> dict[Users, Estimate]:
+    report = run.evaluation.models[model]
+    parts: Mapping[Users, Any] = {"all": report.overall, "head": report.users["head"], "tail": report.users["tail"]}
+    return {cohort: part.metrics[metric] for cohort, part in parts.items() if part.n}
+
+
+def _difference(comparison: Comparison, p_holm: float, confidence: float) -> Difference:
+    apart = not comparison.difference.low <= 0 <= comparison.difference.high
+    return Difference(comparison, p_holm, apart and p_holm <= 1 - confidence)

@@ -1,0 +1,45 @@
+"""The `tailscope` command, run within the test's process."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from dashboard import cli
+
+
+@dataclass(frozen=True)
+class Done:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict:
+        return json.loads(self.out)
+
+
+class Tailscope:
+    """Runs the command within this process, as the console entry point does."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.monkeypatch, self.capsys = monkeypatch, capsys
+
+    def __call__(self, *arguments: object) -> Done:
+        self.monkeypatch.setattr("sys.argv", ["tailscope", *map(str, arguments)])
+        self.capsys.readouterr()
+        code: object = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code or 0
+        assert isinstance(code, int)
+        return Done(code, *self.capsys.readouterr())
+
+
+@pytest.fixture
+def tailscope(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Tailscope:
+    monkeypatch.delenv("TAILSCOPE_RUNS", raising=False)
+    return Tailscope(monkeypatch, capsys)
