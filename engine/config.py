@@ -48,6 +48,11 @@ class ModelConfig(_Section):
     )
     output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
     temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")
+    item_content: bool = Field(True, description="Items' categories, text and numbers are part of their vectors.")
+    own_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
+    )
+    text_size: int = Field(64, ge=1, le=1024, description="Dimensions that items' text is cut to.")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> ModelConfig:
@@ -88,6 +93,9 @@ class EvaluationConfig(_Section):
     ks: tuple[int, ...] = Field((5, 10, 20), description="List lengths at which metrics are quoted.")
     head_share: float = Field(0.2, gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
     item_head_share: float = Field(0.2, gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")
+    new_items: bool = Field(
+        False, description="Rank items that training never met too, by their content; the baselines cannot."
+    )
     exclude_seen: bool = Field(True, description="Leave out items that the history already holds.")
     bootstrap_samples: int = Field(1000, ge=10, le=100_000, description="Resamples of users behind every interval.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of every interval.")

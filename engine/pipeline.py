@@ -20,6 +20,7 @@ from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import BaselineName, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint, save_network
 from engine.model.defaults import resolve
+from engine.model.item_features import ItemContent, item_content
 from engine.model.training import Checkpoint, Trained, choose_device, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender, top_k
@@ -36,7 +37,7 @@ from engine.run_folder import (
     working_folder,
     write_about,
 )
-from engine.runs import Run, cohorts_of, list_runs, load_run, split_of
+from engine.runs import Run, candidates_of, cohorts_of, list_runs, load_run, split_of
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -152,14 +153,18 @@ def document(name: str, epochs: int, seconds: dict[str, float], evaluation: Eval
 def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progress: OnProgress, overwrite: bool) -> Run:
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
-    trained = _train(working, split, config, on_progress)
-    recommender = TransformerRecommender(trained.network, split.candidates)
+    dataset, _ = load_data(working)
+    content = None
+    if config.model.item_content:
+        on_progress(Progress("read", 1.0, "reading what is known of items"))
+        content = item_content(dataset.item_table, config.model.text_size, config.training.seed)
+    trained = _train(working, split, config, content, on_progress)
+    recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
     evaluation = _evaluate(recommender, split, config, on_progress)
     seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start}
     on_progress(Progress("write", 0.0, "writing the run"))
     save_network(trained.network, working / "model.safetensors")
-    dataset, _ = load_data(working)
     k = max(config.evaluation.ks)
     lists = top_k(recommender, split.test.histories, k, config.evaluation.exclude_seen)
     save_results(working, dataset, evaluation, document(name, len(trained.log), seconds, evaluation), lists)
@@ -180,7 +185,9 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     return load_run(name, folder)
 
 
-def _train(working: Path, split: Split, config: RunConfig, on_progress: OnProgress) -> Trained:
+def _train(
+    working: Path, split: Split, config: RunConfig, content: ItemContent | None, on_progress: OnProgress
+) -> Trained:
     checkpoint = working / CHECKPOINT
     resume = load_checkpoint(checkpoint) if checkpoint.is_file() else None
     last = time.perf_counter()
@@ -200,7 +207,7 @@ def _train(working: Path, split: Split, config: RunConfig, on_progress: OnProgre
                 file.flush()
             on_progress(progress)
 
-        return train(split, config, report, save, resume)
+        return train(split, config, report, save, resume, content)
 
 
 def _evaluate(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from engine.config import RunConfig, parse_config
@@ -18,6 +19,7 @@ from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.report import Estimate, Evaluation
 from engine.model.checkpoint import load_network
+from engine.model.transformer import Transformer
 from engine.recommender import TransformerRecommender
 from engine.run_folder import (
     CONFIG,
@@ -171,7 +173,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             versions=about["versions"],
             device=about["device"],
             history=pd.DataFrame(about["history"], columns=["epoch", "loss", "valid_ndcg", "seconds"]),
-            recommender=TransformerRecommender(network, split.candidates),
+            recommender=TransformerRecommender(network, candidates_of(split, config, network)),
         )
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise _damaged(name, path, error) from error
@@ -225,6 +227,13 @@ def split_of(dataset: Dataset, config: RunConfig) -> Split:
     """The split that the settings ask for."""
     assert config.evaluation.protocol == "leave-last-out"
     return leave_last_out(dataset)
+
+
+def candidates_of(split: Split, config: RunConfig, network: Transformer) -> np.ndarray:
+    """(n_items + 1,) bool; what the network ranks: items of the training part, and new ones that content describes."""
+    if not config.evaluation.new_items:
+        return split.candidates
+    return split.candidates | network.item_vectors.described()
 
 
 def cohorts_of(split: Split, config: RunConfig) -> Cohorts:

@@ -18,6 +18,7 @@ from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.model.batching import Batch, batches, count_batches, windows
+from engine.model.item_features import ItemContent
 from engine.model.losses import softmax_loss
 from engine.model.noise import Noise
 from engine.model.transformer import Shape, Transformer, blank
@@ -84,12 +85,15 @@ def choose_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def shape_of(config: RunConfig, n_items: int) -> Shape:
+def shape_of(config: RunConfig, n_items: int, content: ItemContent | None = None) -> Shape:
     """The network's shape from resolved settings (`engine.model.defaults.resolve`)."""
     m = config.model
     assert m.max_len and m.d_model and m.n_layers and m.n_heads and m.d_ff and m.output and m.temperature
     assert m.dropout is not None
-    return Shape(n_items, m.max_len, m.d_model, m.n_layers, m.n_heads, m.d_ff, m.dropout, m.output, m.temperature)
+    sizes = (len(content.token_names), content.tokens.shape[1], content.dense.shape[1]) if content else (0, 0, 0)
+    return Shape(
+        n_items, m.max_len, m.d_model, m.n_layers, m.n_heads, m.d_ff, m.dropout, m.output, m.temperature, *sizes
+    )
 
 
 def train(
@@ -98,6 +102,7 @@ def train(
     on_progress: OnProgress = ignore,
     save: Callable[[Callable[[], Checkpoint]], None] | None = None,
     resume: Checkpoint | None = None,
+    content: ItemContent | None = None,
 ) -> Trained:
     """The trained network.
 
@@ -110,12 +115,13 @@ def train(
         config: resolved settings.
         on_progress: told after every epoch, and now and then within one.
         save: called after every epoch with a function that makes a checkpoint, should one be wanted.
-        resume: a checkpoint of the same split and settings.
+        resume: a checkpoint of the same split, settings and content.
+        content: what is known of items, to be part of their vectors.
 
     Raises:
         TrainingError: the loss is not a finite number, or no history is long enough to learn from.
     """
-    loop = _Loop(split, config, on_progress, resume)
+    loop = _Loop(split, config, on_progress, resume, content)
     stopped_by: Stop
     try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
         while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
@@ -131,15 +137,23 @@ def train(
 class _Loop:
     """The moving parts of one training; lives only inside `train`."""
 
-    def __init__(self, split: Split, config: RunConfig, on_progress: OnProgress, resume: Checkpoint | None) -> None:
+    def __init__(
+        self,
+        split: Split,
+        config: RunConfig,
+        on_progress: OnProgress,
+        resume: Checkpoint | None,
+        content: ItemContent | None,
+    ) -> None:
         t = config.training
         assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate
         assert t.weight_decay is not None and config.model.event_dropout is not None
         self.split, self.config, self.on_progress = split, config, on_progress
         self.max_epochs = t.max_epochs
         self.device = choose_device(t.device)
-        self.network = blank(shape_of(config, split.n_items))
+        self.network = blank(shape_of(config, split.n_items, content))
         self.network.initialise(torch.Generator().manual_seed(t.seed))
+        self.network.item_vectors.begin(content, torch.as_tensor(split.candidates))
         self.network.to(self.device)
         self.windows = windows(split.train, self.network.shape.max_len)
         if len(self.windows) == 0:
@@ -201,12 +215,15 @@ class _Loop:
         share = self.config.model.event_dropout
         absent = noise.absences(items.shape[0], items.shape[1], share) if share else None
         real = targets != PAD
-        hidden = self.network(items, absent, noise=noise).hidden[real]  # (N, D)
+        share = self.config.model.own_dropout if self.network.item_vectors.has_content else 0.0
+        own = noise.mask((self.split.n_items + 1,), share) if share else None
         others = self.trained_items
         if t.loss == "sampled":
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
-        loss = softmax_loss(self.network, hidden, targets[real], others)
+        with self.network.item_vectors.hiding(own):
+            hidden = self.network(items, absent, noise=noise).hidden[real]  # (N, D)
+            loss = softmax_loss(self.network, hidden, targets[real], others)
         for group in self.optimiser.param_groups:
             group["lr"] = t.learning_rate * min(1.0, (step + 1) / max(1, t.warmup_steps))
         self.optimiser.zero_grad(set_to_none=True)

@@ -31,6 +31,9 @@ class Shape:
     dropout: float
     output: Literal["cosine", "dot"]
     temperature: float
+    n_tokens: int = 0
+    token_width: int = 0
+    n_dense: int = 0
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Transformer(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.item_vectors = ItemVectors(shape.n_items, shape.d_model)
+        self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.n_tokens, shape.token_width, shape.n_dense)
         self.position_vectors = nn.Embedding(shape.max_len, shape.d_model)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
         self.norm = nn.LayerNorm(shape.d_model)
@@ -123,7 +126,7 @@ class Transformer(nn.Module):
                     parameter.normal_(0.0, deviation, generator=generator)
                 else:
                     parameter.zero_()
-            self.item_vectors.own.weight[PAD] = 0.0
+            self.item_vectors.silence_padding()
 
     def forward(
         self, items: Tensor, absent: Tensor | None = None, attentions: bool = False, noise: Noise | None = None

@@ -1,0 +1,131 @@
+"""What is known of items besides who met them: categories, text and numbers -> arrays that the network reads.
+
+Categories become tokens, one for each value of a column; text becomes TF-IDF of character n-grams, which need no word
+boundaries and so serve Chinese too, cut to a few dimensions by a truncated SVD (latent semantic analysis, Deerwester et
+al. 1990); numbers are standardised and cut at five deviations. All items of the data count, met in training or not:
+content is known before anybody meets an item, so it leaks no target.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
+
+MOST_TOKENS = 32
+"""Categories of one item that are read; the rest of a longer list is left out."""
+
+FEW_ITEMS = 3
+"""A category has at least this many items on average, else the column names items rather than groups them."""
+
+TEXT_COLUMNS = ("title", "description", "text", "summary", "abstract", "review", "name", "content", "plot")
+"""Columns whose names begin with one of these are read as text."""
+
+MOST_DEVIATIONS = 5.0
+
+
+@dataclass(frozen=True)
+class ItemContent:
+    """Content of every item, by index; row 0, padding, holds nothing.
+
+    Attributes:
+        tokens: (n_items + 1, width) int64 category tokens, filled up with 0, which stands for none.
+        token_names: (n_tokens,) "column=value" of tokens 1, 2, ...
+        dense: (n_items + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
+        dense_names: (n_dense,) "text:3" or a column.
+    """
+
+    tokens: np.ndarray
+    token_names: tuple[str, ...]
+    dense: np.ndarray
+    dense_names: tuple[str, ...]
+
+
+def item_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> ItemContent | None:
+    """The content in a clean item table; None where there is none.
+
+    Args:
+        table: one row an item, in the vocabulary's order, as `engine.data.attributes.clean_attributes` makes it.
+        text_size: dimensions that text is cut to.
+        seed: of the truncated SVD.
+    """
+    columns = display_columns(table)
+    numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
+    text = [c for c in columns if c not in numbers and c.casefold().startswith(TEXT_COLUMNS)]
+    tokens, names = _tokens(table, [c for c in columns if c not in numbers and c not in text])
+    parts: list[np.ndarray] = []
+    dense_names: list[str] = []
+    if text:
+        directions = _text_directions(table.loc[:, text], text_size, seed)
+        parts.append(directions)
+        dense_names += [f"text:{i + 1}" for i in range(directions.shape[1])]
+    for column in numbers:
+        scaled = table[column + SCALED_SUFFIX].to_numpy(dtype=np.float32)
+        if scaled.any():
+            parts.append(np.clip(scaled, -MOST_DEVIATIONS, MOST_DEVIATIONS)[:, None])
+            dense_names.append(column)
+    dense = np.concatenate(parts, axis=1) if parts else np.zeros((len(table), 0), dtype=np.float32)
+    if not names and not dense_names:
+        return None
+    above = np.zeros((1, dense.shape[1]), dtype=np.float32)
+    return ItemContent(tokens, tuple(names), np.concatenate([above, dense.astype(np.float32)]), tuple(dense_names))
+
+
+def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str]]:
+    """(n_items + 1, width) tokens and their names; values that only one item has tell nothing and are left out."""
+    rows: list[np.ndarray] = []
+    tokens: list[np.ndarray] = []
+    names: list[str] = []
+    for column in columns:
+        values = table[column].astype(str).str.split(LIST_SEPARATOR).explode().str.strip()
+        values = values[(values != UNKNOWN) & (values != "")]
+        values = values[~values.index.duplicated() | ~pd.MultiIndex.from_arrays([values.index, values]).duplicated()]
+        counts = values.value_counts()
+        if len(values) == 0 or len(values) < FEW_ITEMS * len(counts):
+            continue
+        known = sorted(counts.index[counts > 1])
+        number = pd.Series(np.arange(len(names) + 1, len(names) + 1 + len(known)), index=known)
+        found = values[values.isin(known)]
+        rows.append(found.index.to_numpy(dtype=np.int64))
+        tokens.append(number.loc[found].to_numpy(dtype=np.int64))
+        names += [f"{column}={value}" for value in known]
+    out = np.zeros((len(table) + 1, 0), dtype=np.int64)
+    if names:
+        row, token = np.concatenate(rows), np.concatenate(tokens)
+        order = np.argsort(row, kind="stable")
+        row, token = row[order], token[order]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        kept = place < MOST_TOKENS
+        out = np.zeros((len(table) + 1, int(place[kept].max()) + 1), dtype=np.int64)
+        out[row[kept] + 1, place[kept]] = token[kept]
+    return out, names
+
+
+def _text_directions(text: pd.DataFrame, size: int, seed: int) -> np.ndarray:
+    """(n_items, at most size) float32, each row of length 1, or 0 where an item has no text."""
+    from sklearn.decomposition import TruncatedSVD  # here, since it takes a second to import
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    joined = pd.Series("", index=text.index)
+    for column in text.columns:
+        joined = joined + " " + text[column].where(text[column] != UNKNOWN, "").astype(str)
+    joined = joined.str.strip()
+    if (joined != "").sum() < 2:
+        return np.zeros((len(text), 0), dtype=np.float32)
+    vectoriser = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_df=0.5, max_features=50_000, sublinear_tf=True
+    )
+    try:
+        matrix: Any = vectoriser.fit_transform(joined)
+    except ValueError:  # no n-gram is shared by two items and not by half of all
+        return np.zeros((len(text), 0), dtype=np.float32)
+    size = min(size, *(n - 1 for n in matrix.shape))
+    if size < 1:
+        return np.zeros((len(text), 0), dtype=np.float32)
+    found = TruncatedSVD(size, random_state=seed).fit_transform(matrix)
+    norms = np.linalg.norm(found, axis=1, keepdims=True)
+    return np.divide(found, norms, out=np.zeros_like(found), where=norms > 1e-9).astype(np.float32)
