@@ -97,7 +97,8 @@ def test_text_without_anything_in_common_is_no_content() -> None:
 def test_the_same_table_gives_the_same_content() -> None:
     table = clean(title=[f"thing {i % 7} of {i % 3}" for i in range(60)], price=list(range(60)))
     first, second = item_content(table, 8), item_content(table, 8)
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     np.testing.assert_array_equal(first.dense, second.dense)
 
 
