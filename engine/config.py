@@ -81,6 +81,9 @@ class TrainingConfig(_Section):
     learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
     weight_decay: float | None = Field(None, ge=0, description="AdamW's decoupled decay (L2).")
     warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
+    average: float = Field(
+        0.0, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
+    )
     clip_norm: float = Field(5.0, gt=0, description="Gradients longer than this are cut to it.")
     loss: Literal["full", "sampled"] | None = Field(None, description="Softmax over all items, or over a sample.")
     n_negatives: int | None = Field(None, ge=1, description="Shared uniform negatives a step (sampled softmax).")

@@ -42,6 +42,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write a checkpoint beside its place and rename it in: a reader finds the old one or the new one, whole."""
     tensors = {f"network/{k}": v for k, v in checkpoint.network.items()}
     tensors |= {f"best/{k}": v for k, v in checkpoint.best.items()}
+    tensors |= {f"averaged/{k}": v for k, v in checkpoint.averaged.items()}
     tensors |= {f"optimiser/{k}": v for k, v in checkpoint.optimiser.items()}
     _write(tensors, {"log": json.dumps([asdict(e) for e in checkpoint.log])}, path)
 
@@ -61,7 +62,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         log = tuple(Epoch(**e) for e in json.loads(words["log"]))
     except (KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} is no checkpoint of this version ({error}); train the run again.") from None
-    return Checkpoint(part("network/"), part("best/"), part("optimiser/"), log)
+    return Checkpoint(part("network/"), part("best/"), part("averaged/"), part("optimiser/"), log)
 
 
 def _write(tensors: dict[str, torch.Tensor], words: dict[str, str], path: Path) -> None:

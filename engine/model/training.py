@@ -47,12 +47,14 @@ class Checkpoint:
     Attributes:
         network: current weights by name.
         best: weights of the best validation so far; the current ones before the first.
+        averaged: running average of the weights; empty where `training.average` is 0.
         optimiser: AdamW's moments and steps, by "index.name".
         log: the epochs behind it.
     """
 
     network: dict[str, Tensor]
     best: dict[str, Tensor]
+    averaged: dict[str, Tensor]
     optimiser: dict[str, Tensor]
     log: tuple[Epoch, ...]
 
@@ -155,6 +157,7 @@ class _Loop:
         self.network.initialise(torch.Generator().manual_seed(t.seed))
         self.network.item_vectors.begin(content, torch.as_tensor(split.candidates))
         self.network.to(self.device)
+        self.averaged = copy.deepcopy(self.network) if t.average else self.network
         self.windows = windows(split.train, self.network.shape.max_len)
         if len(self.windows) == 0:
             raise TrainingError(
@@ -173,7 +176,7 @@ class _Loop:
         self.valid = split.valid.take(np.sort(chosen))
         self.trained_items = torch.as_tensor(np.flatnonzero(split.candidates), device=self.device)
         self.log: list[Epoch] = []
-        self.best = self._weights()
+        self.best = _copy(self.averaged)
         self.before = 0.0
         if resume:
             self._restore(resume)
@@ -204,7 +207,7 @@ class _Loop:
         previous = self.best_ndcg
         self.log.append(Epoch(number, total / count, ndcg, self.seconds))
         if ndcg is not None and (previous is None or ndcg > previous):
-            self.best = self._weights()
+            self.best = _copy(self.averaged)
         self._report(number, 1.0, total / count)
 
     def _step(self, batch: Batch, step: int, noise: Noise) -> tuple[float, int]:
@@ -230,6 +233,8 @@ class _Loop:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
         self.optimiser.step()
+        if t.average:
+            self._average(min(t.average, (step + 1) / (step + 10)))
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingError(
@@ -240,7 +245,7 @@ class _Loop:
 
     def validate(self) -> float:
         """NDCG@10 on the validation targets: full ranking, seen items left out, ties pessimistic."""
-        return validation_ndcg(self.network, self.valid, self.split.candidates, self.config.evaluation.exclude_seen)
+        return validation_ndcg(self.averaged, self.valid, self.split.candidates, self.config.evaluation.exclude_seen)
 
     @property
     def best_ndcg(self) -> float | None:
@@ -263,8 +268,7 @@ class _Loop:
 
     def finish(self, stopped_by: Stop) -> Trained:
         """The network with its best weights; the current ones where no validation was reached."""
-        if self.best_ndcg is not None:
-            self.network.load_state_dict(self.best)
+        self.network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
         self.network.eval()
         return Trained(self.network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)
 
@@ -272,11 +276,14 @@ class _Loop:
         """A copy of all state."""
         state = self.optimiser.state_dict()["state"]
         moments = {f"{i}.{name}": value.cpu().clone() for i, held in state.items() for name, value in held.items()}
-        best = self.best if self.best_ndcg is not None else self._weights()
-        return Checkpoint(self._weights(), best, moments, tuple(self.log))
+        best = self.best if self.best_ndcg is not None else _copy(self.averaged)
+        averaged = _copy(self.averaged) if self.config.training.average else {}
+        return Checkpoint(_copy(self.network), best, averaged, moments, tuple(self.log))
 
     def _restore(self, saved: Checkpoint) -> None:
         self.network.load_state_dict(saved.network)
+        if self.config.training.average:
+            self.averaged.load_state_dict(saved.averaged)
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.optimiser.items():
             index, name = key.split(".", 1)
@@ -286,8 +293,11 @@ class _Loop:
         self.log = list(saved.log)
         self.before = self.log[-1].seconds if self.log else 0.0
 
-    def _weights(self) -> dict[str, Tensor]:
-        return {name: value.detach().cpu().clone() for name, value in self.network.state_dict().items()}
+    @torch.no_grad()
+    def _average(self, kept: float) -> None:
+        """Move the averaged weights towards the current ones; a share `kept` of the old average stays."""
+        for average, weights in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+            average.lerp_(weights, 1 - kept)
 
     def _report(self, number: int, share: float, loss: float) -> None:
         done = (number - 1 + share) / self.max_epochs
@@ -300,6 +310,10 @@ class _Loop:
         self.on_progress(
             replace(progress, valid_ndcg=scored[-1] if scored else None, seconds=spent, remaining=remaining)
         )
+
+
+def _copy(network: Transformer) -> dict[str, Tensor]:
+    return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
 
 
 @torch.no_grad()

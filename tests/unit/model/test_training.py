@@ -73,10 +73,10 @@ def test_training_leaves_global_generators_alone() -> None:
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002  # pyright: ignore[reportArgumentType, reportIndexIssue]
 
 
-@pytest.mark.parametrize("stop", [1, 3, 4])
-def test_resumed_training_ends_with_the_very_same_weights(stop: int, tmp_path) -> None:
+@pytest.mark.parametrize(("stop", "average"), [(1, 0.0), (3, 0.0), (4, 0.0), (3, 0.9)])
+def test_resumed_training_ends_with_the_very_same_weights(stop: int, average: float, tmp_path) -> None:
     split = cycles()
-    config = settings(split, validate_every=2)
+    config = settings(split, validate_every=2, average=average)
     kept: list[Checkpoint] = []
     whole = train(split, config, save=lambda make: kept.append(make()))
     save_checkpoint(kept[stop - 1], tmp_path / "c.safetensors")
@@ -87,9 +87,23 @@ def test_resumed_training_ends_with_the_very_same_weights(stop: int, tmp_path) -
         assert torch.equal(weights, resumed.network.state_dict()[name]), name
 
 
+def test_averaged_weights_lie_between_those_of_the_steps() -> None:
+    split = cycles()
+    kept: list[Checkpoint] = []
+    averaged = train(
+        split, settings(split, max_epochs=4, average=0.5), save=lambda make: kept.append(make())
+    ).network.state_dict()
+    plain = train(split, settings(split, max_epochs=4)).network.state_dict()
+    name = "blocks.0.widen.weight"
+    assert torch.equal(kept[-1].network[name], plain[name])  # the average looks on and changes nothing
+    assert not torch.equal(averaged[name], plain[name])
+    last, before = kept[-1].network[name], kept[0].network[name]
+    assert (averaged[name] - last).norm() < 0.5 * (before - last).norm()
+
+
 def test_the_weights_of_the_best_validation_are_kept() -> None:
     split = cycles()
-    config = settings(split, max_epochs=8)
+    config = settings(split, max_epochs=8, average=0.0)
     kept: list[Checkpoint] = []
     scores = iter([0.1, 0.2, 0.9, 0.3, 0.4, 0.9, 0.1, 0.0])  # the first of two equal bests counts
 
