@@ -18,7 +18,7 @@ class Recommender(Protocol):
     """Anything that scores every item for a history. It is fitted when it exists.
 
     Attributes:
-        name: lower-case key in reports: "transformer", "popularity", "itemknn", "ease".
+        name: lower-case key in reports: "transformer", "ensemble", "popularity", "itemknn", "ease".
         candidates: (n_items + 1,) bool; items that may be recommended. Index 0, padding, is False.
     """
 
@@ -32,6 +32,28 @@ class Recommender(Protocol):
         """(B, n_items + 1) float32 scores, higher is better, -inf where `candidates` is False.
 
         Seen items keep their score; who ranks decides whether to leave them out.
+        """
+        ...
+
+
+class Explainable(Recommender, Protocol):
+    """A recommender whose score of one item can be asked for with events hidden."""
+
+    @property
+    def max_len(self) -> int:
+        """Most recent events that count; earlier ones change nothing."""
+        ...
+
+    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+        """Scores of one item with some events hidden.
+
+        Args:
+            history: (L,) item indices, oldest first, L between 1 and `max_len`.
+            item_idx: the item whose score is asked for.
+            present: (n, L) bool; False hides an event.
+
+        Returns:
+            (n,) float64 scores; all events present gives that of `score`.
         """
         ...
 

@@ -1,8 +1,10 @@
 """Why an item was scored as it was: Shapley values over the events of one history.
 
-Players are the most recent events and one group of all earlier ones. The value explained is the item's raw logit. An
-absent event keeps its place, but its vector is zero and no other event can look at it; deleting it instead would shift
-the places of all the others and explain that shift. Training with `model.event_dropout` teaches the network such gaps.
+Players are the most recent events and one group of all earlier ones. The value explained is the item's score: of the
+Transformer, its raw logit. An absent event keeps its place, but its vector is zero and no other event can look at it;
+deleting it instead would shift the places of all the others and explain that shift. Training with `model.event_dropout`
+teaches the network such gaps. In an ensemble an absent event is masked so for the Transformer and left out of the set
+for EASE and item kNN, while the members' weights and scales stay those of the whole history.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError
-from engine.recommender import TransformerRecommender
+from engine.recommender import Explainable
 
 MAX_EXACT = 8
 """Up to this many players all subsets are evaluated; beyond, permutations are sampled."""
@@ -26,11 +28,11 @@ class ShapleyValues:
 
     Attributes:
         groups: one tuple of positions (0 = oldest event of the window) for each player, oldest first.
-        values: (n_players,) float64, in logits; base plus their sum is the score.
+        values: (n_players,) float64, in units of the score; base plus their sum is the score.
         spread: (n_players,) standard deviation over permutations, divided by the square root of their number; 0 when
             exact.
-        base: the logit with every event absent.
-        score: the logit with every event present.
+        base: the score with every event absent.
+        score: the score with every event present.
         n_evaluations: how many masked histories were scored.
         exact: whether all subsets were evaluated.
     """
@@ -45,17 +47,17 @@ class ShapleyValues:
 
 
 def shapley_values(
-    recommender: TransformerRecommender,
+    recommender: Explainable,
     history: np.ndarray,
     item_idx: int,
     max_events: int = 20,
     n_permutations: int = 10,
     seed: int = 0,
 ) -> ShapleyValues:
-    """Shapley values (Shapley 1953; Lundberg and Lee 2017) of the events behind one item's logit.
+    """Shapley values (Shapley 1953; Lundberg and Lee 2017) of the events behind one item's score.
 
     Args:
-        recommender: the trained network.
+        recommender: the trained network, or an ensemble with it.
         history: (L,) item indices, oldest first; only the last `max_len` count.
         item_idx: the item to explain.
         max_events: events that are players of their own; earlier ones form one player.

@@ -15,6 +15,7 @@ from engine.config import EvaluationConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Split
 from engine.errors import ConfigError
+from engine.model.item_weights import ItemWeights, as_sets, strongest_of
 
 BaselineName = Literal["popularity", "itemknn", "ease"]
 
@@ -42,7 +43,7 @@ class Popularity:
             train: one row a user.
             n_items: size of the vocabulary; item indices run from 1 to n_items.
         """
-        counts = np.asarray(_binary(train, n_items).sum(axis=0)).ravel()
+        counts = np.asarray(as_sets(train, n_items).sum(axis=0)).ravel()
         self.candidates = counts > 0
         self._scores = np.where(self.candidates, counts, -np.inf).astype(np.float32)
 
@@ -70,7 +71,7 @@ class ItemKNN:
             neighbours: strongest neighbours kept for each candidate item, equal ones by lower index. None keeps all
                 of them while they fit into MAX_SIMILARITIES.
         """
-        users_items = _binary(train, n_items)
+        users_items = as_sets(train, n_items)
         counts = np.asarray(users_items.sum(axis=0)).ravel()
         self.candidates = counts > 0
         if neighbours is None:
@@ -85,9 +86,13 @@ class ItemKNN:
 
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 summed cosines, -inf where an item is no candidate."""
-        scores = sp.csr_array(_binary(histories, len(self.candidates) - 1) @ self._to_candidates).toarray()
+        scores = sp.csr_array(as_sets(histories, len(self.candidates) - 1) @ self._to_candidates).toarray()
         scores[:, ~self.candidates] = -np.inf
         return scores
+
+    def strongest(self) -> ItemWeights:
+        """The similarities in the form that a run keeps."""
+        return strongest_of(self.name, self._to_candidates)
 
 
 class EASE:
@@ -110,7 +115,7 @@ class EASE:
         Raises:
             ConfigError: l2 is too small for the matrix to be inverted.
         """
-        users_items = _binary(train, n_items)
+        users_items = as_sets(train, n_items)
         self.candidates = np.asarray(users_items.sum(axis=0)).ravel() > 0
         gram = users_items.T @ users_items
         # The largest row sum bounds the largest eigenvalue; over l2 it bounds how much rounding is magnified.
@@ -134,9 +139,13 @@ class EASE:
 
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 scores, -inf where an item is no candidate."""
-        scores = _binary(histories, len(self.candidates) - 1) @ self._weights
+        scores = as_sets(histories, len(self.candidates) - 1) @ self._weights
         scores[:, ~self.candidates] = -np.inf
         return scores
+
+    def strongest(self) -> ItemWeights:
+        """The weights in the form that a run keeps; those of items that are no candidates are left out."""
+        return strongest_of(self.name, np.where(self.candidates, self._weights, np.float32(0)))
 
 
 def build_baselines(split: Split, config: EvaluationConfig) -> list[Popularity | ItemKNN | EASE]:
@@ -158,16 +167,6 @@ def make_baseline(name: BaselineName, split: Split, config: EvaluationConfig) ->
     if name == "itemknn":
         return ItemKNN(split.train, split.n_items)
     return EASE(split.train, split.n_items, config.ease_l2)
-
-
-def _binary(histories: Histories, n_items: int) -> sp.csr_array:
-    """(n, n_items + 1) float32 matrix with a 1 where a row holds an item."""
-    ones = np.ones(len(histories.items), dtype=np.float32)
-    parts = (ones, histories.items, histories.offsets)
-    matrix = sp.csr_array(parts, shape=(len(histories), n_items + 1), copy=True)  # what follows works in place
-    matrix.sum_duplicates()
-    matrix.data[:] = 1
-    return matrix
 
 
 def _strongest(block: sp.csr_array, first: int, neighbours: int) -> sp.csr_array:

@@ -1,0 +1,166 @@
+"""The ensemble: the Transformer, EASE and item kNN mixed, by weights that depend on the length of the history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.sparse as sp
+
+from engine.data.dataset import Histories
+from engine.model.item_weights import ItemWeights
+from engine.recommender import Explainable
+
+EVERY_EVENT = 2**31 - 1
+"""A `max_len` that no history reaches: what a set-model sums over has no end."""
+
+
+@dataclass(frozen=True)
+class Blend:
+    """How much each member counts, by the length of the history.
+
+    Attributes:
+        members: their names; the Transformer first.
+        longest: (n_bins - 1,) int64, rising: the longest history of every bin of lengths but the last, which is open.
+        weights: (n_bins, n_members) float64, none under 0; each row sums to 1.
+        validation: NDCG@10 of each member alone, and of the "ensemble", on all validation users, between 0 and 1.
+        pays: whether weights learnt on one half of the validation users beat the best member on the other half.
+    """
+
+    members: tuple[str, ...]
+    longest: np.ndarray
+    weights: np.ndarray
+    validation: Mapping[str, float]
+    pays: bool
+
+    def of_lengths(self, lengths: np.ndarray) -> np.ndarray:
+        """(n, n_members) float64 weights for histories of given lengths."""
+        return self.weights[np.searchsorted(self.longest, lengths)]
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """A recommender whose score is a weighted sum of its members' scores.
+
+    score(i) = w_T logit(i) + sum over set-models m of w_m l(s_m(i) / d_m),  l(x) = sign(x) log(1 + |x|)
+
+    Here logit is the Transformer's own, s_m a set-model's sum over the history's items, d_m the standard deviation of
+    that sum over all items, and w the blend's weights for a history of this length. Dividing by d_m brings histories of
+    one event and of hundreds to one scale; l brings sums to a logarithmic one, as logits are, so that the few items a
+    set-model is sure of do not drown everything else, and changes no order. A constant taken off a whole row would
+    change no ranking either, so none is.
+
+    Attributes:
+        transformer: the first member; it decides what can be recommended.
+        parts: the set-models, in the blend's order.
+        blend: the weights.
+    """
+
+    transformer: Explainable
+    parts: tuple[ItemWeights, ...]
+    blend: Blend
+
+    name: Literal["ensemble"] = "ensemble"
+
+    @property
+    def candidates(self) -> np.ndarray:
+        """(n_items + 1,) bool; the Transformer's."""
+        return self.transformer.candidates
+
+    @property
+    def max_len(self) -> int:
+        """All events count, those too that lie beyond the Transformer's own `max_len`: a set-model has no window."""
+        return EVERY_EVENT
+
+    def score(self, histories: Histories) -> np.ndarray:
+        """(B, n_items + 1) float32 mixed scores, -inf where an item is no candidate."""
+        given = member_scores(self.transformer, self.parts, histories)
+        scores = mixed(given, self.blend.of_lengths(histories.lengths))
+        scores[:, ~self.candidates] = -np.inf
+        return scores
+
+    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+        """The item's score with some events hidden; weights and deviations stay those of the whole history.
+
+        The Transformer's hidden events keep their places and are masked, as in its own explanation. A set-model knows
+        no places: a hidden event is left out of its set, unless the same item is met again at an event that is present.
+        What is held fixed (w, d) is held so on purpose: letting them follow the hidden events would explain the change
+        of scale along with the events.
+
+        Args:
+            history: (L,) item indices, oldest first, L at least 1.
+            item_idx: the item whose score is asked for.
+            present: (n, L) bool; False hides an event.
+
+        Returns:
+            (n,) float64 scores.
+        """
+        return sum(self._terms(history, item_idx, np.asarray(present, dtype=bool)).values(), np.zeros(len(present)))
+
+    def shares(self, history: np.ndarray, item_idx: int) -> dict[str, float]:
+        """Each member's part of the item's score for a history of at least one event; together they are the score."""
+        everything = np.ones((1, len(history)), dtype=bool)
+        return {name: float(part[0]) for name, part in self._terms(history, item_idx, everything).items()}
+
+    def _terms(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> dict[str, np.ndarray]:
+        """(n,) float64 of every member."""
+        weights = self.blend.of_lengths(np.array([len(history)]))[0]
+        window = min(len(history), self.transformer.max_len)
+        logits = self.transformer.score_with_absences(history[-window:], item_idx, present[:, -window:])
+        terms = {self.transformer.name: weights[0] * logits}
+        items, first, which = np.unique(history, return_index=True, return_inverse=True)
+        met = np.zeros((len(history), len(items)), dtype=np.float32)
+        met[np.arange(len(history)), which] = 1
+        there = present.astype(np.float32) @ met > 0  # (n, distinct items)
+        for weight, part in zip(weights[1:], self.parts, strict=True):
+            deviation = deviations(part.sums(Histories.of([history])), part.n_items)[0]
+            pieces = part.pieces(history[first], item_idx).astype(np.float64)
+            terms[part.name] = weight * logarithmic(there @ pieces / deviation)
+        return terms
+
+
+def member_scores(transformer: Explainable, parts: Sequence[ItemWeights], histories: Histories) -> Iterator[np.ndarray]:
+    """(B, n_items + 1) float32 scores of one member after another, on the scale on which they are mixed.
+
+    What is no candidate of the Transformer's scores 0 there, since a weight of 0 times -inf would be no number.
+    """
+    logits = transformer.score(histories)
+    logits[:, ~transformer.candidates] = 0
+    yield logits
+    for part in parts:
+        yield _standardised(part, histories)
+
+
+def _standardised(part: ItemWeights, histories: Histories) -> np.ndarray:
+    """(B, n_items + 1) float32 scores of a set-model, over their row's deviation and on a logarithmic scale."""
+    sums = part.sums(histories)
+    sums.data /= np.repeat(deviations(sums, part.n_items), np.diff(sums.indptr)).astype(np.float32)
+    sums.data = logarithmic(sums.data)
+    return sums.toarray()
+
+
+def logarithmic(sums: np.ndarray) -> np.ndarray:
+    """sign(x) log(1 + |x|) of every x."""
+    return np.sign(sums) * np.log1p(np.abs(sums))
+
+
+def mixed(given: Iterable[np.ndarray], weights: np.ndarray) -> np.ndarray:
+    """(B, n_items + 1) float32 sum of members' scores, weighted by the (B, n_members) weights."""
+    total: np.ndarray | None = None
+    for scores, own in zip(given, weights.astype(np.float32).T, strict=True):
+        weighted = scores * own[:, None]
+        total = weighted if total is None else np.add(total, weighted, out=total)
+    assert total is not None
+    return total
+
+
+def deviations(sums: sp.csr_array, n_items: int) -> np.ndarray:
+    """(B,) float64 standard deviation of each row over all items; 1 where a row is constant."""
+    n_rows = len(sums.indptr) - 1
+    rows = np.repeat(np.arange(n_rows), np.diff(sums.indptr))
+    values = sums.data.astype(np.float64)
+    mean, square = (np.bincount(rows, v, minlength=n_rows) / n_items for v in (values, values**2))
+    variance = np.maximum(square - mean**2, 0)
+    return np.where(variance > 0, np.sqrt(variance), 1.0)

@@ -1,0 +1,226 @@
+"""Learns on validation how much each member of an ensemble counts, for short histories and for long ones.
+
+A grid of weights is tried. For every validation user the ranks of the target under all of them are counted once, on a
+shortlist of the items that any member ranks high; to choose weights for some users is then to add up their rows. What
+is chosen is checked by full ranking on every validation user: where it falls behind the best member, that member is
+used alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from itertools import product
+from math import fsum
+
+import numpy as np
+
+from engine.config import RunConfig
+from engine.data.dataset import Histories
+from engine.data.splits import Holdout, Split
+from engine.ensemble.ensemble import Blend, Ensemble, member_scores, mixed
+from engine.model.item_weights import ItemWeights
+from engine.recommender import Explainable, mask_seen
+
+GRID = (0.0, 0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.95, 1.4, 2.0, 3.0)
+"""Weights tried for a set-model, against 1 for the Transformer over the usual deviation of its logits within a row."""
+
+LENGTH_BINS = 5
+"""Bins of history lengths, cut where the training lengths fall into equal parts; equal cuts are made once."""
+
+PRIOR_USERS = 1_000
+"""A bin's own users are joined by this many average ones, so that few users cannot pull its weights far away."""
+
+SHORTLIST = 50
+"""Items that each member adds to a user's shortlist."""
+
+K = 10
+"""Weights are chosen, and the result is measured, by NDCG at this list length."""
+
+MOST_USERS = 6_000
+"""Validation users that weights are learnt from; all of them are asked when the result is checked."""
+
+ROUNDS = 5
+"""Times that the users are halved to see whether what one half teaches holds on the other."""
+
+_CHUNK = 512
+
+
+def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: Split, config: RunConfig) -> Ensemble:
+    """The ensemble of a Transformer and set-models, its weights learnt on `split.valid` alone.
+
+    On all validation users its NDCG@10 is not below that of its best member. The order of users changes nothing.
+
+    Args:
+        transformer: trained on the training part.
+        parts: set-models fitted on the training part; at least one.
+        split: its validation part is asked, its test part never.
+        config: whether seen items are left out, and the seed by which users are drawn and halved.
+    """
+    hide_seen = config.evaluation.exclude_seen
+    keys = _keys(split.valid, config.training.seed)
+    drawn = np.argsort(keys, kind="stable")[:MOST_USERS]
+    asked, keys = split.valid.take(drawn), keys[drawn]
+    excess, able, spread = _shortlists(transformer, parts, asked, hide_seen)
+    grid = _grid(len(parts), spread)
+    ranks = _ranks(excess, grid)
+    longest = _longest(split.train.lengths)
+    bins = np.searchsorted(longest, asked.histories.lengths[able])
+    chosen = grid[_choose(ranks, bins, len(longest) + 1)]
+    pays = _pays(ranks, bins, len(longest) + 1, len(parts), keys[able])
+    names = (transformer.name, *(part.name for part in parts))
+    *alone, ours = _figures(transformer, parts, longest, chosen, split.valid, hide_seen)
+    best = int(np.argmax(alone))
+    if ours < alone[best]:
+        ours, chosen = alone[best], np.tile(np.eye(len(names))[best], (len(longest) + 1, 1))
+    validation = {**dict(zip(names, alone, strict=True)), "ensemble": ours}
+    return Ensemble(transformer, tuple(parts), Blend(names, longest, chosen, validation, pays))
+
+
+def _figures(
+    transformer: Explainable,
+    parts: Sequence[ItemWeights],
+    longest: np.ndarray,
+    weights: np.ndarray,
+    holdout: Holdout,
+    exclude_seen: bool,
+) -> list[float]:
+    """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it."""
+    places: list[list[np.ndarray]] = [[] for _ in range(len(parts) + 2)]
+    for histories, targets in _chunks(holdout):
+        given = list(member_scores(transformer, parts, histories))
+        given.append(mixed(given, weights[np.searchsorted(longest, histories.lengths)]))
+        for kept, scores in zip(places, given, strict=True):
+            kept.append(_places(_ranked(scores, histories, transformer.candidates, exclude_seen), targets))
+    return [_mean_gain(np.concatenate(kept), K) if kept else 0.0 for kept in places]
+
+
+def _chunks(holdout: Holdout) -> Iterator[tuple[Histories, np.ndarray]]:
+    """Histories and the first target of each, some at a time."""
+    for start in range(0, len(holdout), _CHUNK):
+        part = holdout.take(np.arange(start, min(start + _CHUNK, len(holdout))))
+        yield part.histories, part.targets.items[part.targets.offsets[:-1]]
+
+
+def _ranked(scores: np.ndarray, histories: Histories, candidates: np.ndarray, exclude_seen: bool) -> np.ndarray:
+    """The scores with -inf for what may not be recommended."""
+    scores[:, ~candidates] = -np.inf
+    return mask_seen(scores, histories) if exclude_seen else scores
+
+
+def _places(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """(B,) ranks of the targets; 0 where one cannot be recommended."""
+    own = scores[np.arange(len(scores)), targets]
+    return np.where(np.isfinite(own), np.count_nonzero(scores >= own[:, None], axis=1), 0)
+
+
+def _mean_gain(ranks: np.ndarray, k: int) -> float:
+    """NDCG@k of users with one target each, the same to the last bit in whatever order they come."""
+    counts = np.bincount(ranks[(ranks > 0) & (ranks <= k)], minlength=k + 1)
+    return float(counts[1:] @ _gains(k)[1:]) / max(len(ranks), 1)
+
+
+def _gains(k: int) -> np.ndarray:
+    """(k + 1,) gain of each rank; a miss, 0, gains nothing."""
+    return np.concatenate([[0.0], 1 / np.log2(np.arange(1, k + 1) + 1.0)])
+
+
+def _keys(holdout: Holdout, seed: int) -> np.ndarray:
+    """(U,) uint64 drawn from each user's own history and targets, so that no order of users enters."""
+    salt = seed.to_bytes(8, "little")
+    return np.array(
+        [
+            int.from_bytes(blake2b(known.tobytes() + b"|" + asked.tobytes(), digest_size=8, key=salt).digest(), "big")
+            for known, asked in zip(holdout.histories, holdout.targets, strict=True)
+        ],
+        dtype=np.uint64,
+    )
+
+
+def _shortlists(
+    transformer: Explainable, parts: Sequence[ItemWeights], asked: Holdout, exclude_seen: bool
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """How far shortlisted items score above the target, for each member, and the usual spread of the logits.
+
+    Returns:
+        (n, members x SHORTLIST + 1, members) float32, very low for an item that must never count; (U,) bool, True for
+        the n users whose target can be recommended, since no weights help the others; and the mean over users of the
+        deviation of their logits.
+    """
+    width = (1 + len(parts)) * min(SHORTLIST, len(transformer.candidates)) + 1
+    rows = [np.zeros((0, width, 1 + len(parts)), dtype=np.float32)]
+    able, spreads = [np.zeros(0, dtype=bool)], [np.zeros(0)]
+    candidates = transformer.candidates
+    for histories, targets in _chunks(asked):
+        given = list(member_scores(transformer, parts, histories))
+        spreads.append(given[0][:, candidates].std(axis=1, dtype=np.float64))
+        given = [_ranked(scores, histories, candidates, exclude_seen) for scores in given]
+        able.append(np.isfinite(given[0][np.arange(len(targets)), targets]))
+        rows.append(_excess([scores[able[-1]] for scores in given], targets[able[-1]]))
+    spread = np.concatenate(spreads)
+    return np.concatenate(rows), np.concatenate(able), float(spread.mean()) if spread.any() else 1.0
+
+
+def _excess(scores: list[np.ndarray], targets: np.ndarray) -> np.ndarray:
+    """What `_shortlists` says of each member's (b, V) scores."""
+    k = min(SHORTLIST, scores[0].shape[1])
+    tops = [np.argpartition(-of, k - 1, axis=1)[:, :k] for of in scores]
+    items = np.sort(np.concatenate([targets[:, None], *tops], axis=1), axis=1)
+    own = targets[:, None]
+    above = [np.take_along_axis(of, items, axis=1) - np.take_along_axis(of, own, axis=1) for of in scores]
+    excess = np.stack(above, axis=2)
+    again = np.zeros(items.shape, dtype=bool)
+    again[:, 1:] = items[:, 1:] == items[:, :-1]
+    excess[again | ~np.isfinite(excess).all(axis=2)] = np.finfo(np.float32).min / 10
+    return excess
+
+
+def _grid(n_parts: int, spread: float) -> np.ndarray:
+    """(G, 1 + n_parts) float64 weights to try, each row summing to 1; each set-model alone among them."""
+    rows = [(1.0, *(spread * w for w in given)) for given in product(GRID, repeat=n_parts)]
+    rows += [tuple(row) for row in np.eye(1 + n_parts)[1:]]
+    grid = np.array(rows)
+    return grid / grid.sum(axis=1, keepdims=True)
+
+
+def _ranks(excess: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """(n, G) int32 ranks of the targets among their shortlists; an item that scores as much goes before."""
+    out = np.zeros((len(excess), len(grid)), dtype=np.int32)
+    for column, weights in enumerate(grid.astype(np.float32)):
+        out[:, column] = np.count_nonzero(excess @ weights >= 0, axis=1)
+    return out
+
+
+def _longest(train_lengths: np.ndarray) -> np.ndarray:
+    """The longest history of every bin but the last."""
+    lengths = train_lengths[train_lengths > 0]
+    if len(lengths) == 0:
+        return np.zeros(0, dtype=np.int64)
+    return np.unique(np.quantile(lengths, np.arange(1, LENGTH_BINS) / LENGTH_BINS, method="lower")).astype(np.int64)
+
+
+def _choose(ranks: np.ndarray, bins: np.ndarray, n_bins: int) -> np.ndarray:
+    """(n_bins,) row of the grid for each bin: the best for its users and `PRIOR_USERS` average ones."""
+    n, n_weights = ranks.shape
+    counts = np.zeros((n_bins, n_weights, K + 1), dtype=np.int64)
+    near = np.where(ranks <= K, ranks, 0)
+    np.add.at(counts, (bins[:, None], np.arange(n_weights)[None, :], near), 1)  # whole numbers: no order of users
+    gains = counts @ _gains(K)  # (n_bins, G)
+    return (gains + PRIOR_USERS * gains.sum(axis=0) / max(n, 1)).argmax(axis=1)
+
+
+def _pays(ranks: np.ndarray, bins: np.ndarray, n_bins: int, n_parts: int, keys: np.ndarray) -> bool:
+    """Whether weights that half the users chose beat the best member on the others, by more than the standard error."""
+    gains = _gains(K)
+    near = np.where(ranks <= K, ranks, 0)
+    members = [0, *range(ranks.shape[1] - n_parts, ranks.shape[1])]  # the grid's rows of one member alone
+    best = max(members, key=lambda m: _mean_gain(ranks[:, m], K))
+    won = np.zeros(len(ranks))
+    for turn in range(ROUNDS):
+        half = (keys >> np.uint64(turn)) & np.uint64(1) == 1
+        for learning in (half, ~half):
+            chosen = _choose(ranks[learning], bins[learning], n_bins)
+            others = np.flatnonzero(~learning)
+            won[others] += (gains[near[others, chosen[bins[others]]]] - gains[near[others, best]]) / ROUNDS
+    mean = fsum(won) / max(len(won), 1)
+    return mean > 0 and mean > (fsum((won - mean) ** 2) ** 0.5 / len(won))

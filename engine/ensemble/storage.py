@@ -1,0 +1,61 @@
+"""An ensemble on disk: its weights and its set-models as plain numbers in a safetensors file, nothing to unpickle."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from engine.ensemble.ensemble import Blend, Ensemble
+from engine.errors import RunError
+from engine.model.item_weights import ItemWeights, SetModel, packed
+from engine.recommender import Explainable
+
+
+def save_ensemble(ensemble: Ensemble, path: Path) -> None:
+    """Write the blend and the set-models, beside their place and then renamed in. The Transformer has its own file."""
+    blend = ensemble.blend
+    arrays = {"longest": blend.longest.astype(np.int64), "weights": blend.weights.astype(np.float64)}
+    for part in ensemble.parts:
+        arrays[f"{part.name}/data"] = part.matrix.data
+        arrays[f"{part.name}/columns"] = part.matrix.indices.astype(_narrow(part.n_items))
+        arrays[f"{part.name}/starts"] = part.matrix.indptr
+    about = {"members": list(blend.members), "validation": dict(blend.validation), "pays": blend.pays}
+    beside = path.with_name(path.name + ".new")
+    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, beside, metadata={"blend": json.dumps(about)})
+    os.replace(beside, path)
+
+
+def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
+    """The ensemble that `save_ensemble` wrote, round the Transformer of the same run.
+
+    Raises:
+        RunError: the file is missing or damaged, or belongs to other items.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            about = json.loads((file.metadata() or {})["blend"])
+        members = tuple(about["members"])
+        parts = tuple(_part(name, arrays) for name in members[1:])
+        blend = Blend(members, arrays["longest"], arrays["weights"], about["validation"], bool(about["pays"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+    n_items = len(transformer.candidates) - 1
+    if any(part.n_items != n_items for part in parts) or blend.weights.shape != (len(blend.longest) + 1, len(members)):
+        raise RunError(f"{path} does not belong to a run of {n_items:,} items; train the run again.")
+    return Ensemble(transformer, parts, blend)
+
+
+def _part(name: SetModel, arrays: dict[str, np.ndarray]) -> ItemWeights:
+    data, columns, starts = (arrays[f"{name}/{key}"] for key in ("data", "columns", "starts"))
+    return ItemWeights(name, packed(data, columns, starts))
+
+
+def _narrow(n_items: int) -> type:
+    """The smallest whole numbers that hold an item index: half the room for most catalogues."""
+    return np.uint16 if n_items <= np.iinfo(np.uint16).max else np.int32
