@@ -92,14 +92,19 @@ class Recommendations:
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Attention over a user's most recent events, with its axis labels.
+    """Attention over a user's most recent L events, with its axis labels.
 
     Attributes:
-        weights: (n_layers, n_heads, L query, L key) float32, NaN in the future.
-        labels: L titles, oldest first.
-        item_ids: L item ids.
-        positions: L places in the user's whole history, 1 is the oldest.
+        weights: (n_layers, n_heads, query, key) float32, NaN where nobody looks; see
+            `engine.explanation.attention.Attention` for its rows.
+        labels: a title for each query, oldest first; keys have the first of them. A query that is no event is called
+            "[MASK]" or "START".
+        item_ids: likewise; empty for what is no event.
+        positions: likewise, places in the user's whole history, 1 is the oldest.
         heads: a row for each head; see `engine.explanation.attention.Attention`.
+        kind: how the network reads: "causal", "bidirectional" (the last row is [MASK]), or "cross" (the last row is the
+            decoder's, from START).
+        n_events: L.
     """
 
     user_id: str
@@ -108,6 +113,8 @@ class AttentionMap:
     item_ids: tuple[str, ...]
     positions: tuple[int, ...]
     heads: pd.DataFrame
+    kind: Literal["causal", "bidirectional", "cross"]
+    n_events: int
 
 
 @dataclass(frozen=True)

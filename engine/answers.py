@@ -150,15 +150,17 @@ def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en"
     user = run.dataset.users.number(user_id)
     history, _ = _history(run, user, view)
     seen = attend(run.recommender, history)
-    length = seen.weights.shape[-1]
-    window = history[-length:].tolist()
+    window = history[-run.recommender.max_len :].tolist()
+    asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
         user_id,
         seen.weights,
-        tuple(run.dataset.title(item, lang) for item in window),
-        tuple(run.dataset.items.term(item) for item in window),
-        tuple(range(len(history) - length + 1, len(history) + 1)),
+        (*(run.dataset.title(item, lang) for item in window), *asks),
+        (*(run.dataset.items.term(item) for item in window), *("" for _ in asks)),
+        tuple(range(len(history) - len(window) + 1, len(history) + len(asks) + 1)),
         seen.heads,
+        seen.kind,
+        len(window),
     )
 
 

@@ -33,10 +33,16 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """The network."""
 
-    architecture: Literal["causal"] = Field("causal", description="Each event sees only earlier events (GPT style).")
+    architecture: Literal["causal", "masked", "encoder-decoder"] = Field(
+        "causal",
+        description="causal: each event sees earlier ones (GPT style). masked: all see all, a [MASK] at the end reads "
+        "out (BERT style). encoder-decoder: the history is encoded both ways, the next items decoded across it.",
+    )
     max_len: int | None = Field(None, ge=2, le=4096, description="Most recent events the network reads.")
     d_model: int | None = Field(None, ge=4, le=2048, description="Width of item vectors and hidden states.")
-    n_layers: int | None = Field(None, ge=1, le=32, description="Transformer blocks.")
+    n_layers: int | None = Field(
+        None, ge=1, le=32, description="Transformer blocks; an encoder-decoder has as many in each half."
+    )
     n_heads: int | None = Field(None, ge=1, le=32, description="Attention heads in each block; must divide d_model.")
     d_ff: int | None = Field(None, ge=4, le=8192, description="Width inside a block's feed-forward part.")
     dropout: float | None = Field(None, ge=0, lt=1, description="Share of activations dropped while training.")
@@ -85,6 +91,9 @@ class TrainingConfig(_Section):
         0.0, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
     )
     clip_norm: float = Field(5.0, gt=0, description="Gradients longer than this are cut to it.")
+    mask_share: float | None = Field(
+        None, gt=0, lt=1, description="Share of a window's items hidden, which a masked network learns to fill in."
+    )
     loss: Literal["full", "sampled"] | None = Field(None, description="Softmax over all items, or over a sample.")
     n_negatives: int | None = Field(None, ge=1, description="Shared uniform negatives a step (sampled softmax).")
 

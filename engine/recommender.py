@@ -13,6 +13,8 @@ from engine.errors import EngineError
 from engine.model.training import last_hidden
 from engine.model.transformer import Transformer
 
+AttentionKind = Literal["causal", "bidirectional", "cross"]
+
 
 class Recommender(Protocol):
     """Anything that scores every item for a history. It is fitted when it exists.
@@ -108,15 +110,28 @@ class TransformerRecommender:
             (n,) float64 logits.
         """
         items = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
-        hidden = self._network(items, torch.from_numpy(~np.asarray(present, dtype=bool))).hidden[:, -1]
+        lengths = torch.full((len(items),), items.shape[1])
+        hidden = self._network.next_hidden(items, lengths, torch.from_numpy(~np.asarray(present, dtype=bool))).hidden
         return self._network.logits(hidden, torch.tensor([item_idx]))[:, 0].double().numpy()
+
+    @property
+    def attention_kind(self) -> AttentionKind:
+        """What `attentions` holds."""
+        kinds: dict[str, AttentionKind] = {"masked": "bidirectional", "encoder-decoder": "cross"}
+        return kinds.get(self._network.shape.architecture, "causal")
 
     @torch.inference_mode()
     def attentions(self, history: np.ndarray) -> np.ndarray:
-        """(n_layers, n_heads, L query, L key) float32 weights over the last L events, L at most `max_len`."""
+        """(n_layers, n_heads, query, key) float32 weights over the last L events, L at most `max_len`.
+
+        The last query alone reads out the next item. Causal: L x L, it is the newest event. Bidirectional: L + 1 x
+        L + 1, it is [MASK] after the events. Cross: L + 1 x L, the encoder's own rows and below them the decoder's
+        cross-attention from START, each decoder layer's under the encoder's layer of that number.
+        """
         items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
-        attentions = self._network(items, attentions=True).attentions
-        return attentions[:, 0].numpy()
+        output = self._network.next_hidden(items, torch.tensor([items.shape[1]]), attentions=True)
+        parts = [weights for weights in (output.attentions, output.cross) if weights is not None]
+        return torch.cat(parts, dim=-2)[:, 0].numpy()
 
 
 def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:

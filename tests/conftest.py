@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import engine
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; none needs more
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
@@ -65,21 +67,33 @@ def tiny_log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def tiny_config(**changes: object) -> engine.RunConfig:
+    """Settings of a small, quick run; `section__key` changes them."""
+    settings = {
+        "training__max_epochs": 2,
+        "model__d_model": 16,
+        "model__n_layers": 2,
+        "model__n_heads": 2,
+        "model__max_len": 16,
+        "evaluation__bootstrap_samples": 100,
+    }
+    return engine.load_config(
+        changes=[f"{key.replace('__', '.')}={value}" for key, value in {**settings, **changes}.items()]
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_run_dir(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A runs directory that holds one run, TINY_RUN: two epochs on the small shop. To be read, not written to."""
-    import engine
-
     runs = tmp_path_factory.mktemp("runs")
-    config = engine.load_config(
-        changes=[
-            "training.max_epochs=2",
-            "model.d_model=16",
-            "model.n_layers=2",
-            "model.n_heads=2",
-            "model.max_len=16",
-            "evaluation.bootstrap_samples=100",
-        ]
-    )
-    engine.train_run(tiny_log_dir, name=TINY_RUN, runs_dir=runs, config=config)
+    engine.train_run(tiny_log_dir, name=TINY_RUN, runs_dir=runs, config=tiny_config())
+    return runs
+
+
+@pytest.fixture(scope="session")
+def architecture_runs(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs directory with a run "masked" and a run "encoder-decoder". To be read, not written to."""
+    runs = tmp_path_factory.mktemp("architectures")
+    for name in ("masked", "encoder-decoder"):
+        engine.train_run(tiny_log_dir, name=name, runs_dir=runs, config=tiny_config(model__architecture=name))
     return runs

@@ -1,4 +1,4 @@
-"""Charts of attention: one map large, all maps small. Rows are query steps, columns key steps, the future is blank."""
+"""Charts of attention: one map large, all maps small. Rows are query steps, columns key steps, the unseen is blank."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ READOUT_LIMIT = 60
 
 
 def window(values: np.ndarray, size: int) -> np.ndarray:
-    """The most recent rows and columns of (..., L, L) maps."""
-    return values[..., -size:, -size:]
+    """The `size` most recent columns of (..., query, key) maps, and their rows; a decoder's row has no column."""
+    more = values.shape[-2] - values.shape[-1]
+    return values[..., -size - more :, -size:]
 
 
 def ceiling(values: np.ndarray, lifted: bool) -> float:
@@ -58,40 +59,47 @@ def chosen_map(
     """One head's map with titles on both axes, the last row set off.
 
     Args:
-        values: (L, L) weights or lifts, NaN in the future.
-        titles: L titles, oldest first.
-        positions: L positions in the whole history, 1 is the oldest.
+        values: (query, key) weights or lifts, NaN where nobody looks.
+        titles: a title for each row, oldest first; columns have the first of them.
+        positions: likewise, in the whole history; 1 is the oldest.
         lifted: values are lifts over uniform.
         top: top of the shared colour scale.
         dark: which palette.
     """
     p = palette(dark)
-    size = len(titles)
+    size, n_columns = values.shape
     cell = 22 if size <= 32 else 14
     fig = figure(dark, 220 + cell * size)
-    x_edges = np.arange(size + 1) - 0.5
+    x_edges = np.arange(n_columns + 1) - 0.5
     last_y = size - 1 + SET_OFF
     rows = [(values[:-1], np.arange(size) - 0.5), (values[-1:], np.array([last_y - 0.5, last_y + 0.5]))]
     for part, edges in rows:
         if len(part):
             fig.add_heatmap(z=part, x=x_edges, y=edges, coloraxis="coloraxis", hoverinfo="skip", xgap=1, ygap=1)
-    stairs_x, stairs_y = _staircase(size)
-    fig.add_scatter(x=stairs_x, y=stairs_y, mode="lines", line={"color": p.muted, "width": 1}, hoverinfo="skip")
+    if np.isnan(values).any():  # a causal map, half of it blank
+        stairs_x, stairs_y = _staircase(size)
+        fig.add_scatter(x=stairs_x, y=stairs_y, mode="lines", line={"color": p.muted, "width": 1}, hoverinfo="skip")
     fig.add_shape(
-        type="rect", x0=-0.5, x1=size - 0.5, y0=last_y - 0.5, y1=last_y + 0.5, line={"color": p.model, "width": 1.5}
+        type="rect",
+        x0=-0.5,
+        x1=n_columns - 0.5,
+        y0=last_y - 0.5,
+        y1=last_y + 0.5,
+        line={"color": p.model, "width": 1.5},
     )
     fig.add_trace(_cells(values, titles, last_y, lifted, cell))
-    ticks, texts = _axis_labels(titles, positions)
+    x_ticks, x_texts = _axis_labels(titles[:n_columns], positions[:n_columns])
     fig.update_xaxes(
         title_text=_("looked at (key)"),
-        tickvals=ticks,
-        ticktext=texts,
+        tickvals=x_ticks,
+        ticktext=x_texts,
         tickangle=-90,
         showgrid=False,
         zeroline=False,
-        range=[-0.6, size - 0.4],
+        range=[-0.6, n_columns - 0.4],
         tickfont={"size": 11},
     )
+    ticks, texts = _axis_labels(titles, positions)
     y_ticks = [float(t) if t < size - 1 else last_y for t in ticks]
     y_texts = [text if t < size - 1 else f"<b>{text}</b>" for t, text in zip(ticks, texts, strict=True)]
     fig.update_yaxes(
@@ -166,14 +174,14 @@ def all_heads(values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: fl
     """Every layer's every head as a small multiple on one colour scale, the chosen one framed.
 
     Args:
-        values: (n_layers, n_heads, L, L) weights or lifts, NaN in the future.
+        values: (n_layers, n_heads, query, key) weights or lifts, NaN where nobody looks.
         chosen: (layer, head), both from 0.
         lifted: values are lifts over uniform.
         top: top of the shared colour scale.
         dark: which palette.
     """
     p = palette(dark)
-    n_layers, n_heads, size, _size = values.shape
+    n_layers, n_heads, size, n_columns = values.shape
     columns = min(4, n_layers * n_heads) if n_layers == 1 or n_heads > 4 else n_heads
     total = n_layers * n_heads
     n_rows = -(-total // columns)
@@ -197,14 +205,14 @@ def all_heads(values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: fl
         fig.add_shape(
             type="rect",
             x0=-0.5,
-            x1=size - 0.5,
+            x1=n_columns - 0.5,
             y0=-0.5,
             y1=size - 0.5,
             line={"color": p.model if picked else p.grid, "width": 3 if picked else 1},
             row=row,
             col=column,
         )
-    fig.update_xaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[-0.7, size - 0.3])
+    fig.update_xaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[-0.7, n_columns - 0.3])
     fig.update_yaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[size - 0.3, -0.7])
     for i, note in enumerate(fig.select_annotations()):
         assert isinstance(note, go.layout.Annotation)

@@ -36,8 +36,17 @@ def chosen_head(found: engine.AttentionMap) -> tuple[int, int]:
 
 
 def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, int]:
-    """Choose a layer, a head, the scale and the window. Returns (lifted, window)."""
-    n_layers, n_heads, length, _length = found.weights.shape
+    """Choose a layer, a head, the scale and the window. Returns (lifted, columns shown)."""
+    n_layers, n_heads = found.weights.shape[:2]
+    length = found.n_events
+    about_scale = (
+        _(
+            "A row spreads a total of 1 over all events up to its own, so later rows look paler. "
+            "Times uniform undoes that: 1 is an even spread."
+        )
+        if found.kind == "causal"
+        else _("A row spreads a total of 1 over all columns. Times uniform multiplies by their number: 1 is even.")
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for key, n, now, text in (
             ("layer", n_layers, layer, _("Layer")),
@@ -62,10 +71,7 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
             format_func=lambda s: names[s],
             key="scale",
             required=True,
-            help=_(
-                "A row spreads a total of 1 over all events up to its own, so later rows look paler. "
-                "Times uniform undoes that: 1 is an even spread."
-            ),
+            help=about_scale,
         )
         sizes = {w: _("last {n}").format(n=count(w)) for w in WINDOWS if w < length}
         sizes[length] = _("all {n}").format(n=count(length))
@@ -79,13 +85,13 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
                 key="window",
                 width=130,
             )
-    return scale == "lift", size
+    return scale == "lift", size + found.weights.shape[-1] - length
 
 
 def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:
     """The page's first line: what the readout row of the chosen head looked at most."""
     last = found.weights[layer, head, -1]
-    most = int(np.nanargmax(last))
+    most = int(last[: found.n_events].argmax())  # the event; [MASK] looks at itself as well
     components.headline(_("Before its next guess, this head looked most at “{title}”").format(title=found.labels[most]))
     components.note(
         _(
@@ -107,7 +113,7 @@ def large_map(
     """The chosen head's map, and the cell that is picked in it."""
     layer, head = at
     part = charts.window(values[layer, head], size)
-    titles, positions = found.labels[-size:], found.positions[-size:]
+    titles, positions = found.labels[-len(part) :], found.positions[-len(part) :]
     fig = charts.chosen_map(part, titles, positions, lifted, top, page.dark)
     st.html(NARROW)
     alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
@@ -123,15 +129,15 @@ def large_map(
     points = picked["selection"]["points"]
     if points:
         query, key = int(points[0]["customdata"][0]), int(points[0]["customdata"][1])
-        if query < size and key <= query:
-            weight = float(charts.window(found.weights[layer, head], size)[query, key])
+        row = found.weights[layer, head, query - len(part)]
+        if query < len(part) and key < size and np.isfinite(weight := float(row[key - size])):
             st.markdown(
                 escape_markdown(
                     _("While reading “{query}”, the head put {share} on “{key}”, {lift} times an even spread.").format(
                         query=titles[query],
                         key=titles[key],
                         share=percent(weight),
-                        lift=figure(weight * (len(found.labels) - size + query + 1)),
+                        lift=figure(weight * int(np.isfinite(row).sum())),
                     )
                 )
             )
@@ -139,7 +145,21 @@ def large_map(
         components.note(
             _("Choose a cell to read it in words. The framed row at the bottom alone decides the next item.")
         )
-    hidden = len(found.labels) - size
+    if found.kind == "bidirectional":
+        components.note(
+            _(
+                "This model reads in both directions, so no event is in the future of another. "
+                "The framed row is that of [MASK], which stands where the next item would be."
+            )
+        )
+    elif found.kind == "cross":
+        components.note(
+            _(
+                "The rows above are the encoder's, which reads in both directions. The framed row is the decoder's: "
+                "from START, it looks at what the encoder's last layer made of each event."
+            )
+        )
+    hidden = found.weights.shape[-1] - size
     if hidden:
         outside = float(np.nansum(found.weights[layer, head, -1, :hidden]))
         components.note(
@@ -156,11 +176,11 @@ def last_row_table(found: engine.AttentionMap, at: tuple[int, int]) -> pd.DataFr
     row = found.weights[at[0], at[1], -1]
     table = pd.DataFrame(
         {
-            _("Event"): found.positions,
-            _("Title"): found.labels,
+            _("Event"): found.positions[: len(row)],
+            _("Title"): found.labels[: len(row)],
             _("Weight"): row,
             _("Times uniform"): row * len(row),
-            _("Item"): found.item_ids,
+            _("Item"): found.item_ids[: len(row)],
         }
     )
     return table.sort_values(by=_("Weight"), ascending=False, kind="stable", ignore_index=True)

@@ -7,25 +7,11 @@ budget of tokens allows. Rows of one batch differ in length by a step or two at 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 
 from engine.data.dataset import Histories
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sequences and what follows each of their events.
-
-    Attributes:
-        items: (B, L) int64, padded with 0 at the right.
-        targets: (B, L) int64, the next item at each place; 0 where there is none.
-    """
-
-    items: np.ndarray
-    targets: np.ndarray
 
 
 def windows(histories: Histories, max_len: int) -> Histories:
@@ -44,12 +30,12 @@ def windows(histories: Histories, max_len: int) -> Histories:
     return histories.ranges(start, stop)
 
 
-def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """One pass over windows, in random order, in batches of about `batch_tokens` input events.
+def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """One pass over windows in random order, as (B, W) int64 rows, padded with 0 at the right.
 
     Args:
         cut: what `windows` returned.
-        batch_tokens: B times L at most, unless a single window is longer.
+        batch_tokens: B times (W - 1) at most, since a window's last item is only sought, unless one window is longer.
         rng: decides which windows of a length meet, and the order of the batches.
     """
     lengths = cut.lengths - 1
@@ -57,8 +43,7 @@ def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iter
     order = order[np.argsort(lengths[order], kind="stable")]
     bounds = _bounds(lengths[order], batch_tokens)
     for i in rng.permutation(len(bounds) - 1):
-        padded = cut.take(order[bounds[i] : bounds[i + 1]]).padded()
-        yield Batch(padded[:, :-1], padded[:, 1:])
+        yield cut.take(order[bounds[i] : bounds[i + 1]]).padded()
 
 
 def count_batches(cut: Histories, batch_tokens: int) -> int:

@@ -59,6 +59,7 @@ def _training(n_items: int, long: bool) -> dict[str, Any]:
         "batch_tokens": 2048 if long else 1024,
         "learning_rate": 1e-3,
         "weight_decay": 0.01,
+        "mask_share": 0.2,
         "loss": "full" if n_items <= FULL_SOFTMAX_ITEMS else "sampled",
         "n_negatives": 1024,
     }

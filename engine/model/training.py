@@ -17,10 +17,11 @@ from engine.config import RunConfig
 from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
-from engine.model.batching import Batch, batches, count_batches, windows
+from engine.model.batching import batches, count_batches, windows
 from engine.model.item_features import ItemContent
 from engine.model.losses import softmax_loss
 from engine.model.noise import Noise
+from engine.model.tasks import Batch, task_of
 from engine.model.transformer import Shape, Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
 
@@ -94,7 +95,17 @@ def shape_of(config: RunConfig, n_items: int, content: ItemContent | None = None
     assert m.dropout is not None
     sizes = (len(content.token_names), content.tokens.shape[1], content.dense.shape[1]) if content else (0, 0, 0)
     return Shape(
-        n_items, m.max_len, m.d_model, m.n_layers, m.n_heads, m.d_ff, m.dropout, m.output, m.temperature, *sizes
+        n_items,
+        m.max_len,
+        m.d_model,
+        m.n_layers,
+        m.n_heads,
+        m.d_ff,
+        m.dropout,
+        m.output,
+        m.temperature,
+        *sizes,
+        m.architecture,
     )
 
 
@@ -149,7 +160,7 @@ class _Loop:
     ) -> None:
         t = config.training
         assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate
-        assert t.weight_decay is not None and config.model.event_dropout is not None
+        assert t.weight_decay is not None and t.mask_share is not None and config.model.event_dropout is not None
         self.split, self.config, self.on_progress = split, config, on_progress
         self.max_epochs = t.max_epochs
         self.device = choose_device(t.device)
@@ -164,6 +175,7 @@ class _Loop:
                 "No user has two training interactions (after the last two are held out), so there is no next item to "
                 "learn; use a log with longer histories."
             )
+        self.task = task_of(config.model.architecture, self.network.mask, t.mask_share)
         self.n_batches = count_batches(self.windows, t.batch_tokens)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
@@ -197,8 +209,8 @@ class _Loop:
         noise = Noise((t.seed, number), self.device)
         total, count = 0.0, 0
         assert t.batch_tokens and t.validate_every
-        for i, batch in enumerate(batches(self.windows, t.batch_tokens, noise.rng)):
-            loss, size = self._step(batch, self.epoch * self.n_batches + i, noise)
+        for i, rows in enumerate(batches(self.windows, t.batch_tokens, noise.rng)):
+            loss, size = self._step(self.task(rows, noise.rng), self.epoch * self.n_batches + i, noise)
             total, count = total + loss * size, count + size
             if i % 20 == 19:
                 self._report(number, (i + 1) / self.n_batches, total / count)
@@ -214,7 +226,8 @@ class _Loop:
         t = self.config.training
         assert t.learning_rate
         items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
-        targets = torch.from_numpy(batch.targets).to(self.device)
+        targets = torch.from_numpy(batch.targets).to(self.device)  # (B, M)
+        following = None if batch.following is None else torch.from_numpy(batch.following).to(self.device)
         share = self.config.model.event_dropout
         absent = noise.absences(items.shape[0], items.shape[1], share) if share else None
         real = targets != PAD
@@ -225,7 +238,7 @@ class _Loop:
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
         with self.network.item_vectors.hiding(own):
-            hidden = self.network(items, absent, noise=noise).hidden[real]  # (N, D)
+            hidden = self.network(items, absent, noise=noise, following=following).hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others)
         for group in self.optimiser.param_groups:
             group["lr"] = t.learning_rate * min(1.0, (step + 1) / max(1, t.warmup_steps))
@@ -341,7 +354,7 @@ def validation_ndcg(
 
 
 def last_hidden(network: Transformer, histories: Histories) -> Tensor:
-    """(n, D) hidden state of each history's most recent event; of an empty history, of a place that holds nothing.
+    """(n, D) state of each history that reads out its next item; only the last `max_len` events count.
 
     Rows of like length go through the network together, so that padding costs little.
     """
@@ -353,7 +366,6 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
     for rows in np.array_split(order, max(1, -(-len(order) // 256))):
         width = max(1, int(lengths[rows].max(initial=0)))
         items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
-        hidden = network(items, absent=None).hidden  # (b, width, D)
-        last = torch.from_numpy(np.maximum(lengths[rows] - 1, 0)).to(device)
-        out[torch.from_numpy(rows).to(device)] = hidden[torch.arange(len(rows), device=device), last]
+        held = torch.from_numpy(lengths[rows]).to(device)
+        out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held).hidden
     return out

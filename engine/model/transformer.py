@@ -1,4 +1,9 @@
-"""The network: pre-norm causal Transformer blocks over item vectors, and the head that scores items.
+"""The network: pre-norm Transformer blocks over item vectors, arranged in one of three ways, and what scores items.
+
+- causal (GPT style): each event sees earlier events; the newest event's place reads out the next item.
+- masked (BERT style): all events see each other; a [MASK] at the place after the newest event reads it out.
+- encoder-decoder (Vaswani et al. 2017): the history is encoded as in masked; a decoder that starts from START alone
+  and looks across at it reads the next item out.
 
 Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tables hold V + 1 rows: 0 is padding).
 """
@@ -6,34 +11,18 @@ Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tabl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.dataset import PAD
+from engine.model.blocks import Block
+from engine.model.decoder import Decoder
 from engine.model.item_vectors import ItemVectors
 from engine.model.noise import Noise, drop
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What fixes the parameters' sizes and the forward pass; every field is a resolved setting of `ModelConfig`."""
-
-    n_items: int
-    max_len: int
-    d_model: int
-    n_layers: int
-    n_heads: int
-    d_ff: int
-    dropout: float
-    output: Literal["cosine", "dot"]
-    temperature: float
-    n_tokens: int = 0
-    token_width: int = 0
-    n_dense: int = 0
+from engine.model.shape import Shape
 
 
 @dataclass(frozen=True)
@@ -41,72 +30,34 @@ class ModelOutput:
     """Hidden states, and attentions where they were asked for.
 
     Attributes:
-        hidden: (B, L, D) after the last norm; position t has seen positions 0..t.
-        attentions: (n_layers, B, H, L query, L key), rows of real events sum to 1; None unless asked for.
+        hidden: (B, L, D) after the last norm. Causal: place t has seen places 0..t. Masked: every place has seen every
+            other. Encoder-decoder: the decoder's M + 1 places, place t after START and t following items. From
+            `next_hidden`: (B, D), the state that reads out the next item.
+        attentions: (n_layers, B, H, L query, L key) of the history's places, rows sum to 1; None unless asked for.
+        decoded: (n_layers, B, H, M + 1, M + 1), the decoder's self-attention; None without a decoder.
+        cross: (n_layers, B, H, M + 1, L), what the decoder looked at in the history; rows sum to 1, or are 0 where no
+            event is there to be looked at; None without a decoder.
     """
 
     hidden: Tensor
     attentions: Tensor | None
-
-
-class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1), weights always at hand."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.n_heads = shape.n_heads
-        self.dropout = shape.dropout
-        self.project_in = nn.Linear(shape.d_model, 3 * shape.d_model)
-        self.project_out = nn.Linear(shape.d_model, shape.d_model)
-
-    def forward(self, x: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
-        """Mixed values and weights.
-
-        Args:
-            x: (B, L, D).
-            blocked: bool, broadcast to (B, H, L query, L key); True where the query may not look.
-            noise: drops weights while training.
-
-        Returns:
-            (B, L, D) and the weights (B, H, L, L) before dropout.
-        """
-        B, L, D = x.shape
-        q, k, v = self.project_in(x).view(B, L, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
-        scores = q @ k.transpose(-2, -1) / math.sqrt(D // self.n_heads)  # (B, H, L, L)
-        weights = scores.masked_fill(blocked, -math.inf).softmax(dim=-1)
-        mixed = drop(weights, self.dropout, noise) @ v  # (B, H, L, D / H)
-        return self.project_out(mixed.transpose(1, 2).reshape(B, L, D)), weights
-
-
-class Block(nn.Module):
-    """x + attention(norm(x)), then x + feed-forward(norm(x))."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.norm_attention = nn.LayerNorm(shape.d_model)
-        self.attention = SelfAttention(shape)
-        self.norm_feed = nn.LayerNorm(shape.d_model)
-        self.widen = nn.Linear(shape.d_model, shape.d_ff)
-        self.narrow = nn.Linear(shape.d_ff, shape.d_model)
-        self.dropout = shape.dropout
-
-    def forward(self, x: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
-        """(B, L, D) and the attention weights (B, H, L, L)."""
-        mixed, weights = self.attention(self.norm_attention(x), blocked, noise)
-        x = x + drop(mixed, self.dropout, noise)
-        wide = drop(F.gelu(self.widen(self.norm_feed(x))), self.dropout, noise)  # (B, L, d_ff)
-        return x + drop(self.narrow(wide), self.dropout, noise), weights
+    decoded: Tensor | None = None
+    cross: Tensor | None = None
 
 
 class Transformer(nn.Module):
-    """A causal Transformer whose item vectors serve as input and, tied, as output."""
+    """A Transformer whose item vectors serve as input and, tied, as output."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
         self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.n_tokens, shape.token_width, shape.n_dense)
-        self.position_vectors = nn.Embedding(shape.max_len, shape.d_model)
+        masked = shape.architecture == "masked"
+        self.position_vectors = nn.Embedding(shape.max_len + masked, shape.d_model)
+        self.mask_vectors = nn.Parameter(torch.zeros(1, shape.d_model)) if masked else None
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
+        self.decoder = Decoder(shape) if shape.architecture == "encoder-decoder" else None
+        self.norm_memory = nn.LayerNorm(shape.d_model) if self.decoder else None
         self.norm = nn.LayerNorm(shape.d_model)
         self.bias = nn.Parameter(torch.zeros(shape.n_items + 1)) if shape.output == "dot" else None
 
@@ -128,32 +79,99 @@ class Transformer(nn.Module):
                     parameter.zero_()
             self.item_vectors.silence_padding()
 
+    @property
+    def mask(self) -> int:
+        """The item index that stands for [MASK] in a masked network's input."""
+        return self.shape.n_items + 1
+
     def forward(
-        self, items: Tensor, absent: Tensor | None = None, attentions: bool = False, noise: Noise | None = None
+        self,
+        items: Tensor,
+        absent: Tensor | None = None,
+        attentions: bool = False,
+        noise: Noise | None = None,
+        following: Tensor | None = None,
     ) -> ModelOutput:
         """Hidden states of a batch of histories.
 
         Args:
-            items: (B, L) int64, oldest first, padded with 0 at the right; L at most `max_len`.
+            items: (B, L) int64, oldest first, padded with 0 at the right; L at most `max_len`, one more if masked,
+                where `mask` stands for an item to be filled in.
             absent: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
                 its place stays, so the others do not move. None hides nothing.
             attentions: return the attention weights too. Hidden states are the same either way.
             noise: source of dropout while training; without it nothing is dropped.
+            following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
         """
-        L = items.shape[1]
-        at = torch.arange(L, device=items.device)
-        blocked = at[None, :] > at[:, None]  # (L query, L key): the future
+        causal = self.shape.architecture == "causal"
+        x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
+        x = drop(x, self.shape.dropout, noise)  # (B, L, D)
+        kept: list[Tensor] = []
+        for block in self.blocks:
+            x, weights, _ = block(x, blocked, noise)
+            if attentions:
+                kept.append(weights)
+        seen = torch.stack(kept) if attentions else None
+        if self.decoder is None or self.norm_memory is None:
+            return ModelOutput(self.norm(x), seen)
+        read = items[:, :0] if following is None else following
+        x, own, across = self.decoder(self.item_vectors(read), (self.norm_memory(x), nobody), noise)
+        if not attentions:
+            return ModelOutput(self.norm(x), None)
+        return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across))
+
+    def _causal(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Vectors with their places' (B, L, D), and where a query may not look: the future and the absent."""
+        at = torch.arange(items.shape[1], device=items.device)
+        blocked = at[None, :] > at[:, None]  # (L query, L key)
         if absent is not None:
             items = items.masked_fill(absent, PAD)
             hidden_key = absent[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
             blocked = (blocked | hidden_key)[:, None]  # (B, 1, L, L)
-        x = drop(self.item_vectors(items) + self.position_vectors(at), self.shape.dropout, noise)  # (B, L, D)
-        kept: list[Tensor] = []
-        for block in self.blocks:
-            x, weights = block(x, blocked, noise)
-            if attentions:
-                kept.append(weights)
-        return ModelOutput(self.norm(x), torch.stack(kept) if attentions else None)
+        return self.item_vectors(items) + self.position_vectors(at), blocked, absent
+
+    def _both_ways(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where all see all: (B, L, D), where a query may not look, and the places that nobody may look at.
+
+        Places are counted back from the newest, since what follows it is asked for: the newest has the same place in a
+        short history as in a long one.
+        """
+        L = items.shape[1]
+        at = torch.arange(L, device=items.device)
+        nobody = items == PAD  # (B, L)
+        back = ((~nobody).sum(1, keepdim=True) - 1 - at).clamp(min=0)
+        masked = items == self.mask
+        if absent is not None:
+            absent = absent & ~masked
+            items, nobody = items.masked_fill(absent, PAD), nobody | absent
+        blocked = (nobody[:, None, :] & (at[None, :] != at[:, None]))[:, None]  # (B, 1, L, L): a place sees itself
+        vectors = self.item_vectors(items.masked_fill(masked, PAD))
+        if self.mask_vectors is not None:
+            vectors = torch.where(masked[..., None], self.mask_vectors, vectors)
+        return vectors + self.position_vectors(back), blocked, nobody
+
+    def next_hidden(
+        self, items: Tensor, lengths: Tensor, absent: Tensor | None = None, attentions: bool = False
+    ) -> ModelOutput:
+        """The state of each history that reads out its next item: `hidden` is (B, D).
+
+        Args:
+            items: (B, L) int64 as for `forward`, without [MASK]; L between 1 and `max_len`.
+            lengths: (B,) real events of each row; may be 0.
+            absent: (B, L) bool as for `forward`.
+            attentions: return the attention weights too; a masked network's have one place more, that of [MASK].
+        """
+        rows = torch.arange(len(items), device=items.device)
+        if self.shape.architecture == "encoder-decoder":
+            output = self(items, absent, attentions)
+            return replace(output, hidden=output.hidden[:, 0])
+        if self.shape.architecture == "causal":
+            output = self(items, absent, attentions)
+            return replace(output, hidden=output.hidden[rows, (lengths - 1).clamp(min=0)])
+        items = F.pad(items, (0, 1))
+        items[rows, lengths] = self.mask
+        output = self(items, None if absent is None else F.pad(absent, (0, 1)), attentions)
+        return replace(output, hidden=output.hidden[rows, lengths])
 
     def logits(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
         """Raw scores of items for hidden states.

@@ -396,3 +396,27 @@ def test_the_server_loads_the_newest_run_before_anybody_asks(
     st.cache_resource.clear()
     cache.prepare_newest()  # says nothing: the page will
     assert asked == ["newest", "newest"]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("masked", "The framed row is that of [MASK], which stands where the next item would be."),
+        ("encoder-decoder", "from START, it looks at what the encoder's last layer made of each event."),
+    ],
+)
+def test_the_attention_page_says_what_the_rows_of_each_architecture_are(
+    open_view: Open, architecture_runs: Path, monkeypatch: pytest.MonkeyPatch, name: str, says: str
+) -> None:
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(architecture_runs))
+    app = open_view("attention", run=name, user="u017", view="full")
+    assert not app.exception
+    assert not app.error
+    assert says in shown(app)
+    assert keys_of_charts(app) >= {"map", "heads"}
+    for view in ("recommendations", "explain"):
+        assert not open_view(view, run=name, user="u017").exception
+
+
+def test_the_attention_page_of_a_causal_run_does_not_speak_of_masks(open_view: Open) -> None:
+    assert "framed row is" not in shown(open_view("attention", user="u017"))

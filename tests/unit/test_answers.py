@@ -89,6 +89,21 @@ def test_attention_is_labelled_event_by_event(run: engine.Run, user: str) -> Non
     assert len(seen.heads) == 4
 
 
+@pytest.mark.parametrize(("name", "asks"), [("masked", "[MASK]"), ("encoder-decoder", "START")])
+def test_reading_both_ways_the_last_row_is_no_event(architecture_runs: Path, name: str, asks: str, user: str) -> None:
+    run = engine.load_run(name, architecture_runs)
+    seen = engine.attention(run, user)
+    events = engine.profile(run, user).events[-16:]
+    assert seen.n_events == 16
+    assert seen.weights.shape == (2, 2, 17, 17 if name == "masked" else 16)
+    assert list(seen.item_ids) == [*(e.item_id for e in events), ""]
+    assert list(seen.labels) == [*(e.title for e in events), asks]
+    assert list(seen.positions) == [*(e.position for e in events), events[-1].position + 1]
+    found = engine.explain(run, user)
+    assert found.base + sum(p.value for p in found.players) == pytest.approx(found.score, abs=1e-4)
+    assert found.score == pytest.approx(engine.recommend(run, user, k=1).items[0].score, abs=1e-4)
+
+
 def test_an_explanation_adds_up_and_covers_every_event(run: engine.Run, user: str) -> None:
     found = engine.explain(run, user)
     best = engine.recommend(run, user, k=1).items[0]

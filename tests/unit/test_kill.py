@@ -130,10 +130,11 @@ def test_killed_before_any_change_to_the_disk(log: Path, tmp_path: Path):
         check_then_finish(tmp_path / str(moment), expected, log, epochs)
 
 
-def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path: Path):
+@pytest.mark.parametrize("architecture", ["causal", "masked", "encoder-decoder"])
+def test_killed_while_it_trains_then_resumed_by_the_command(architecture: str, log: Path, tmp_path: Path):
     """The real command, killed by the clock: `runs` works, `evaluate` names the way out, `--resume` finishes it."""
     command = [sys.executable, "-m", "dashboard.cli"]
-    given = arguments(log, 30)
+    given = [*arguments(log, 30), "--set", f"model.architecture={architecture}"]
 
     def tailscope(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

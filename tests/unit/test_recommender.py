@@ -13,9 +13,9 @@ from engine.recommender import TransformerRecommender, top_k
 N_ITEMS = 30
 
 
-@pytest.fixture(scope="module")
-def recommender() -> TransformerRecommender:
-    network = blank(Shape(N_ITEMS, 8, 16, 2, 2, 32, 0.2, "cosine", 0.1))
+@pytest.fixture(scope="module", params=["causal", "masked", "encoder-decoder"])
+def recommender(request: pytest.FixtureRequest) -> TransformerRecommender:
+    network = blank(Shape(N_ITEMS, 8, 16, 2, 2, 32, 0.2, "cosine", 0.1, architecture=request.param))
     network.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -73,6 +73,20 @@ def test_an_absent_event_could_have_been_any_item(recommender: TransformerRecomm
 
 def test_attentions_cover_the_last_events_only(recommender: TransformerRecommender) -> None:
     weights = recommender.attentions(np.arange(1, 20))
-    assert weights.shape == (2, 2, 8, 8)
+    shapes = {"causal": (2, 2, 8, 8), "bidirectional": (2, 2, 9, 9), "cross": (2, 2, 9, 8)}
+    assert weights.shape == shapes[recommender.attention_kind]
     np.testing.assert_allclose(weights.sum(-1), 1, atol=1e-5)
     np.testing.assert_allclose(weights, recommender.attentions(np.arange(12, 20)), atol=1e-6)
+
+
+def test_a_newcomer_gets_finite_scores(recommender: TransformerRecommender) -> None:
+    items, scores = top_k(recommender, Histories.of([[]]), k=5)
+    assert (items > 0).all()
+    assert np.isfinite(scores).all()
+
+
+def test_with_every_event_absent_nothing_of_the_history_is_left(recommender: TransformerRecommender) -> None:
+    nothing = np.zeros((1, 3), dtype=bool)
+    first, second = (recommender.score_with_absences(np.array(h), 5, nothing)[0] for h in ([1, 2, 3], [9, 8, 11]))
+    assert np.isfinite(first)
+    assert first == second

@@ -197,6 +197,22 @@ def test_long_histories_show_positions_instead_of_titles() -> None:
     assert len(fig.layout.xaxis.ticktext) <= 25
 
 
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_map_without_a_future_has_no_border_and_a_decoders_row_has_no_column(more: int) -> None:
+    weights = np.full((2, 2, 5 + more, 5), 0.2, dtype=np.float32)
+    part = attention.window(weights[0, 0], 3)
+    assert part.shape == (3 + more, 3)
+    titles = ["a", "b", "c", "START"][: 3 + more]
+    fig = attention.chosen_map(part, titles, range(3, 6 + more), False, 1.0, dark=False)
+    assert not [t for t in fig.data if t.type == "scatter" and t.mode == "lines"]
+    assert list(fig.layout.xaxis.ticktext) == ["a 3", "b 4", "c 5"]
+    assert fig.layout.yaxis.ticktext[-1] == f"<b>{titles[-1]} {5 + more}</b>"
+    cells = next(t for t in fig.data if t.customdata is not None).customdata
+    assert {(q, k) for q, k, *_rest in cells} == {(q, k) for q in range(3 + more) for k in range(3)}
+    frame = next(s for s in fig.layout.shapes if s.line.width == 1.5)
+    assert (frame.x0, frame.x1) == (-0.5, 2.5)
+
+
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (1, 8), (2, 2), (3, 4), (6, 8)])
 def test_all_heads_share_one_scale_and_the_chosen_one_is_framed(layers: int, heads: int) -> None:
     fig = attention.all_heads(_maps(4, layers, heads), (layers - 1, 0), False, 0.7, dark=False)

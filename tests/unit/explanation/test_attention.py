@@ -8,15 +8,20 @@ import torch
 
 from engine.errors import EngineError
 from engine.explanation.attention import attend, describe_heads, lift_over_uniform
-from engine.model.transformer import Shape, blank
+from engine.model.shape import Architecture, Shape
+from engine.model.transformer import blank
 from engine.recommender import TransformerRecommender
+
+
+def make(architecture: Architecture) -> TransformerRecommender:
+    network = blank(Shape(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
+    network.initialise(torch.Generator().manual_seed(0))
+    return TransformerRecommender(network, np.arange(21) > 0)
 
 
 @pytest.fixture(scope="module")
 def recommender() -> TransformerRecommender:
-    network = blank(Shape(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1))
-    network.initialise(torch.Generator().manual_seed(0))
-    return TransformerRecommender(network, np.arange(21) > 0)
+    return make("causal")
 
 
 @pytest.mark.parametrize("length", [1, 3, 8, 15])
@@ -28,6 +33,25 @@ def test_rows_sum_to_one_and_the_future_is_blank(recommender: TransformerRecomme
     future = np.triu(np.ones((size, size), dtype=bool), 1)
     assert np.isnan(weights[..., future]).all()
     assert np.isfinite(weights[..., ~future]).all()
+
+
+@pytest.mark.parametrize("length", [1, 3, 8, 15])
+@pytest.mark.parametrize(("architecture", "kind"), [("masked", "bidirectional"), ("encoder-decoder", "cross")])
+def test_reading_both_ways_nothing_is_blank_and_a_row_of_its_own_reads_out(
+    architecture: Architecture, kind: str, length: int
+) -> None:
+    found = attend(make(architecture), np.arange(1, length + 1))
+    size = min(length, 8)
+    assert found.kind == kind
+    assert found.weights.shape == (2, 2, size + 1, size + (kind == "bidirectional"))
+    np.testing.assert_allclose(found.weights.sum(-1), 1, atol=1e-5)
+    lifted = lift_over_uniform(found.weights)
+    np.testing.assert_allclose(lifted, found.weights * found.weights.shape[-1], rtol=1e-6)
+    heads = found.heads.iloc[0]
+    events = found.weights[0, 0, -1, :size]
+    assert heads["first_share"] == pytest.approx(float(events[0]))
+    assert heads["own_share"] == pytest.approx(float(events[-1]))
+    assert heads["recent_share"] == pytest.approx(float(events[-2]) if size > 1 else 0.0)
 
 
 def test_an_empty_history_is_refused(recommender: TransformerRecommender) -> None:
@@ -48,5 +72,5 @@ def test_the_summary_reads_the_last_row() -> None:
 
 
 def test_lift_is_one_where_a_row_spreads_evenly() -> None:
-    weights = np.tril(np.ones((4, 4))) / np.arange(1, 5)[:, None]
+    weights = np.where(np.tri(4, dtype=bool), 1 / np.arange(1, 5)[:, None], np.nan)
     np.testing.assert_allclose(lift_over_uniform(weights)[np.tril_indices(4)], 1.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations
 from math import factorial
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -17,14 +18,14 @@ from engine.data.splits import Holdout, Split
 from engine.errors import EngineError
 from engine.explanation.shapley import players, shapley_values
 from engine.model.defaults import resolve
+from engine.model.shape import Architecture, Shape
 from engine.model.training import train
-from engine.model.transformer import Shape, blank
+from engine.model.transformer import blank
 from engine.recommender import TransformerRecommender
 
 
-@pytest.fixture(scope="module")
-def recommender() -> TransformerRecommender:
-    network = blank(Shape(40, 32, 16, 2, 2, 32, 0.0, "cosine", 0.1))
+def make(architecture: Architecture) -> TransformerRecommender:
+    network = blank(Shape(40, 32, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
     network.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -33,8 +34,20 @@ def recommender() -> TransformerRecommender:
     return TransformerRecommender(network, np.arange(41) > 0)
 
 
-@settings(max_examples=15, deadline=None)
-@given(history=st.lists(st.integers(1, 40), min_size=1, max_size=40), item=st.integers(1, 40))
+ALL = {name: make(name) for name in get_args(Architecture)}
+
+
+@pytest.fixture(scope="module")
+def recommender() -> TransformerRecommender:
+    return ALL["causal"]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    history=st.lists(st.integers(1, 40), min_size=1, max_size=40),
+    item=st.integers(1, 40),
+    recommender=st.sampled_from(list(ALL.values())),
+)
 def test_base_plus_values_is_the_score(recommender: TransformerRecommender, history: list[int], item: int) -> None:
     found = shapley_values(recommender, np.array(history), item, n_permutations=2)
     assert found.base + found.values.sum() == pytest.approx(found.score, abs=1e-4)

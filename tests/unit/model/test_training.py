@@ -42,6 +42,17 @@ def settings(split: Split, **training_settings: object) -> RunConfig:
     return resolve(RunConfig().replace({"training": {**quick, **training_settings}, "model": small}), split)
 
 
+ARCHITECTURES = ("causal", "masked", "encoder-decoder")
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES[1:])
+def test_the_other_architectures_learn_it_too(architecture: str) -> None:
+    split = cycles()
+    config = settings(split, max_epochs=60, loss="full", warmup_steps=5, validate_every=10)
+    trained = train(split, config.replace({"model": {"architecture": architecture}}))
+    assert validation_ndcg(trained.network, split.test, split.candidates, exclude_seen=True) > 0.95
+
+
 @pytest.mark.parametrize("loss", ["full", "sampled"])
 @pytest.mark.parametrize("output", ["cosine", "dot"])
 def test_it_learns_a_repeating_log(loss: str, output: str) -> None:
@@ -52,10 +63,12 @@ def test_it_learns_a_repeating_log(loss: str, output: str) -> None:
     assert trained.log[-1].loss < trained.log[0].loss
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_does_not() -> None:
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(architecture: str) -> None:
     split = cycles()
-    first, second = (train(split, settings(split, max_epochs=3)).network for _ in range(2))
-    other = train(split, settings(split, max_epochs=3, seed=4)).network
+    kind = {"model": {"architecture": architecture}}
+    first, second = (train(split, settings(split, max_epochs=3).replace(kind)).network for _ in range(2))
+    other = train(split, settings(split, max_epochs=3, seed=4).replace(kind)).network
     for name, weights in first.state_dict().items():
         assert torch.equal(weights, second.state_dict()[name]), name
     assert not torch.equal(first.item_vectors.own.weight, other.item_vectors.own.weight)
@@ -73,10 +86,22 @@ def test_training_leaves_global_generators_alone() -> None:
     np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002  # pyright: ignore[reportArgumentType, reportIndexIssue]
 
 
-@pytest.mark.parametrize(("stop", "average"), [(1, 0.0), (3, 0.0), (4, 0.0), (3, 0.9)])
-def test_resumed_training_ends_with_the_very_same_weights(stop: int, average: float, tmp_path) -> None:
+@pytest.mark.parametrize(
+    ("stop", "average", "architecture"),
+    [
+        (1, 0.0, "causal"),
+        (3, 0.0, "causal"),
+        (4, 0.0, "causal"),
+        (3, 0.9, "causal"),
+        (3, 0.0, "masked"),
+        (3, 0.9, "encoder-decoder"),
+    ],
+)
+def test_resumed_training_ends_with_the_very_same_weights(
+    stop: int, average: float, architecture: str, tmp_path
+) -> None:
     split = cycles()
-    config = settings(split, validate_every=2, average=average)
+    config = settings(split, validate_every=2, average=average).replace({"model": {"architecture": architecture}})
     kept: list[Checkpoint] = []
     whole = train(split, config, save=lambda make: kept.append(make()))
     save_checkpoint(kept[stop - 1], tmp_path / "c.safetensors")

@@ -1,4 +1,4 @@
-"""What the network promises: no look ahead, no effect of padding, attentions that add up and change nothing."""
+"""What the networks promise: no look ahead where there is none, no effect of padding, attentions that add up."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from engine.model.noise import Noise
-from engine.model.transformer import Shape, Transformer, blank
+from engine.model.shape import Architecture
+from engine.model.transformer import ModelOutput, Shape, Transformer, blank
 
 N_ITEMS, MAX_LEN = 30, 12
 
 
-def make(output: str = "cosine", n_layers: int = 2, seed: int = 0) -> Transformer:
-    network = blank(Shape(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1))  # pyright: ignore[reportArgumentType]
+def make(
+    output: str = "cosine", n_layers: int = 2, seed: int = 0, architecture: Architecture = "causal"
+) -> Transformer:
+    network = blank(Shape(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1, architecture))  # pyright: ignore[reportArgumentType]
     network.initialise(torch.Generator().manual_seed(seed))
     with torch.no_grad():  # larger weights than at the start, so that attention is far from even and errors show
         for parameter in network.parameters():
@@ -25,61 +28,158 @@ def make(output: str = "cosine", n_layers: int = 2, seed: int = 0) -> Transforme
     return network
 
 
-NETWORKS = [make("cosine"), make("dot", n_layers=1, seed=1)]
+CAUSAL = [make("cosine"), make("dot", n_layers=1, seed=1)]
+MASKED, ENCODER_DECODER = make(architecture="masked"), make(architecture="encoder-decoder")
+NETWORKS = [*CAUSAL, MASKED, ENCODER_DECODER]
+names = {"ids": lambda network: f"{network.shape.architecture}-{network.shape.output}"}
 
 
 def rows(data: st.DataObject, n: int, length: int) -> Tensor:
     flat = data.draw(st.lists(st.integers(1, N_ITEMS), min_size=n * length, max_size=n * length))
-    return torch.tensor(flat).view(n, length)
+    return torch.tensor(flat, dtype=torch.int64).view(n, length)
+
+
+def flags(data: st.DataObject, n: int, length: int) -> Tensor:
+    return torch.tensor(data.draw(st.lists(st.booleans(), min_size=n * length, max_size=n * length))).view(n, length)
+
+
+def full(items: Tensor) -> Tensor:
+    return torch.full((len(items),), items.shape[1])
+
+
+def other(items: Tensor) -> Tensor:
+    return items % N_ITEMS + 1
 
 
 @settings(max_examples=40, deadline=None)
-@given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(2, MAX_LEN))
+@given(data=st.data(), network=st.sampled_from(CAUSAL), length=st.integers(2, MAX_LEN))
 def test_a_later_event_leaves_earlier_hidden_states_alone(
     data: st.DataObject, network: Transformer, length: int
 ) -> None:
     items = rows(data, 2, length)
     at = data.draw(st.integers(1, length - 1))
     changed = items.clone()
-    changed[:, at:] = changed[:, at:] % N_ITEMS + 1
+    changed[:, at:] = other(changed[:, at:])
     before, after = network(items).hidden, network(changed).hidden
     torch.testing.assert_close(before[:, :at], after[:, :at], rtol=0, atol=1e-5)
     assert not torch.allclose(before[:, at], after[:, at], atol=1e-5)
 
 
 @settings(max_examples=40, deadline=None)
-@given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(1, MAX_LEN - 1))
-def test_padding_changes_no_hidden_state(data: st.DataObject, network: Transformer, length: int) -> None:
-    items = rows(data, 2, length)
-    padded = torch.nn.functional.pad(items, (0, data.draw(st.integers(1, MAX_LEN - length))))
-    torch.testing.assert_close(network(items).hidden, network(padded).hidden[:, :length], rtol=0, atol=1e-5)
+@given(data=st.data(), length=st.integers(2, MAX_LEN), before=st.integers(1, MAX_LEN))
+def test_a_decoder_sees_the_whole_history_and_nothing_later_of_its_own(
+    data: st.DataObject, length: int, before: int
+) -> None:
+    items, following = rows(data, 2, before), rows(data, 2, length)
+    at = data.draw(st.integers(0, length - 1))
+    changed = following.clone()
+    changed[:, at:] = other(changed[:, at:])
+    first, second = (ENCODER_DECODER(items, following=f).hidden for f in (following, changed))
+    assert first.shape == (2, length + 1, 16)
+    torch.testing.assert_close(first[:, : at + 1], second[:, : at + 1], rtol=0, atol=1e-5)
+    assert not torch.allclose(first[:, at + 1], second[:, at + 1], atol=1e-5)
+    again = items.clone()
+    again[:, data.draw(st.integers(0, before - 1))] += 1
+    again = (again - 1) % N_ITEMS + 1
+    assert not torch.allclose(first[:, 0], ENCODER_DECODER(again, following=following).hidden[:, 0], atol=1e-5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
+@given(data=st.data(), network=st.sampled_from([MASKED, ENCODER_DECODER]), length=st.integers(2, MAX_LEN))
+def test_reading_both_ways_a_place_sees_later_events(data: st.DataObject, network: Transformer, length: int) -> None:
+    items = rows(data, 1, length)
+    changed = items.clone()
+    changed[:, -1] = other(changed[:, -1])
+    first, second = (network(i, attentions=True).attentions for i in (items, changed))
+    assert first is not None
+    assert second is not None
+    assert not torch.allclose(first[1, :, :, 0], second[1, :, :, 0], atol=1e-6)
+    assert float(first[0, :, :, 0, -1].min()) >= 0
+    assert float(first[0, :, :, 0, 1:].sum()) > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(0, MAX_LEN - 1))
+def test_padding_changes_no_state_and_so_no_score(data: st.DataObject, network: Transformer, length: int) -> None:
+    items, absent = rows(data, 2, max(length, 1)), flags(data, 2, max(length, 1))
+    if length == 0:
+        items.zero_()
+    more = (0, data.draw(st.integers(1, MAX_LEN - max(length, 1))))
+    pad = torch.nn.functional.pad
+    lengths = torch.full((2,), length)
+    short = network.next_hidden(items, lengths, absent).hidden
+    assert torch.isfinite(short).all()
+    wide = network.next_hidden(pad(items, more), lengths, pad(absent, more)).hidden
+    torch.testing.assert_close(short, wide, rtol=0, atol=1e-5)
+    if network.shape.architecture != "encoder-decoder" and length:
+        every = network(pad(items, more)).hidden[:, :length]
+        torch.testing.assert_close(network(items).hidden, every, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("network", NETWORKS, **names)
+def test_a_row_scores_the_same_beside_longer_ones(network: Transformer) -> None:
+    generator = torch.Generator().manual_seed(4)
+    items = torch.randint(1, N_ITEMS + 1, (5, MAX_LEN), generator=generator)
+    lengths = torch.tensor([12, 0, 1, 7, 11])
+    items[torch.arange(MAX_LEN) >= lengths[:, None]] = 0
+    together = network.next_hidden(items, lengths).hidden
+    for row, length in enumerate(lengths.tolist()):
+        alone = network.next_hidden(items[[row], : max(length, 1)], lengths[[row]]).hidden
+        torch.testing.assert_close(together[[row]], alone, rtol=0, atol=2e-5)
+
+
+def of(output: ModelOutput) -> dict[str, Tensor]:
+    found = {"own": output.attentions, "decoded": output.decoded, "cross": output.cross}
+    return {name: weights for name, weights in found.items() if weights is not None}
+
+
+@settings(max_examples=60, deadline=None)
 @given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(1, MAX_LEN))
-def test_attention_rows_sum_to_one_with_nothing_on_the_future_or_the_absent(
+def test_attention_rows_sum_to_one_with_nothing_on_the_future_the_absent_or_padding(
     data: st.DataObject, network: Transformer, length: int
 ) -> None:
     items = rows(data, 2, length)
-    absent = torch.tensor(data.draw(st.lists(st.booleans(), min_size=2 * length, max_size=2 * length))).view(2, length)
-    attentions = network(items, absent, attentions=True).attentions
-    assert attentions is not None
-    assert attentions.shape == (network.shape.n_layers, 2, 4, length, length)
-    torch.testing.assert_close(attentions.sum(-1), torch.ones(attentions.shape[:-1]), rtol=0, atol=1e-5)
+    absent = flags(data, 2, length)
+    padding = data.draw(st.integers(0, length - 1))
+    if padding:
+        items[1, -padding:], absent[1, -padding:] = 0, False
+    following = rows(data, 2, 3) if network is ENCODER_DECODER else None
+    found = of(network(items, absent, attentions=True, following=following))
+    nobody = absent | (items == 0) if network not in CAUSAL else absent
+    n, others = network.shape.n_layers, ~torch.eye(length, dtype=torch.bool)
+    own = found.pop("own")
+    assert own.shape == (n, 2, 4, length, length)
+    torch.testing.assert_close(own.sum(-1), torch.ones(own.shape[:-1]), rtol=0, atol=1e-5)
+    assert own.masked_select((nobody[None, :, None, None, :] & others).expand_as(own)).abs().sum() == 0
     future = torch.ones(length, length, dtype=torch.bool).triu(1)
-    assert attentions[..., future].abs().sum() == 0
-    others = ~torch.eye(length, dtype=torch.bool)
-    hidden_keys = absent[None, :, None, None, :] & others
-    assert attentions.masked_select(hidden_keys.expand_as(attentions)).abs().sum() == 0
+    if network in CAUSAL:
+        assert own[..., future].abs().sum() == 0
+        real = (items != 0)[None, :, None, :, None] & (items == 0)[None, :, None, None, :]
+        assert own.masked_select(real.expand_as(own)).abs().sum() == 0  # no event looks at padding
+    if network is not ENCODER_DECODER:
+        assert not found
+        return
+    assert found["decoded"].shape == (n, 2, 4, 4, 4)
+    torch.testing.assert_close(found["decoded"].sum(-1), torch.ones(n, 2, 4, 4), rtol=0, atol=1e-5)
+    assert found["decoded"][..., torch.ones(4, 4, dtype=torch.bool).triu(1)].abs().sum() == 0
+    cross = found["cross"]
+    assert cross.shape == (n, 2, 4, 4, length)
+    there = (~nobody).any(1).float()[None, :, None, None].expand(cross.shape[:-1])  # with nothing to see, nothing is
+    torch.testing.assert_close(cross.sum(-1), there, rtol=0, atol=1e-5)
+    assert cross.masked_select(nobody[None, :, None, None, :].expand_as(cross)).abs().sum() == 0
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("network", NETWORKS, **names)
 def test_hidden_states_are_identical_with_and_without_attentions(network: Transformer) -> None:
     items = torch.randint(1, N_ITEMS + 1, (3, 7), generator=torch.Generator().manual_seed(2))
     assert torch.equal(network(items).hidden, network(items, attentions=True).hidden)
+    plain, watched = network.next_hidden(items, full(items)), network.next_hidden(items, full(items), attentions=True)
+    assert torch.equal(plain.hidden, watched.hidden)
+    assert of(plain) == {}
+    assert len(of(watched)) == (3 if network is ENCODER_DECODER else 1)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(2, MAX_LEN))
 def test_an_absent_event_is_forgotten_and_keeps_its_place(
     data: st.DataObject, network: Transformer, length: int
@@ -88,14 +188,29 @@ def test_an_absent_event_is_forgotten_and_keeps_its_place(
     at = data.draw(st.integers(0, length - 2))
     absent = torch.zeros(1, length, dtype=torch.bool)
     absent[0, at] = True
-    other = items.clone()
-    other[0, at] = other[0, at] % N_ITEMS + 1
-    hidden = network(items, absent).hidden
-    torch.testing.assert_close(hidden, network(other, absent).hidden, rtol=0, atol=0)
-    torch.testing.assert_close(hidden[:, :at], network(items).hidden[:, :at], rtol=0, atol=1e-5)
+    changed = items.clone()
+    changed[0, at] = other(changed[0, at])
+    torch.testing.assert_close(network(items, absent).hidden, network(changed, absent).hidden, rtol=0, atol=0)
+    read = network.next_hidden(items, full(items), absent).hidden
+    torch.testing.assert_close(read, network.next_hidden(changed, full(items), absent).hidden, rtol=0, atol=0)
+    deleted = network.next_hidden(items[:, torch.arange(length) != at], full(items) - 1).hidden
+    if at:  # the events before it would have moved up
+        assert not torch.allclose(read, deleted, atol=1e-5)
+    if network in CAUSAL:
+        hidden = network(items, absent).hidden
+        torch.testing.assert_close(hidden[:, :at], network(items).hidden[:, :at], rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+def test_what_stands_behind_a_mask_is_not_seen() -> None:
+    items = torch.tensor([[3, 4, MASKED.mask, 6]])
+    assert torch.isfinite(MASKED(items).hidden).all()
+    everywhere = torch.ones(1, 4, dtype=torch.bool)
+    hidden = MASKED(items, everywhere, attentions=True)
+    assert hidden.attentions is not None
+    assert float(hidden.attentions[..., 0, 2].min()) > 0  # a mask stays in sight where every event is absent
+
+
+@pytest.mark.parametrize("network", NETWORKS, **names)
 def test_logits_of_pairs_chosen_and_all_items_agree(network: Transformer) -> None:
     hidden = torch.randn(5, 16, generator=torch.Generator().manual_seed(3))
     items = torch.tensor([4, 1, 30, 7, 7])
@@ -110,8 +225,8 @@ def test_cosine_logits_stay_within_one_over_the_temperature() -> None:
     assert logits.abs().max() > 5
 
 
-def test_noise_drops_only_when_it_is_given_and_repeats_with_its_seed() -> None:
-    network = NETWORKS[0]
+@pytest.mark.parametrize("network", NETWORKS, **names)
+def test_noise_drops_only_when_it_is_given_and_repeats_with_its_seed(network: Transformer) -> None:
     items = torch.randint(1, N_ITEMS + 1, (3, 7), generator=torch.Generator().manual_seed(5))
 
     def noisy(seed: int) -> Tensor:
@@ -129,9 +244,17 @@ def test_dropout_keeps_the_mean_and_drops_the_share_asked_for(share: float) -> N
     assert float(dropped.mean()) == pytest.approx(1.0, abs=0.01)
 
 
-def test_initial_weights_come_from_the_seed_alone() -> None:
-    np.testing.assert_array_equal(
-        make(seed=3).item_vectors.own.weight.detach(), make(seed=3).item_vectors.own.weight.detach()
-    )
-    assert not torch.equal(make(seed=3).item_vectors.own.weight, make(seed=4).item_vectors.own.weight)
-    assert float(make(seed=3).item_vectors.own.weight[0].detach().abs().sum()) == 0
+@pytest.mark.parametrize("architecture", ["causal", "masked", "encoder-decoder"])
+def test_initial_weights_come_from_the_seed_alone(architecture: Architecture) -> None:
+    first, second, third = (make(seed=s, architecture=architecture).state_dict() for s in (3, 3, 4))
+    for name, weights in first.items():
+        np.testing.assert_array_equal(weights, second[name])
+        if weights.dim() > 1:
+            assert not torch.equal(weights, third[name]), name
+    assert float(first["item_vectors.own.weight"][0].abs().sum()) == 0
+
+
+def test_a_causal_network_has_no_more_weights_than_it_needs() -> None:
+    tops = {name.split(".")[0] for name in make().state_dict()}
+    assert tops == {"item_vectors", "position_vectors", "blocks", "norm"}
+    assert not any("cross" in name for name in make(architecture="masked").state_dict())
