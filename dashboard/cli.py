@@ -6,6 +6,7 @@ Nothing heavy is imported here: the facade loads torch, pandas and the rest when
 
 from __future__ import annotations
 
+import csv
 import os
 import sys
 import time
@@ -20,8 +21,29 @@ from rich.text import Text
 
 import engine
 from dashboard import cli_documents as documents
+from dashboard import cli_search as searching
 from dashboard import cli_tables as tables
 from dashboard import serving
+from dashboard.cli_options import (
+    RUNS,
+    Address,
+    Browser,
+    Config,
+    Events,
+    HeldOut,
+    ItemColumn,
+    Json,
+    MinRating,
+    Port,
+    RatingColumn,
+    RunName,
+    RunsDir,
+    Set,
+    TimeColumn,
+    User,
+    UserColumn,
+    read_settings,
+)
 from dashboard.cli_output import Answer, ProgressView, complain, remark
 
 SAMPLE_RUN = "sample-shop"
@@ -35,31 +57,6 @@ app = typer.Typer(
 )
 
 MAKE, LOOK, HELP = "Train", "Look", "Settings and data"
-
-RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
-RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
-Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting (model.d_model=128); repeatable."),
-]
-UserColumn = Annotated[str | None, typer.Option("--user", metavar="COLUMN", help="Column of user ids.")]
-ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", help="Column of item ids.")]
-TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Column of times.")]
-RatingColumn = Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Column of ratings.")]
-MinRating = Annotated[
-    float | None, typer.Option("--min-rating", metavar="NUMBER", help="Ratings under this are no interaction.")
-]
-User = Annotated[str, typer.Option("--user", metavar="ID", help="User id, as in the data.")]
-HeldOut = Annotated[
-    bool, typer.Option("--held-out", help="Hide the user's last event, as in the evaluation; default: all are known.")
-]
-Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")]
-Address = Annotated[str, typer.Option("--address", help="Interface to listen on; 0.0.0.0 opens it to the network.")]
-Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, where there is a screen.")]
-
-RUNS = Path("runs")
 
 
 def main() -> None:
@@ -111,7 +108,7 @@ def train(
     Ctrl-C ends training early: the best weights so far are evaluated and kept.
     """
     answer = Answer(json)
-    settings = _settings(config, changes, seed, user, item, time_column, rating, min_rating)
+    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating)
     if resume is None and path is None:
         raise typer.BadParameter("give the PATH of a log, or --resume NAME.")
     if resume is not None:
@@ -143,7 +140,7 @@ def validate(
 ) -> None:
     """Read and clean a log without training: what is kept, mended and dropped, and why."""
     answer = Answer(json)
-    settings = _settings(config, changes, None, user, item, time_column, rating, min_rating)
+    settings = read_settings(config, changes, None, user, item, time_column, rating, min_rating)
     with answer.working():
         dataset, report = engine.load_dataset(path, settings.data)
     hint = Text(f"Next: tailscope train {quote(str(path))}", style="dim")
@@ -171,51 +168,48 @@ def evaluate(
 @app.command(rich_help_panel=LOOK)
 def recommend(
     run: RunName,
-    user: User,
+    user: User = None,
+    events: Events = None,
     k: Annotated[int, typer.Option("-k", "--k", min=1, help="Length of the list.")] = 10,
     held_out: HeldOut = False,
     runs: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
-    """What a run recommends to a user next."""
+    """What a run recommends next: to a user of the data, or to somebody new from the events given."""
     answer = Answer(json)
+    items = _new_events(user, events, held_out)
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
-        given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
+        if user is None:
+            given = engine.recommend_for(found, items, k=k)
+        else:
+            given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
     answer.give(documents.recommendations(given), *tables.recommendation_tables(given))
 
 
 @app.command(rich_help_panel=LOOK)
 def explain(
     run: RunName,
-    user: User,
+    user: User = None,
+    events: Events = None,
     item: Annotated[str | None, typer.Option(metavar="ID", help="Item id; default: the top recommendation.")] = None,
     held_out: HeldOut = False,
     runs: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
-    """Why an item scores as it does for a user: SHAP values of the events in the history."""
+    """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
     answer = Answer(json)
+    items = _new_events(user, events, held_out)
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
-        given = engine.explain(found, user, item_id=item, view="evaluated" if held_out else "full")
+        if user is None:
+            given = engine.explain_for(found, items, item_id=item)
+        else:
+            given = engine.explain(found, user, item_id=item, view="evaluated" if held_out else "full")
     answer.give(documents.attribution(given, found), *tables.attribution_lines(given))
 
 
-@app.command(rich_help_panel=LOOK)
-def compare(
-    names: Annotated[
-        list[str], typer.Argument(metavar="RUN…", help="Runs on the same data; one gives its own models.")
-    ],
-    metric: Annotated[str, typer.Option(metavar="NAME", help="A metric that all runs measured.")] = "ndcg@10",
-    runs: RunsDir = RUNS,
-    json: Json = False,
-) -> None:
-    """Runs in one table: models by cohort, paired differences against the first, and the settings that differ."""
-    answer = Answer(json)
-    with answer.working():
-        found = engine.compare_runs(names, runs_dir=runs, metric=metric.lower())
-    answer.give(documents.comparison(found), *tables.comparison_tables(found))
+app.command(rich_help_panel=LOOK)(searching.compare)
 
 
 @app.command("runs", rich_help_panel=LOOK)
@@ -285,22 +279,14 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
     answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
 
 
-def _settings(
-    config: Path | None,
-    changes: list[str] | None,
-    seed: int | None,
-    user: str | None,
-    item: str | None,
-    time_column: str | None,
-    rating: str | None,
-    min_rating: float | None,
-) -> engine.RunConfig:
-    """The settings file, then --set, then the options that name a setting of their own."""
-    columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
-    named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
-    if seed is not None:
-        named["training"] = {"seed": seed}
-    return engine.load_config(config, changes or ()).replace(named)
+def _new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
+    """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
+    if (user is None) == (events is None):
+        raise typer.BadParameter('give either --user ID or --events "ITEM,ITEM"; --events "" is somebody unknown.')
+    if events is not None and held_out:
+        raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
+    items = next(csv.reader([events or ""], skipinitialspace=True), [])
+    return [item.strip() for item in items if item.strip()]
 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:

@@ -32,7 +32,7 @@ def cleaning(report: CleaningReport, dataset: Dataset) -> dict[str, Any]:
 
 
 def recommendations(given: Recommendations) -> dict[str, Any]:
-    """Of `recommend`."""
+    """Of `recommend`: `user` is null for somebody new."""
     history = [
         {
             "position": event.position,

@@ -199,8 +199,12 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
         cells = (str(item.rank), item.item_id, item.title + mark, item.category or "–", f"{item.score:.3f}")
         ranked.add_row(*(Text(cell) for cell in cells), style="bold" if item.is_held_out else "")
     part = "all" if len(shown) == len(answer.history) else f"the last {len(shown)} of"
-    heading = f"User {answer.user_id}: {part} {len(answer.history):,} events, oldest first"
-    out: list[Table | Text] = [Text(heading, style="bold"), history, Text("Recommended next", style="bold"), ranked]
+    who = "Somebody new" if answer.user_id is None else f"User {answer.user_id}"
+    heading = f"{who}: {part} {len(answer.history):,} events, oldest first"
+    known: list[Table | Text] = [Text(heading, style="bold"), history]
+    if not answer.history:
+        known = [Text(f"{who}: nothing is known", style="bold")]
+    out: list[Table | Text] = [*known, Text("Recommended next", style="bold"), ranked]
     if answer.held_out is not None and answer.held_out_rank is not None:
         out.append(Text(f"Held out: {answer.held_out.title}, ranked {answer.held_out_rank:,}.", style="dim"))
     return out
@@ -216,8 +220,9 @@ def attribution_lines(answer: Attribution) -> list[Table | Text]:
         made.add_row(position, Text(player_title(player)), f"{player.value:+.4f}", error)
     total = answer.base + sum(player.value for player in answer.players)
     rank = f", rank {answer.rank}" if answer.rank is not None else ""
+    who = "somebody new" if answer.user_id is None else f"user {answer.user_id}"
     return [
-        Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for user {answer.user_id}?"),
+        Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for {who}?"),
         made,
         Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
         Text(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         UserProfile,
         View,
     )
-    from engine.answers import attention, explain, find_users, profile, random_user, recommend, warm_up
+    from engine.answers import attention, explain, explain_for, profile, recommend, recommend_for, warm_up
     from engine.config import RunConfig, describe_config, load_config
     from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.explanation.attention import lift_over_uniform
+    from engine.finding import find_users, random_user
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
 
 _HOMES = {
     "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
-    "engine.answers": "attention explain find_users profile random_user recommend warm_up",
+    "engine.answers": "attention explain explain_for profile recommend recommend_for warm_up",
     "engine.config": "RunConfig describe_config load_config",
     "engine.data.dataset": "Dataset",
     "engine.data.oracle": "fair_ceiling",
@@ -56,6 +57,7 @@ _HOMES = {
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.explanation.attention": "lift_over_uniform",
+    "engine.finding": "find_users random_user",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run",
@@ -102,6 +104,7 @@ __all__ = [
     "document",
     "evaluate_run",
     "explain",
+    "explain_for",
     "fair_ceiling",
     "fetch_public",
     "find_users",
@@ -116,6 +119,7 @@ __all__ = [
     "quality_by_length",
     "random_user",
     "recommend",
+    "recommend_for",
     "resume_run",
     "train_run",
     "warm_up",

@@ -72,6 +72,7 @@ class Recommendations:
     """A ranked list for one user.
 
     Attributes:
+        user_id: None for somebody who is not in the data.
         history: the events it follows from, oldest first.
         items: best first.
         held_out: the test target, if this view holds one out.
@@ -80,7 +81,7 @@ class Recommendations:
         seconds: time to score and rank.
     """
 
-    user_id: str
+    user_id: str | None
     view: View
     history: tuple[Event, ...]
     items: tuple[RankedItem, ...]
@@ -142,6 +143,7 @@ class Attribution:
     """Why one item has its score: `base` plus the players' values is `score`.
 
     Attributes:
+        user_id: None for somebody who is not in the data.
         rank: the item's rank among unseen candidates; None if it was seen.
         score, base: the item's raw logit with all events, and with none.
         players: oldest first.
@@ -150,7 +152,7 @@ class Attribution:
         seconds: time it took.
     """
 
-    user_id: str
+    user_id: str | None
     item_id: str
     title: str
     rank: int | None

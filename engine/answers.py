@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
-import pandas as pd
 
 from engine.answer_types import (
     AttentionMap,
@@ -28,61 +29,15 @@ from engine.recommender import mask_seen, top_of
 from engine.runs import Run
 
 
-def find_users(
-    run: Run, text: str = "", cohort: str = "all", attributes: dict[str, str] | None = None, limit: int = 200
-) -> pd.DataFrame:
-    """Users by id, cohort and attributes.
+@dataclass(frozen=True)
+class _Asked:
+    """Whom a question is about and what is known of them: `user_id` is None for somebody who is not in the data."""
 
-    Args:
-        run: the run.
-        text: part of a user id; an exact match comes first.
-        cohort: "all", "head" or "tail".
-        attributes: column to wanted value, as text.
-        limit: rows at most.
-
-    Returns:
-        `user_id`, `cohort`, `history_length` (training part), and the users' attributes.
-
-    Raises:
-        UnknownIdError: an attribute is none of the data's.
-    """
-    table = run.dataset.user_table
-    shown = display_columns(table)
-    ids = pd.Series(run.dataset.users.ids.astype(str))
-    keep = np.ones(len(ids), dtype=bool)
-    if text:
-        keep &= ids.str.contains(text, regex=False, case=False).to_numpy(dtype=bool)
-    if cohort != "all":
-        keep &= run.cohorts.user_is_head == (cohort == "head")
-    for column, value in (attributes or {}).items():
-        if column not in shown:
-            raise UnknownIdError(f"Users have no attribute {column!r}; there are {', '.join(shown) or 'none'}.")
-        keep &= (table[column].astype(str) == value).to_numpy(dtype=bool)
-    rows = np.flatnonzero(keep)
-    exact = ids.iloc[rows].to_numpy() == text
-    rows = np.concatenate([rows[exact], rows[~exact]])[:limit]
-    found = pd.DataFrame(
-        {
-            "user_id": ids.iloc[rows].to_numpy(),
-            "cohort": np.where(run.cohorts.user_is_head[rows], "head", "tail"),
-            "history_length": run.split.train.lengths[rows],
-        }
-    )
-    return pd.concat([found, table[shown].iloc[rows].reset_index(drop=True)], axis=1)
-
-
-def random_user(run: Run, cohort: str = "all", seed: int | None = None) -> str:
-    """The id of a user with a held-out event, drawn from a cohort: "all", "head" or "tail".
-
-    Raises:
-        EngineError: the cohort has no such user.
-    """
-    users = run.split.test.users
-    if cohort != "all":
-        users = users[run.cohorts.user_is_head[users] == (cohort == "head")]
-    if len(users) == 0:
-        raise EngineError(f"This run has no {cohort} users with a held-out event; choose another cohort.")
-    return run.dataset.users.term(int(np.random.default_rng(seed).choice(users)))
+    user_id: str | None
+    view: View
+    history: np.ndarray
+    events: tuple[Event, ...] = ()
+    held_out: Event | None = None
 
 
 def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
@@ -112,16 +67,41 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
         UnknownIdError: no such user.
         EngineError: k is under 1.
     """
+    user = run.dataset.users.number(user_id)
+    events, held_out = _events(run, user, view, lang)
+    return _ranked_list(run, _Asked(user_id, view, _history(run, user, view)[0], events, held_out), k, lang)
+
+
+def recommend_for(run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en") -> Recommendations:
+    """The k best items for somebody who is not in the data, from events given now; nothing is trained.
+
+    Without any event the network answers from a place that holds nothing, which `model.event_dropout` has taught it to
+    do: what people go on to when nothing of them is known, which is close to what is popular.
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; may be empty.
+        k: length of the list.
+        lang: of the titles.
+
+    Returns:
+        Recommendations whose `user_id` is None and whose view is "full"; their events bear no time.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named.
+        EngineError: k is under 1.
+    """
+    return _ranked_list(run, _newcomer(run, item_ids, lang), k, lang)
+
+
+def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
     if k < 1:
         raise EngineError(f"k ({k}) must be 1 or more.")
     start = time.perf_counter()
-    user = run.dataset.users.number(user_id)
-    history, _ = _history(run, user, view)
-    scores = _scores(run, history)
+    scores = _scores(run, asked.history)
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
-    events, held_out = _events(run, user, view, lang)
-    target = run.dataset.items.number(held_out.item_id) if held_out else 0
+    target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
     ranked = tuple(
         RankedItem(
             rank,
@@ -137,7 +117,7 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     )
     rank = _rank(scores, target) if target else None
     n_candidates = int(np.isfinite(scores).sum())
-    return Recommendations(user_id, view, events, ranked, held_out, rank, n_candidates, seconds)
+    return Recommendations(asked.user_id, asked.view, asked.events, ranked, asked.held_out, rank, n_candidates, seconds)
 
 
 def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> AttentionMap:
@@ -179,12 +159,44 @@ def explain(
         UnknownIdError: no such user or item.
         EngineError: nothing is known of the user, or the item is not ranked.
     """
-    user = run.dataset.users.number(user_id)
-    history, _ = _history(run, user, view)
+    history, _ = _history(run, run.dataset.users.number(user_id), view)
+    return _attribution(run, _Asked(user_id, view, history), item_id, lang, seed, max_events)
+
+
+def explain_for(
+    run: Run,
+    item_ids: Sequence[str],
+    item_id: str | None = None,
+    lang: str = "en",
+    seed: int = 0,
+    max_events: int = 20,
+) -> Attribution:
+    """Shapley values of events given now, for one item's score to somebody who is not in the data.
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; at least one.
+        item_id: the item to explain; the top recommendation when not given.
+        lang: of the titles.
+        seed: of the sampled orders.
+        max_events: events that are players of their own; earlier ones form one player.
+
+    Raises:
+        UnknownIdError: an item is none of the data's.
+        EngineError: there is no event, or the item is not ranked.
+    """
+    if not item_ids:
+        raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
+    return _attribution(run, _newcomer(run, item_ids, lang), item_id, lang, seed, max_events)
+
+
+def _attribution(run: Run, asked: _Asked, item_id: str | None, lang: str, seed: int, max_events: int) -> Attribution:
+    history = asked.history
     scores = _scores(run, history)
     item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
     if item == 0:
-        raise EngineError(f"There is nothing left to recommend to user {user_id!r}: every item was seen.")
+        who = "them" if asked.user_id is None else f"user {asked.user_id!r}"
+        raise EngineError(f"There is nothing left to recommend to {who}: every item was seen.")
     start = time.perf_counter()
     found = shapley_values(run.recommender, history, item, max_events=max_events, seed=seed)
     seconds = time.perf_counter() - start
@@ -194,7 +206,7 @@ def explain(
         for group, value, spread in zip(found.groups, found.values, found.spread, strict=True)
     )
     return Attribution(
-        user_id,
+        asked.user_id,
         run.dataset.items.term(item),
         run.dataset.title(item, lang),
         _rank(scores, item),
@@ -245,9 +257,27 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
     return known, None if target is None else _event(run, start, len(history), target, lang)
 
 
-def _event(run: Run, start: int, at: int, item: int, lang: str) -> Event:
+def _newcomer(run: Run, item_ids: Sequence[str], lang: str) -> _Asked:
+    """Somebody of whom no more is known than these events.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named.
+    """
+    history = run.dataset.items.numbers(item_ids)
+    if unknown := [item_id for item_id, item in zip(item_ids, history, strict=True) if item < 0]:
+        sample = ", ".join(str(item_id) for item_id in run.dataset.items.ids[:3])
+        raise UnknownIdError(
+            f"No item {', '.join(map(repr, unknown[:8]))}{' …' if len(unknown) > 8 else ''} among the "
+            f"{run.dataset.n_items:,} items of this data; ids are text, for example {sample}."
+        )
+    events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
+    return _Asked(None, "full", history, events)
+
+
+def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
+    """Event number `at` (from 0) of a user whose history starts at that row of the log; None: it is not in the log."""
     times = run.dataset.timestamps
-    time = None if times is None else datetime.fromtimestamp(int(times[start + at]), UTC)
+    time = None if times is None or start is None else datetime.fromtimestamp(int(times[start + at]), UTC)
     return Event(
         at + 1,
         run.dataset.items.term(item),

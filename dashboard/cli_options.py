@@ -1,0 +1,61 @@
+"""The options that several commands share, and the settings that they come to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import engine
+
+RUNS = Path("runs")
+
+RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
+RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
+Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting (model.d_model=128); repeatable."),
+]
+UserColumn = Annotated[str | None, typer.Option("--user", metavar="COLUMN", help="Column of user ids.")]
+ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", help="Column of item ids.")]
+TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Column of times.")]
+RatingColumn = Annotated[str | None, typer.Option("--rating", metavar="COLUMN", help="Column of ratings.")]
+MinRating = Annotated[
+    float | None, typer.Option("--min-rating", metavar="NUMBER", help="Ratings under this are no interaction.")
+]
+User = Annotated[str | None, typer.Option("--user", metavar="ID", help="User id, as in the data.")]
+Events = Annotated[
+    str | None,
+    typer.Option(
+        "--events",
+        metavar="ITEM,ITEM,…",
+        help='Somebody new: the item ids that they met, oldest first; "" for nothing at all. Instead of --user.',
+    ),
+]
+HeldOut = Annotated[
+    bool, typer.Option("--held-out", help="Hide the user's last event, as in the evaluation; default: all are known.")
+]
+Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")]
+Address = Annotated[str, typer.Option("--address", help="Interface to listen on; 0.0.0.0 opens it to the network.")]
+Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser, where there is a screen.")]
+
+
+def read_settings(
+    config: Path | None,
+    changes: list[str] | None,
+    seed: int | None,
+    user: str | None,
+    item: str | None,
+    time_column: str | None,
+    rating: str | None,
+    min_rating: float | None,
+) -> engine.RunConfig:
+    """The settings file, then --set, then the options that name a setting of their own."""
+    columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
+    named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
+    if seed is not None:
+        named["training"] = {"seed": seed}
+    return engine.load_config(config, changes or ()).replace(named)

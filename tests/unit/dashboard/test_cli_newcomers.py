@@ -1,0 +1,77 @@
+"""`recommend --events` and `explain --events`: somebody who is not in the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import engine
+from tests.conftest import TINY_RUN
+from tests.unit.dashboard.conftest import Tailscope
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run_dir: Path) -> engine.Run:
+    return engine.load_run(TINY_RUN, tiny_run_dir)
+
+
+def test_recommend_json(tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run):
+    done = tailscope("recommend", TINY_RUN, "--events", "i03, i04", "-k", 3, "--runs", tiny_run_dir, "--json")
+    assert done.code == 0, done.err
+    document = done.document
+    assert document["user"] is None
+    assert [(e["item_id"], e["position"], e["time"]) for e in document["history"]] == [
+        ("i03", 1, None),
+        ("i04", 2, None),
+    ]
+    given = engine.recommend_for(run, ["i03", "i04"], k=3)
+    assert [(i["item_id"], i["score"]) for i in document["items"]] == [(i.item_id, i.score) for i in given.items]
+
+
+def test_nothing_known(tailscope: Tailscope, tiny_run_dir: Path):
+    command = ("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir)
+    out = tailscope(*command).out
+    assert "Somebody new: nothing is known" in out
+    assert "Recommended next" in out
+    assert (
+        len(tailscope("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir, "--json").document["items"]) == 10
+    )
+
+
+def test_explain(tailscope: Tailscope, tiny_run_dir: Path):
+    command = ("explain", TINY_RUN, "--events", "i03,i04,i05", "--item", "i06", "--runs", tiny_run_dir)
+    document = tailscope(*command, "--json").document
+    assert (document["user"], document["item"]) == (None, "i06")
+    assert [part["item_id"] for part in document["attributions"]] == ["i03", "i04", "i05"]
+    total = document["base"] + sum(part["value"] for part in document["attributions"])
+    assert total == pytest.approx(document["score"], abs=1e-4)
+    assert "for somebody new?" in tailscope(*command).out
+
+
+@pytest.mark.parametrize(
+    ("events", "code", "words"),
+    [("i03,x9,x8", 1, "No item 'x9', 'x8'"), ('"i03,i04"', 1, "No item 'i03,i04'"), ("", 1, "at least one item id")],
+)
+def test_events_that_cannot_be_explained(tailscope: Tailscope, tiny_run_dir: Path, events: str, code: int, words: str):
+    done = tailscope("explain", TINY_RUN, "--events", events, "--runs", tiny_run_dir, "--json")
+    assert (done.code, done.out) == (code, "")
+    assert words in done.err
+
+
+@pytest.mark.parametrize("command", ["recommend", "explain"])
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "give either --user ID or --events"),
+        (["--user", "u005", "--events", "i01"], "give either --user ID or --events"),
+        (["--events", "i01", "--held-out"], "with --events just leave it out"),
+    ],
+)
+def test_who_is_asked_about_must_be_clear(
+    tailscope: Tailscope, monkeypatch: pytest.MonkeyPatch, command: str, arguments: list[str], words: str
+):
+    monkeypatch.setenv("COLUMNS", "300")
+    done = tailscope(command, TINY_RUN, *arguments)
+    assert (done.code, done.out) == (2, "")
+    assert words in done.err
