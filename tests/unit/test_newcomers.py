@@ -27,7 +27,7 @@ def popular(tmp_path_factory: pytest.TempPathFactory) -> engine.Run:
         items = rng.choice(40, size=int(rng.integers(3, 9)), replace=False, p=shares / shares.sum())
         lines += [f"u{user},i{item:02d}" for item in items]
     (folder / "log.csv").write_text("\n".join(lines) + "\n")
-    changes = ["training.max_epochs=12", "model.d_model=16", "evaluation.bootstrap_samples=10"]
+    changes = ["training.max_epochs=30", "training.patience=30", "model.d_model=16", "evaluation.bootstrap_samples=10"]
     return engine.train_run(folder / "log.csv", runs_dir=folder, config=engine.load_config(changes=changes))
 
 
