@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -16,14 +15,14 @@ from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
 from engine.errors import RunError, TrainingError
-from engine.evaluation.report import Evaluation, evaluate
-from engine.model.baselines import BaselineName, make_baseline
-from engine.model.checkpoint import load_checkpoint, save_checkpoint, save_network
+from engine.evaluation.report import Evaluation
+from engine.fitting import content_of, fit, measure
+from engine.model.checkpoint import save_network
 from engine.model.defaults import resolve
-from engine.model.item_features import ItemContent, item_content
-from engine.model.training import Checkpoint, Trained, choose_device, train
+from engine.model.item_features import ItemContent
+from engine.model.training import Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
-from engine.recommender import Recommender, TransformerRecommender, top_k
+from engine.recommender import TransformerRecommender, top_k
 from engine.run_folder import (
     as_rows,
     check_name,
@@ -37,12 +36,9 @@ from engine.run_folder import (
     working_folder,
     write_about,
 )
-from engine.runs import Run, candidates_of, cohorts_of, list_runs, load_run, split_of
+from engine.runs import Run, candidates_of, list_runs, load_run, split_of
 
 CHECKPOINT = "checkpoint.safetensors"
-
-CHECKPOINT_SECONDS = 5.0
-"""At most this much training is done again after a kill, an epoch more or less."""
 
 _PACKAGES = ("tailscope", "torch", "numpy", "pandas", "scikit-learn", "shap")
 
@@ -136,7 +132,7 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
         on_progress: told where the work stands.
     """
     config = (config or run.config).replace({"model": run.config.model.model_dump()})
-    return _evaluate(run.recommender, run.split, config, on_progress)
+    return measure(run.recommender, run.split, config, on_progress)
 
 
 def document(name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation) -> dict[str, Any]:
@@ -154,14 +150,10 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
     dataset, _ = load_data(working)
-    content = None
-    if config.model.item_content:
-        on_progress(Progress("read", 1.0, "reading what is known of items"))
-        content = item_content(dataset.item_table, config.model.text_size, config.training.seed)
-    trained = _train(working, split, config, content, on_progress)
+    trained = _train(working, split, config, content_of(dataset, config, on_progress), on_progress)
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
-    evaluation = _evaluate(recommender, split, config, on_progress)
+    evaluation = measure(recommender, split, config, on_progress)
     seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start}
     on_progress(Progress("write", 0.0, "writing the run"))
     save_network(trained.network, working / "model.safetensors")
@@ -188,16 +180,6 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
 def _train(
     working: Path, split: Split, config: RunConfig, content: ItemContent | None, on_progress: OnProgress
 ) -> Trained:
-    checkpoint = working / CHECKPOINT
-    resume = load_checkpoint(checkpoint) if checkpoint.is_file() else None
-    last = time.perf_counter()
-
-    def save(make: Callable[[], Checkpoint]) -> None:
-        nonlocal last
-        if time.perf_counter() - last >= CHECKPOINT_SECONDS:
-            save_checkpoint(make(), checkpoint)
-            last = time.perf_counter()
-
     with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def report(progress: Progress) -> None:
@@ -207,26 +189,7 @@ def _train(
                 file.flush()
             on_progress(progress)
 
-        return train(split, config, report, save, resume, content)
-
-
-def _evaluate(
-    transformer: TransformerRecommender, split: Split, config: RunConfig, on_progress: OnProgress
-) -> Evaluation:
-    settings = config.evaluation
-    names: list[BaselineName] = [
-        n for n in settings.baselines if n != "ease" or split.n_items < settings.ease_max_items
-    ]
-    models: list[Recommender] = [transformer]
-    for i, name in enumerate(names):
-        on_progress(Progress("baseline", i / len(names), f"fitting {name}"))
-        models.append(make_baseline(name, split, settings))
-    on_progress(Progress("baseline", 1.0, "baselines fitted"))
-
-    def tell(message: str, done: float) -> None:
-        on_progress(Progress("evaluate", done, message))
-
-    return evaluate(models, split, cohorts_of(split, config), settings, tell)
+        return fit(split, config, content, report, working / CHECKPOINT)
 
 
 def _check_free(name: str, folder: Path, overwrite: bool) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pandera.pandas  # noqa: F401  like torch._dynamo, loaded by a training: once here, not in every fork
 import torch._dynamo  # noqa: F401
 
-import engine.pipeline
+import engine.fitting
 from dashboard.cli import main
 
 CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.truncate"}
@@ -74,7 +74,7 @@ def run(folder: Path, moment: str, arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    engine.pipeline.CHECKPOINT_SECONDS = 0.0  # a checkpoint after every epoch: more moments to die at
+    engine.fitting.CHECKPOINT_SECONDS = 0.0  # a checkpoint after every epoch: more moments to die at
     cut = sys.argv.index("--")
     place, *moments = sys.argv[1:cut]
     print(json.dumps({moment: run(Path(place), moment, sys.argv[cut + 1 :]) for moment in moments}))

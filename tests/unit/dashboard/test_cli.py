@@ -133,7 +133,7 @@ class TestTrain:
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patched:
-            patched.setattr("engine.pipeline.evaluate", stop)
+            patched.setattr("engine.fitting.evaluate", stop)
             done = tailscope("train", tiny_log_dir, "--name", "cut", "--runs", tmp_path, *fast)
         assert (done.code, done.out) == (130, "")
         assert "the same command goes on with it" in done.err

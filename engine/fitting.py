@@ -1,0 +1,81 @@
+"""A split to a trained network and its figures: what a run, a search and a cross-validation all do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from engine.config import RunConfig
+from engine.data.dataset import Dataset
+from engine.data.splits import Split
+from engine.evaluation.report import Evaluation, evaluate
+from engine.model.baselines import BaselineName, make_baseline
+from engine.model.checkpoint import load_checkpoint, save_checkpoint
+from engine.model.item_features import ItemContent, item_content
+from engine.model.training import Checkpoint, Trained, train
+from engine.progress import OnProgress, Progress, ignore
+from engine.recommender import Recommender, TransformerRecommender
+from engine.runs import cohorts_of
+
+CHECKPOINT_SECONDS = 5.0
+"""At most this much training is done again after a kill, an epoch more or less."""
+
+
+def content_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> ItemContent | None:
+    """What is known of items, to be part of their vectors; None where the settings want none."""
+    if not config.model.item_content:
+        return None
+    on_progress(Progress("read", 1.0, "reading what is known of items"))
+    return item_content(dataset.item_table, config.model.text_size, config.training.seed)
+
+
+def fit(
+    split: Split,
+    config: RunConfig,
+    content: ItemContent | None = None,
+    on_progress: OnProgress = ignore,
+    checkpoint: Path | None = None,
+) -> Trained:
+    """The trained network; training goes on from the checkpoint, where there is one.
+
+    Args:
+        split: what is trained on and what decides when to stop.
+        config: resolved settings.
+        content: what `content_of` gave.
+        on_progress: told where training stands.
+        checkpoint: a file of the same split, settings and content, kept up to date while training goes on.
+
+    Raises:
+        TrainingError: training could not go on.
+    """
+    resume = load_checkpoint(checkpoint) if checkpoint is not None and checkpoint.is_file() else None
+    last = time.perf_counter()
+
+    def save(make: Callable[[], Checkpoint]) -> None:
+        nonlocal last
+        if checkpoint is not None and time.perf_counter() - last >= CHECKPOINT_SECONDS:
+            save_checkpoint(make(), checkpoint)
+            last = time.perf_counter()
+
+    return train(split, config, on_progress, save, resume, content)
+
+
+def measure(
+    transformer: TransformerRecommender, split: Split, config: RunConfig, on_progress: OnProgress = ignore
+) -> Evaluation:
+    """The figures of a network and of the baselines, fitted here, on the test part of a split."""
+    settings = config.evaluation
+    names: list[BaselineName] = [
+        n for n in settings.baselines if n != "ease" or split.n_items < settings.ease_max_items
+    ]
+    models: list[Recommender] = [transformer]
+    for i, name in enumerate(names):
+        on_progress(Progress("baseline", i / len(names), f"fitting {name}"))
+        models.append(make_baseline(name, split, settings))
+    on_progress(Progress("baseline", 1.0, "baselines fitted"))
+
+    def tell(message: str, done: float) -> None:
+        on_progress(Progress("evaluate", done, message))
+
+    return evaluate(models, split, cohorts_of(split, config), settings, tell)
