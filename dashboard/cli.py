@@ -35,6 +35,7 @@ from dashboard.cli_options import (
     Json,
     MinRating,
     Port,
+    PresetName,
     RatingColumn,
     RunName,
     RunsDir,
@@ -93,6 +94,7 @@ def train(
     runs: RunsDir = RUNS,
     config: Config = None,
     changes: Set = None,
+    preset: PresetName = None,
     seed: Annotated[int | None, typer.Option(min=0, metavar="NUMBER", help="Same seed, same weights.")] = None,
     user: UserColumn = None,
     item: ItemColumn = None,
@@ -108,11 +110,11 @@ def train(
     Ctrl-C ends training early: the best weights so far are evaluated and kept.
     """
     answer = Answer(json)
-    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating)
+    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
     if resume is None and path is None:
         raise typer.BadParameter("give the PATH of a log, or --resume NAME.")
     if resume is not None:
-        given = path or name or config or changes or seed is not None or user or item or time_column or rating
+        given = path or name or config or changes or preset or seed is not None or user or item or time_column or rating
         if given or min_rating is not None:
             raise typer.BadParameter("a run resumes with its own data and settings; give --runs and --overwrite alone.")
     with _making_a_run(answer) as view:
@@ -279,6 +281,7 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
     answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
 
 
+<<<<<<< HEAD
 def _new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
     """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
     if (user is None) == (events is None):
@@ -287,6 +290,25 @@ def _new_events(user: str | None, events: str | None, held_out: bool) -> list[st
         raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
     items = next(csv.reader([events or ""], skipinitialspace=True), [])
     return [item.strip() for item in items if item.strip()]
+=======
+def _settings(
+    config: Path | None,
+    changes: list[str] | None,
+    seed: int | None,
+    user: str | None,
+    item: str | None,
+    time_column: str | None,
+    rating: str | None,
+    min_rating: float | None,
+    preset: Preset | None = None,
+) -> engine.RunConfig:
+    """The settings file, then --set, then the options that name a setting of their own."""
+    columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
+    named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
+    training = {"seed": seed, "preset": preset and preset.value}
+    named["training"] = {key: value for key, value in training.items() if value is not None}
+    return engine.load_config(config, changes or ()).replace(named)
+>>>>>>> ab5a009 (Presets, and benchmarks of seeds and of new items)
 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +12,14 @@ import engine
 
 RUNS = Path("runs")
 
+
+class Preset(StrEnum):
+    """What unset settings aim at."""
+
+    DEFAULT = "default"
+    BEST = "best"
+
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
 RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
@@ -18,6 +27,9 @@ Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="T
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change one setting (model.d_model=128); repeatable."),
+]
+PresetName = Annotated[
+    Preset | None, typer.Option("--preset", help="What unset settings aim at: a sound model soon, or the best one.")
 ]
 UserColumn = Annotated[str | None, typer.Option("--user", metavar="COLUMN", help="Column of user ids.")]
 ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", help="Column of item ids.")]
@@ -52,10 +64,11 @@ def read_settings(
     time_column: str | None,
     rating: str | None,
     min_rating: float | None,
+    preset: Preset | None = None,
 ) -> engine.RunConfig:
     """The settings file, then --set, then the options that name a setting of their own."""
     columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
     named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
-    if seed is not None:
-        named["training"] = {"seed": seed}
+    training = {"seed": seed, "preset": preset and preset.value}
+    named["training"] = {key: value for key, value in training.items() if value is not None}
     return engine.load_config(config, changes or ()).replace(named)

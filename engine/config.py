@@ -74,6 +74,9 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are found."""
 
+    preset: Literal["default", "best"] = Field(
+        "default", description="What unset settings aim at: default, a sound model soon; best, quality before time."
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu.")
     max_epochs: int | None = Field(None, ge=1, le=100_000, description="Passes over the data at most.")
