@@ -55,8 +55,8 @@ class ModelConfig(_Section):
     output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
     temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")
     item_content: bool = Field(True, description="Items' categories, text and numbers are part of their vectors.")
-    own_dropout: float = Field(
-        0.0, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
+    own_dropout: float | None = Field(
+        None, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
     )
     text_size: int = Field(64, ge=1, le=1024, description="Dimensions that items' text is cut to.")
 
@@ -90,8 +90,8 @@ class TrainingConfig(_Section):
     learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
     weight_decay: float | None = Field(None, ge=0, description="AdamW's decoupled decay (L2).")
     warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
-    average: float = Field(
-        0.0, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
+    average: float | None = Field(
+        None, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
     )
     clip_norm: float = Field(5.0, gt=0, description="Gradients longer than this are cut to it.")
     mask_share: float | None = Field(

@@ -20,11 +20,16 @@ FULL_SOFTMAX_ITEMS = 3_000
 
 
 def resolve(config: RunConfig, split: Split) -> RunConfig:
-    """The configuration with every unset field of `model` and `training` filled in from the training part's size."""
+    """The configuration with every unset field of `model` and `training` filled in.
+
+    What fits depends on the size of the training part; how far to go, on `training.preset`. The values were found by
+    NDCG@10 on validation targets: of 5-core shop logs for short histories, of film logs for long ones.
+    """
     lengths = split.train.lengths
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS
-    model, training = _model(lengths, long, dense), _training(split.n_items, long)
+    best = config.training.preset == "best"
+    model, training = _model(lengths, long, dense, best), _training(split.n_items, long, best)
     width = config.model.d_model or model["d_model"]
     model["n_heads"] = 2 if width % 2 == 0 else 1
     model["d_ff"] = 4 * width
@@ -38,28 +43,30 @@ def resolve(config: RunConfig, split: Split) -> RunConfig:
     )
 
 
-def _model(lengths: np.ndarray, long: bool, dense: bool) -> dict[str, Any]:
+def _model(lengths: np.ndarray, long: bool, dense: bool, best: bool) -> dict[str, Any]:
     reach = int(np.ceil(np.quantile(lengths, 0.99)))
     return {
         "max_len": int(np.clip(reach, 16, 100 if long else 50)),
-        "d_model": 64,
+        "d_model": 96 if best and not long and not dense else 64,
         "n_layers": 2 if long else 1,
         "dropout": 0.3 if long else 0.2 if dense else 0.4,
         "event_dropout": 0.1,
+        "own_dropout": 0.0 if long or dense else 0.1,
         "output": "cosine",
         "temperature": 0.1 if long else 0.07,
     }
 
 
-def _training(n_items: int, long: bool) -> dict[str, Any]:
+def _training(n_items: int, long: bool, best: bool) -> dict[str, Any]:
     return {
-        "max_epochs": 40 if long else 60,
+        "max_epochs": (60 if best else 50) if long else 60,
         "patience": 3,
         "validate_every": 4,
         "batch_tokens": 2048 if long else 1024,
-        "learning_rate": 1e-3,
+        "learning_rate": 1e-3 if long else 2e-3,
         "weight_decay": 0.01,
         "mask_share": 0.2,
+        "average": 0.999,
         "loss": "full" if n_items <= FULL_SOFTMAX_ITEMS else "sampled",
         "n_negatives": 1024,
     }
