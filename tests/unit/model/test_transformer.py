@@ -19,7 +19,7 @@ N_ITEMS, MAX_LEN = 30, 12
 def make(
     output: str = "cosine", n_layers: int = 2, seed: int = 0, architecture: Architecture = "causal"
 ) -> Transformer:
-    network = blank(Shape(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1, architecture))  # pyright: ignore[reportArgumentType]
+    network = blank(Shape(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1, architecture=architecture))  # pyright: ignore[reportArgumentType]
     network.initialise(torch.Generator().manual_seed(seed))
     with torch.no_grad():  # larger weights than at the start, so that attention is far from even and errors show
         for parameter in network.parameters():
