@@ -281,7 +281,6 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
     answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
 
 
-<<<<<<< HEAD
 def _new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
     """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
     if (user is None) == (events is None):
@@ -290,25 +289,6 @@ def _new_events(user: str | None, events: str | None, held_out: bool) -> list[st
         raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
     items = next(csv.reader([events or ""], skipinitialspace=True), [])
     return [item.strip() for item in items if item.strip()]
-=======
-def _settings(
-    config: Path | None,
-    changes: list[str] | None,
-    seed: int | None,
-    user: str | None,
-    item: str | None,
-    time_column: str | None,
-    rating: str | None,
-    min_rating: float | None,
-    preset: Preset | None = None,
-) -> engine.RunConfig:
-    """The settings file, then --set, then the options that name a setting of their own."""
-    columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
-    named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
-    training = {"seed": seed, "preset": preset and preset.value}
-    named["training"] = {key: value for key, value in training.items() if value is not None}
-    return engine.load_config(config, changes or ()).replace(named)
->>>>>>> ab5a009 (Presets, and benchmarks of seeds and of new items)
 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:
