@@ -89,7 +89,24 @@ class TrainingConfig(_Section):
     batch_tokens: int | None = Field(None, ge=8, description="Real events in a step; padding does not count.")
     learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
     weight_decay: float | None = Field(None, ge=0, description="AdamW's decoupled decay (L2).")
+    l1: float = Field(
+        0.0,
+        ge=0,
+        description="Every step moves each number of items' own vectors this times the step size towards zero, and "
+        "leaves it there once reached (L1, as a soft threshold); 0: none.",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."
+    )
     warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
+    schedule: Literal["constant", "cosine", "linear"] = Field(
+        "constant",
+        description="After the warm-up: the peak throughout, or a fall along half a cosine wave or a line until the "
+        "last of max_epochs.",
+    )
+    final_share: float = Field(
+        0.1, ge=0, le=1, description="Share of the peak step size that a cosine or linear schedule ends at."
+    )
     average: float | None = Field(
         None, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
     )

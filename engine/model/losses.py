@@ -11,7 +11,9 @@ from torch import Tensor
 from engine.model.transformer import Transformer
 
 
-def softmax_loss(network: Transformer, hidden: Tensor, targets: Tensor, others: Tensor) -> Tensor:
+def softmax_loss(
+    network: Transformer, hidden: Tensor, targets: Tensor, others: Tensor, smoothing: float = 0.0
+) -> Tensor:
     """Mean cross-entropy of the next item among itself and other items that all positions share.
 
     With `others` = all items it is the full softmax; with a uniform draw it is the sampled softmax (Jean et al. 2015,
@@ -22,31 +24,44 @@ def softmax_loss(network: Transformer, hidden: Tensor, targets: Tensor, others: 
         hidden: (N, D).
         targets: (N,) item indices.
         others: (M,) item indices.
+        smoothing: this share of the target's probability goes to all K items of a position's softmax alike, itself
+            included: q = (1 - smoothing) on the target + smoothing / K everywhere (Szegedy et al. 2016, section 7).
+            A draw counts as often as it was drawn.
     """
     positive = network.logits_of_pairs(hidden, targets)  # (N,)
     negative = network.logits(hidden, others)  # (N, M)
-    return _SharedSoftmax.apply(positive, negative, others[None, :] == targets[:, None])
+    return _SharedSoftmax.apply(positive, negative, others[None, :] == targets[:, None], smoothing)
 
 
 class _SharedSoftmax(torch.autograd.Function):
-    """mean(logsumexp([positive, negative]) - positive), with the (N, M) matrix read as few times as can be.
+    """The mean cross-entropy -sum(q log p) above, with the (N, M) matrix read as few times as can be.
 
-    It overwrites `negative`, which nothing else needs: the gradient of the product that made it needs only its inputs.
+    Without smoothing it is mean(logsumexp([positive, negative]) - positive). It overwrites `negative`, which nothing
+    else needs: the gradient of the product that made it needs only its inputs.
     """
 
     @staticmethod
-    def forward(ctx: Any, positive: Tensor, negative: Tensor, same: Tensor) -> Tensor:
+    def forward(ctx: Any, positive: Tensor, negative: Tensor, same: Tensor, smoothing: float) -> Tensor:
+        sought, spread = positive, None
+        if smoothing:
+            spread = smoothing / (1 + same.shape[1] - same.sum(dim=1))  # (N,) for each item of the softmax
+            others = negative.masked_fill_(same, 0.0).sum(dim=1)
+            sought = (1 - smoothing) * positive + spread * (positive + others)
         negative = negative.masked_fill_(same, -math.inf)
         peak = torch.maximum(negative.amax(dim=1), positive)  # (N,)
         share = negative.sub_(peak[:, None]).exp_()
         own = (positive - peak).exp()
         total = share.sum(dim=1) + own
-        ctx.save_for_backward(share, own, total)
+        ctx.smoothing = smoothing
+        ctx.save_for_backward(share, own, total, spread, same if smoothing else None)
         ctx.mark_non_differentiable(same)
-        return (total.log() + peak - positive).mean()
+        return (total.log() + peak - sought).mean()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        share, own, total = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        share, own, total, spread, same = ctx.saved_tensors
         scale = gradients[0] / len(total)
-        return (own / total - 1) * scale, share * (scale / total)[:, None], None
+        if spread is None:
+            return (own / total - 1) * scale, share * (scale / total)[:, None], None, None
+        of_others = (share * (scale / total)[:, None]).sub_((spread * scale)[:, None]).masked_fill_(same, 0.0)
+        return (own / total - (1 - ctx.smoothing) - spread) * scale, of_others, None, None

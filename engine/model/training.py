@@ -21,6 +21,7 @@ from engine.model.batching import batches, count_batches, windows
 from engine.model.item_features import ItemContent
 from engine.model.losses import softmax_loss
 from engine.model.noise import Noise
+from engine.model.schedule import step_size
 from engine.model.tasks import Batch, task_of
 from engine.model.transformer import Shape, Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
@@ -224,7 +225,6 @@ class _Loop:
 
     def _step(self, batch: Batch, step: int, noise: Noise) -> tuple[float, int]:
         t = self.config.training
-        assert t.learning_rate
         items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
         targets = torch.from_numpy(batch.targets).to(self.device)  # (B, M)
         following = None if batch.following is None else torch.from_numpy(batch.following).to(self.device)
@@ -239,13 +239,16 @@ class _Loop:
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
         with self.network.item_vectors.hiding(own):
             hidden = self.network(items, absent, noise=noise, following=following).hidden[real]  # (N, D)
-            loss = softmax_loss(self.network, hidden, targets[real], others)
+            loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
+        size = step_size(t, step, self.max_epochs * self.n_batches)
         for group in self.optimiser.param_groups:
-            group["lr"] = t.learning_rate * min(1.0, (step + 1) / max(1, t.warmup_steps))
+            group["lr"] = size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
         self.optimiser.step()
+        if t.l1:
+            self._soften(size * t.l1)
         if t.average:
             self._average(min(t.average, (step + 1) / (step + 10)))
         value = loss.item()
@@ -305,6 +308,12 @@ class _Loop:
         self.best = copy.copy(saved.best)
         self.log = list(saved.log)
         self.before = self.log[-1].seconds if self.log else 0.0
+
+    @torch.no_grad()
+    def _soften(self, by: float) -> None:
+        """Move items' own vectors towards zero: the proximal step of an L1 penalty (Daubechies et al. 2004)."""
+        own = self.network.item_vectors.own.weight
+        own.copy_(torch.nn.functional.softshrink(own, by))
 
     @torch.no_grad()
     def _average(self, kept: float) -> None:

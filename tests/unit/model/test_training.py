@@ -42,6 +42,13 @@ def settings(split: Split, **training_settings: object) -> RunConfig:
     return resolve(RunConfig().replace({"training": {**quick, **training_settings}, "model": small}), split)
 
 
+REGULARISED = (
+    {"training": {"label_smoothing": 0.1, "loss": "sampled"}},
+    {"training": {"l1": 0.1}},
+    {"training": {"schedule": "cosine"}},
+    {"training": {"schedule": "linear", "final_share": 0.0}},
+)
+
 ARCHITECTURES = ("causal", "masked", "encoder-decoder")
 
 
@@ -110,6 +117,50 @@ def test_resumed_training_ends_with_the_very_same_weights(
     assert [(e.loss, e.valid_ndcg) for e in resumed.log] == [(e.loss, e.valid_ndcg) for e in whole.log]
     for name, weights in whole.network.state_dict().items():
         assert torch.equal(weights, resumed.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize("extra", REGULARISED, ids=str)
+def test_settings_that_regularise_change_the_weights_and_resume_likewise(extra: dict[str, dict[str, object]]) -> None:
+    split = cycles()
+    plain = settings(split, warmup_steps=5)
+    config = plain.replace(extra)
+    kept: list[Checkpoint] = []
+    whole = train(split, config, save=lambda make: kept.append(make())).network.state_dict()
+    resumed = train(split, config, resume=kept[2]).network.state_dict()
+    without = train(split, plain).network.state_dict()
+    assert all(torch.equal(weights, resumed[name]) for name, weights in whole.items())
+    assert not all(torch.equal(weights, without[name]) for name, weights in whole.items())
+
+
+def test_l1_sets_numbers_of_item_vectors_to_nothing_and_the_more_the_larger_it_is() -> None:
+    split = cycles()
+    zeros = []
+    for l1 in (0.0, 0.2, 2.0):
+        own = train(split, settings(split, l1=l1, average=0.0)).network.item_vectors.own.weight[1:]
+        zeros.append(float((own == 0).float().mean()))
+    assert zeros[0] == 0.0
+    assert 0.0 < zeros[1] < zeros[2]
+
+
+def test_gradients_longer_than_the_limit_are_cut_to_it() -> None:
+    """With plain steps in AdamW's place, no step is longer than step size times limit."""
+    split = cycles()
+
+    class Plain(torch.optim.SGD):
+        def __init__(self, parameters, lr: float, **_: object) -> None:
+            super().__init__(parameters, lr=lr)
+
+    def length(clip_norm: float) -> float:
+        one = {"max_epochs": 1, "batch_tokens": 100_000, "average": 0.0, "warmup_steps": 0, "learning_rate": 1.0}
+        config = settings(split, clip_norm=clip_norm, **one)
+        start = train(split, config.replace({"training": {"learning_rate": 1e-30}})).network.state_dict()
+        after = train(split, config).network.state_dict()
+        return float(torch.cat([(after[name] - start[name]).ravel() for name in after]).norm())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "AdamW", Plain)
+        assert length(1e-3) == pytest.approx(1e-3, rel=0.01)
+        assert length(1e3) > 0.01
 
 
 def test_averaged_weights_lie_between_those_of_the_steps() -> None:
