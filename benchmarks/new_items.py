@@ -22,7 +22,7 @@ from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.defaults import resolve
-from engine.model.item_features import item_content
+from engine.model.features import table_content
 from engine.model.training import train
 from engine.recommender import TransformerRecommender
 from engine.runs import split_of
@@ -45,7 +45,7 @@ def main() -> None:
     asked = parser.parse_args()
     config = load_config(None, asked.set)
     dataset, _cleaning = load_dataset(asked.path, config.data)
-    content = item_content(dataset.item_table, config.model.text_size, config.training.seed)
+    content = table_content(dataset.item_table, config.model.text_size, config.training.seed)
     if content is None:
         parser.error(f"{asked.path} tells nothing of its items, so new ones cannot be ranked.")
     whole = split_of(dataset, config)

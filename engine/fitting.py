@@ -12,7 +12,7 @@ from engine.data.splits import Split
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import BaselineName, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
-from engine.model.item_features import ItemContent, item_content
+from engine.model.features import Content, table_content
 from engine.model.training import Checkpoint, Trained, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender
@@ -22,18 +22,18 @@ CHECKPOINT_SECONDS = 5.0
 """At most this much training is done again after a kill, an epoch more or less."""
 
 
-def content_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> ItemContent | None:
+def content_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> Content | None:
     """What is known of items, to be part of their vectors; None where the settings want none."""
     if not config.model.item_content:
         return None
     on_progress(Progress("read", 1.0, "reading what is known of items"))
-    return item_content(dataset.item_table, config.model.text_size, config.training.seed)
+    return table_content(dataset.item_table, config.model.text_size, config.training.seed)
 
 
 def fit(
     split: Split,
     config: RunConfig,
-    content: ItemContent | None = None,
+    content: Content | None = None,
     on_progress: OnProgress = ignore,
     checkpoint: Path | None = None,
 ) -> Trained:

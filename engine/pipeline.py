@@ -19,7 +19,7 @@ from engine.evaluation.report import Evaluation
 from engine.fitting import content_of, fit, measure
 from engine.model.checkpoint import save_network
 from engine.model.defaults import resolve
-from engine.model.item_features import ItemContent
+from engine.model.features import Content
 from engine.model.training import Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender, top_k
@@ -177,9 +177,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     return load_run(name, folder)
 
 
-def _train(
-    working: Path, split: Split, config: RunConfig, content: ItemContent | None, on_progress: OnProgress
-) -> Trained:
+def _train(working: Path, split: Split, config: RunConfig, content: Content | None, on_progress: OnProgress) -> Trained:
     with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def report(progress: Progress) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from engine.data.dataset import PAD
-from engine.model.item_features import ItemContent
+from engine.model.features import Content
 
 
 class ItemVectors(nn.Module):
@@ -58,7 +58,7 @@ class ItemVectors(nn.Module):
             self.categories.weight[PAD] = 0.0
 
     @torch.no_grad()
-    def begin(self, content: ItemContent | None, met: Tensor) -> None:
+    def begin(self, content: Content | None, met: Tensor) -> None:
         """Take the content in, and take their own vectors from items that training never meets.
 
         Args:

@@ -18,7 +18,7 @@ from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.model.batching import batches, count_batches, windows
-from engine.model.item_features import ItemContent
+from engine.model.features import Content
 from engine.model.losses import softmax_loss
 from engine.model.noise import Noise
 from engine.model.schedule import step_size
@@ -89,7 +89,7 @@ def choose_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def shape_of(config: RunConfig, n_items: int, content: ItemContent | None = None) -> Shape:
+def shape_of(config: RunConfig, n_items: int, content: Content | None = None) -> Shape:
     """The network's shape from resolved settings (`engine.model.defaults.resolve`)."""
     m = config.model
     assert m.max_len and m.d_model and m.n_layers and m.n_heads and m.d_ff and m.output and m.temperature
@@ -116,7 +116,7 @@ def train(
     on_progress: OnProgress = ignore,
     save: Callable[[Callable[[], Checkpoint]], None] | None = None,
     resume: Checkpoint | None = None,
-    content: ItemContent | None = None,
+    content: Content | None = None,
 ) -> Trained:
     """The trained network.
 
@@ -157,7 +157,7 @@ class _Loop:
         config: RunConfig,
         on_progress: OnProgress,
         resume: Checkpoint | None,
-        content: ItemContent | None,
+        content: Content | None,
     ) -> None:
         t = config.training
         assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate

@@ -16,7 +16,7 @@ from engine.data.splits import Holdout, Split
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.checkpoint import load_network, save_network
 from engine.model.defaults import resolve
-from engine.model.item_features import MOST_TOKENS, ItemContent, item_content
+from engine.model.features import MOST_TOKENS, Content, table_content
 from engine.model.training import train
 from engine.recommender import TransformerRecommender
 
@@ -28,12 +28,12 @@ def clean(**columns: list) -> pd.DataFrame:
     return clean_attributes(raw, "items", ids, {})[0]
 
 
-def names_of(content: ItemContent, item_idx: int) -> set[str]:
+def names_of(content: Content, item_idx: int) -> set[str]:
     return {content.token_names[t - 1] for t in content.tokens[item_idx] if t}
 
 
 def test_categories_become_tokens_and_lists_are_taken_apart() -> None:
-    content = item_content(clean(category=["A|B", "A", "B|A", "unknown", "A", "B"], title=["x"] * 6), 4)
+    content = table_content(clean(category=["A|B", "A", "B|A", "unknown", "A", "B"], title=["x"] * 6), 4)
     assert content is not None
     assert content.token_names == ("category=A", "category=B")
     assert [names_of(content, i) for i in range(1, 7)] == [
@@ -48,24 +48,24 @@ def test_categories_become_tokens_and_lists_are_taken_apart() -> None:
 
 
 def test_a_column_that_names_items_is_no_category() -> None:
-    assert item_content(clean(sku=[f"s{i}" for i in range(20)]), 4) is None
-    assert item_content(pd.DataFrame({"item_id": ["a", "b"]}), 4) is None
+    assert table_content(clean(sku=[f"s{i}" for i in range(20)]), 4) is None
+    assert table_content(pd.DataFrame({"item_id": ["a", "b"]}), 4) is None
 
 
 def test_a_value_that_one_item_has_alone_is_left_out() -> None:
-    content = item_content(clean(brand=["a"] * 9 + ["b"]), 4)
+    content = table_content(clean(brand=["a"] * 9 + ["b"]), 4)
     assert content is not None
     assert content.token_names == ("brand=a",)
 
 
 def test_a_long_list_is_cut() -> None:
-    content = item_content(clean(category=["|".join(f"c{i}" for i in range(40))] * 5), 4)
+    content = table_content(clean(category=["|".join(f"c{i}" for i in range(40))] * 5), 4)
     assert content is not None
     assert content.tokens.shape == (6, MOST_TOKENS)
 
 
 def test_numbers_are_standardised_and_cut_at_five_deviations() -> None:
-    content = item_content(clean(price=[1.0] * 99 + [1e6], constant=[3.0] * 100), 4)
+    content = table_content(clean(price=[1.0] * 99 + [1e6], constant=[3.0] * 100), 4)
     assert content is not None
     assert content.dense_names == ("price",)
     assert content.dense.shape == (101, 1)
@@ -81,7 +81,7 @@ def test_numbers_are_standardised_and_cut_at_five_deviations() -> None:
     ],
 )
 def test_like_titles_get_like_directions_in_any_script(titles: list[str]) -> None:
-    content = item_content(clean(title=titles), 3)
+    content = table_content(clean(title=titles), 3)
     assert content is not None
     cosines = content.dense[1:] @ content.dense[1:].T
     np.testing.assert_allclose(np.diag(cosines), 1, atol=1e-5)
@@ -90,19 +90,19 @@ def test_like_titles_get_like_directions_in_any_script(titles: list[str]) -> Non
 
 
 def test_text_without_anything_in_common_is_no_content() -> None:
-    assert item_content(clean(title=["ab", "cd", "ef"]), 4) is None
-    assert item_content(clean(title=["unknown"] * 4), 4) is None
+    assert table_content(clean(title=["ab", "cd", "ef"]), 4) is None
+    assert table_content(clean(title=["unknown"] * 4), 4) is None
 
 
 def test_the_same_table_gives_the_same_content() -> None:
     table = clean(title=[f"thing {i % 7} of {i % 3}" for i in range(60)], price=list(range(60)))
-    first, second = item_content(table, 8), item_content(table, 8)
+    first, second = table_content(table, 8), table_content(table, 8)
     assert first is not None
     assert second is not None
     np.testing.assert_array_equal(first.dense, second.dense)
 
 
-def shelves(n_users: int = 240, n_shelves: int = 6, per_shelf: int = 8, seed: int = 0) -> tuple[Split, ItemContent]:
+def shelves(n_users: int = 240, n_shelves: int = 6, per_shelf: int = 8, seed: int = 0) -> tuple[Split, Content]:
     """Each user stays on one shelf. The last item of every shelf is a test target and never in training."""
     rng = np.random.default_rng(seed)
     rows, targets = [], []
@@ -119,7 +119,7 @@ def shelves(n_users: int = 240, n_shelves: int = 6, per_shelf: int = 8, seed: in
     split = Split(
         "leave-last-out", histories.drop_last(1), valid, Holdout(users, histories, Histories.of(targets)), met
     )
-    content = item_content(clean(category=[f"shelf {(i // per_shelf)}" for i in range(n_items)]), 4)
+    content = table_content(clean(category=[f"shelf {(i // per_shelf)}" for i in range(n_items)]), 4)
     assert content is not None
     return split, content
 

@@ -1,4 +1,4 @@
-"""What is known of items besides who met them: categories, text and numbers -> arrays that the network reads.
+"""What is known of items, or of users, besides who met whom: categories, text and numbers -> arrays to be read.
 
 Categories become tokens, one for each value of a column; text becomes TF-IDF of character n-grams, which need no word
 boundaries and so serve Chinese too, cut to a few dimensions by a truncated SVD (latent semantic analysis, Deerwester et
@@ -17,10 +17,10 @@ import pandas as pd
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
 
 MOST_TOKENS = 32
-"""Categories of one item that are read; the rest of a longer list is left out."""
+"""Categories of one row that are read; the rest of a longer list is left out."""
 
 FEW_ITEMS = 3
-"""A category has at least this many items on average, else the column names items rather than groups them."""
+"""A category has at least this many rows on average, else the column names rows rather than groups them."""
 
 TEXT_COLUMNS = ("title", "description", "text", "summary", "abstract", "review", "name", "content", "plot")
 """Columns whose names begin with one of these are read as text."""
@@ -29,13 +29,13 @@ MOST_DEVIATIONS = 5.0
 
 
 @dataclass(frozen=True)
-class ItemContent:
-    """Content of every item, by index; row 0, padding, holds nothing.
+class Content:
+    """Content of every row of a table, by number from 1; row 0 holds nothing: it is padding, or somebody unknown.
 
     Attributes:
-        tokens: (n_items + 1, width) int64 category tokens, filled up with 0, which stands for none.
+        tokens: (n_rows + 1, width) int64 category tokens, filled up with 0, which stands for none.
         token_names: (n_tokens,) "column=value" of tokens 1, 2, ...
-        dense: (n_items + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
+        dense: (n_rows + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
         dense_names: (n_dense,) "text:3" or a column.
     """
 
@@ -45,11 +45,11 @@ class ItemContent:
     dense_names: tuple[str, ...]
 
 
-def item_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> ItemContent | None:
-    """The content in a clean item table; None where there is none.
+def table_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> Content | None:
+    """The content in a clean table of items or users; None where there is none.
 
     Args:
-        table: one row an item, in the vocabulary's order, as `engine.data.attributes.clean_attributes` makes it.
+        table: one row an item or user, in the vocabulary's order, as `engine.data.attributes` cleans it.
         text_size: dimensions that text is cut to.
         seed: of the truncated SVD.
     """
@@ -72,11 +72,11 @@ def item_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> ItemCont
     if not names and not dense_names:
         return None
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
-    return ItemContent(tokens, tuple(names), np.concatenate([above, dense.astype(np.float32)]), tuple(dense_names))
+    return Content(tokens, tuple(names), np.concatenate([above, dense.astype(np.float32)]), tuple(dense_names))
 
 
 def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str]]:
-    """(n_items + 1, width) tokens and their names; values that only one item has tell nothing and are left out."""
+    """(n_rows + 1, width) tokens and their names; values that only one item has tell nothing and are left out."""
     rows: list[np.ndarray] = []
     tokens: list[np.ndarray] = []
     names: list[str] = []
