@@ -1,4 +1,4 @@
-"""The settings of a run: four frozen sections, read from TOML, changed by `section.key=value`, kept as JSON.
+"""The settings of a run: five frozen sections, read from TOML, changed by `section.key=value`, kept as JSON.
 
 A field that is None is chosen by the size of the data when a run starts (`engine.model.defaults`); the run folder keeps
 what was chosen.
@@ -50,7 +50,7 @@ class ModelConfig(_Section):
         None,
         ge=0,
         le=1,
-        description="Share of sequences trained with a random part of their events hidden: SHAP hides events too.",
+        description="Share of sequences trained with a random part of their events masked: SHAP hides events too.",
     )
     output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
     temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")
@@ -118,6 +118,34 @@ class TrainingConfig(_Section):
     n_negatives: int | None = Field(None, ge=1, description="Shared uniform negatives a step (sampled softmax).")
 
 
+class AugmentationConfig(_Section):
+    """Training windows changed at random, anew in every epoch; 0 is off. Masking is model.event_dropout."""
+
+    crop: float = Field(
+        0.0, ge=0, le=1, description="Share of windows of which a random stretch is kept, two items or more."
+    )
+    reorder: float = Field(
+        0.0, ge=0, le=1, description="Share of windows in which up to four neighbours, but not the last, are shuffled."
+    )
+    substitute: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of windows read with a fifth of their events replaced by similar items (cosine of their "
+        "training users); what is sought stays.",
+    )
+    truncate_head: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of head users' windows (evaluation.head_share) cut to the newest items, as many as a tail "
+        "user has, drawn from the training part.",
+    )
+    input_noise: float = Field(
+        0.0, ge=0, le=10, description="Gaussian noise added to each vector read, as a share of the vector's length."
+    )
+
+
 class EvaluationConfig(_Section):
     """What is measured."""
 
@@ -145,6 +173,7 @@ class RunConfig(_Section):
     data: DataConfig = DataConfig()  # pyright: ignore[reportCallIssue]
     model: ModelConfig = ModelConfig()  # pyright: ignore[reportCallIssue]
     training: TrainingConfig = TrainingConfig()  # pyright: ignore[reportCallIssue]
+    augmentation: AugmentationConfig = AugmentationConfig()  # pyright: ignore[reportCallIssue]
     evaluation: EvaluationConfig = EvaluationConfig()  # pyright: ignore[reportCallIssue]
 
     def replace(self, changes: Mapping[str, Mapping[str, Any]]) -> RunConfig:

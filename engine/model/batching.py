@@ -20,14 +20,17 @@ def windows(histories: Histories, max_len: int) -> Histories:
     A history longer than max_len + 1 is cut from its end, so its most recent events share one whole window; neighbours
     overlap by the one item that is target in one and input in the next.
     """
-    rows = np.flatnonzero(histories.lengths >= 2)
-    starts, stops = histories.offsets[rows], histories.offsets[rows + 1]
-    pieces = -(-(stops - starts - 1) // max_len)  # windows a history needs
-    row = np.repeat(np.arange(len(rows)), pieces)
-    nth = np.arange(len(row)) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-    stop = stops[row] - nth * max_len
-    start = np.maximum(stop - max_len - 1, starts[row])
+    row = rows_of_windows(histories, max_len)
+    nth = np.arange(len(row)) - np.searchsorted(row, row)
+    stop = histories.offsets[row + 1] - nth * max_len
+    start = np.maximum(stop - max_len - 1, histories.offsets[row])
     return histories.ranges(start, stop)
+
+
+def rows_of_windows(histories: Histories, max_len: int) -> np.ndarray:
+    """(n_windows,) int64, ascending; which history each window is cut from. One of fewer than two items gives none."""
+    pieces = -(-(histories.lengths - 1) // max_len)  # windows a history needs
+    return np.repeat(np.arange(len(histories)), np.maximum(pieces, 0))
 
 
 def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -6,6 +6,8 @@ times faster, at the price that a rate is a multiple of 1/256.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,9 +16,10 @@ from torch import Tensor
 class Noise:
     """The randomness of one epoch: same seed and device, same numbers."""
 
-    def __init__(self, seed: tuple[int, ...], device: torch.device) -> None:
-        """Start from a seed of any length."""
+    def __init__(self, seed: tuple[int, ...], device: torch.device, input_noise: float = 0.0) -> None:
+        """Start from a seed of any length; `input_noise` is what `jitter` adds."""
         self.rng = np.random.default_rng(seed)
+        self.input_noise = input_noise
         self.device = device
         self._generator = None
         if device.type != "cpu":
@@ -41,6 +44,16 @@ class Noise:
             return x
         share = round(share * 256) / 256 if self._generator is None else share
         return x * (~self.mask(x.shape, share)).to(x.dtype).mul_(1 / (1 - share))
+
+    def jitter(self, x: Tensor) -> Tensor:
+        """(..., D) x with a Gaussian vector added to each, whose expected square is `input_noise`² times its own."""
+        if self.input_noise == 0:
+            return x
+        if self._generator is not None:
+            drawn = torch.randn(x.shape, device=self.device, generator=self._generator)
+        else:
+            drawn = torch.from_numpy(self.rng.standard_normal(x.shape, dtype=np.float32))
+        return x + drawn * (x.detach().norm(dim=-1, keepdim=True) * (self.input_noise / math.sqrt(x.shape[-1])))
 
 
 def drop(x: Tensor, share: float, noise: Noise | None) -> Tensor:

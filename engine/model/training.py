@@ -17,6 +17,7 @@ from engine.config import RunConfig
 from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
+from engine.model.augmentation import augmentation_of
 from engine.model.batching import batches, count_batches, windows
 from engine.model.features import Content
 from engine.model.losses import softmax_loss
@@ -178,6 +179,7 @@ class _Loop:
             )
         self.task = task_of(config.model.architecture, self.network.mask, t.mask_share)
         self.n_batches = count_batches(self.windows, t.batch_tokens)
+        self.augmentation = augmentation_of(split, config)
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(),
             lr=t.learning_rate,
@@ -207,14 +209,17 @@ class _Loop:
         """One pass, then a validation if one is due."""
         t = self.config.training
         number = self.epoch + 1
-        noise = Noise((t.seed, number), self.device)
+        noise = Noise((t.seed, number), self.device, self.config.augmentation.input_noise)
         total, count = 0.0, 0
         assert t.batch_tokens and t.validate_every
-        for i, rows in enumerate(batches(self.windows, t.batch_tokens, noise.rng)):
-            loss, size = self._step(self.task(rows, noise.rng), self.epoch * self.n_batches + i, noise)
+        cut = self.augmentation.windows(self.windows, noise.rng)
+        n_batches = self.n_batches if cut is self.windows else count_batches(cut, t.batch_tokens)
+        for i, rows in enumerate(batches(cut, t.batch_tokens, noise.rng)):
+            step = self.epoch * self.n_batches + i * self.n_batches / n_batches  # as if all epochs had as many
+            loss, size = self._step(self.task(rows, noise.rng), step, noise)
             total, count = total + loss * size, count + size
             if i % 20 == 19:
-                self._report(number, (i + 1) / self.n_batches, total / count)
+                self._report(number, (i + 1) / n_batches, total / count)
         due = number % t.validate_every == 0 or number == self.max_epochs
         ndcg = self.validate() if due else None
         previous = self.best_ndcg
@@ -223,9 +228,10 @@ class _Loop:
             self.best = _copy(self.averaged)
         self._report(number, 1.0, total / count)
 
-    def _step(self, batch: Batch, step: int, noise: Noise) -> tuple[float, int]:
+    def _step(self, batch: Batch, step: float, noise: Noise) -> tuple[float, int]:
         t = self.config.training
-        items = torch.from_numpy(batch.items).to(self.device)  # (B, L)
+        read = self.augmentation.inputs(batch.items, noise.rng)
+        items = torch.from_numpy(read).to(self.device)  # (B, L)
         targets = torch.from_numpy(batch.targets).to(self.device)  # (B, M)
         following = None if batch.following is None else torch.from_numpy(batch.following).to(self.device)
         share = self.config.model.event_dropout

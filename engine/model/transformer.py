@@ -105,7 +105,7 @@ class Transformer(nn.Module):
         """
         causal = self.shape.architecture == "causal"
         x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
-        x = drop(x, self.shape.dropout, noise)  # (B, L, D)
+        x = drop(x if noise is None else noise.jitter(x), self.shape.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
         for block in self.blocks:
             x, weights, _ = block(x, blocked, noise)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.dataset import Histories
-from engine.model.batching import batches, count_batches, padding_share, windows
+from engine.model.batching import batches, count_batches, padding_share, rows_of_windows, windows
 from engine.model.tasks import next_items
 
 HISTORIES = st.lists(st.lists(st.integers(1, 9), max_size=23), min_size=1, max_size=30)
@@ -34,6 +34,13 @@ def test_the_most_recent_events_share_one_whole_window(rows: list[list[int]], ma
     for row in rows:
         if len(row) >= 2:
             assert row[-(max_len + 1) :] in cut
+
+
+@given(rows=HISTORIES, max_len=st.integers(2, 10))
+def test_every_window_is_cut_from_the_history_that_it_names(rows: list[list[int]], max_len: int) -> None:
+    named = [rows[i] for i in rows_of_windows(Histories.of(rows), max_len)]
+    for window, row in zip(windows(Histories.of(rows), max_len), named, strict=True):
+        assert any(row[i : i + len(window)] == window.tolist() for i in range(len(row)))
 
 
 @settings(deadline=None)

@@ -47,6 +47,9 @@ REGULARISED = (
     {"training": {"l1": 0.1}},
     {"training": {"schedule": "cosine"}},
     {"training": {"schedule": "linear", "final_share": 0.0}},
+    *({"augmentation": {name: 0.5}} for name in ("crop", "reorder", "substitute", "truncate_head", "input_noise")),
+    {"augmentation": {"crop": 0.5, "substitute": 0.5, "input_noise": 0.1}, "model": {"architecture": "masked"}},
+    {"augmentation": {"crop": 0.5, "substitute": 0.5}, "model": {"architecture": "encoder-decoder"}},
 )
 
 ARCHITECTURES = ("causal", "masked", "encoder-decoder")
@@ -121,13 +124,14 @@ def test_resumed_training_ends_with_the_very_same_weights(
 
 @pytest.mark.parametrize("extra", REGULARISED, ids=str)
 def test_settings_that_regularise_change_the_weights_and_resume_likewise(extra: dict[str, dict[str, object]]) -> None:
-    split = cycles()
+    split = split_of([[(u + t) % 12 + 1 for t in range(5 + u % 5)] for u in range(60)], 12)
     plain = settings(split, warmup_steps=5)
     config = plain.replace(extra)
     kept: list[Checkpoint] = []
     whole = train(split, config, save=lambda make: kept.append(make())).network.state_dict()
     resumed = train(split, config, resume=kept[2]).network.state_dict()
-    without = train(split, plain).network.state_dict()
+    kind = {"model": {"architecture": config.model.architecture}}
+    without = train(split, plain.replace(kind)).network.state_dict()
     assert all(torch.equal(weights, resumed[name]) for name, weights in whole.items())
     assert not all(torch.equal(weights, without[name]) for name, weights in whole.items())
 
