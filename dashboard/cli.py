@@ -253,7 +253,7 @@ def demo(
             run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
-            answer.give(None, tables.evaluation_table(run.evaluation, run.oracle))
+            answer.give(None, tables.evaluation_table(run.evaluation, _oracle(run)))
     _serve(answer, runs, port, address, browser, {"run": SAMPLE_RUN})
 
 
@@ -326,10 +326,17 @@ def _give_evaluation(
     answer.give(
         engine.document(run.name, run.epochs, seconds, evaluation),
         tables.run_line(run, seconds),
-        tables.evaluation_table(evaluation, run.oracle),
+        tables.evaluation_table(evaluation, _oracle(run)),
+        *tables.several_targets(evaluation),
         tables.evaluation_note(evaluation, run.config.evaluation.confidence),
         hint,
     )
+
+
+def _oracle(run: engine.Run) -> dict[str, Any] | None:
+    """The ceiling that the data's generator worked out, where it is one of the run's protocol."""
+    same = run.oracle is not None and run.oracle["protocol"] == run.split.protocol
+    return run.oracle if same else None
 
 
 def _next_step(name: str, runs: Path) -> Text:

@@ -48,7 +48,11 @@ Events = Annotated[
     ),
 ]
 HeldOut = Annotated[
-    bool, typer.Option("--held-out", help="Hide the user's last event, as in the evaluation; default: all are known.")
+    bool,
+    typer.Option(
+        "--held-out",
+        help="Hide what the evaluation held out (the last event, or all after the cut); default: all are known.",
+    ),
 ]
 Port = Annotated[int, typer.Option("--port", min=1, max=65535, help="Port of the dashboard.")]
 Address = Annotated[str, typer.Option("--address", help="Interface to listen on; 0.0.0.0 opens it to the network.")]

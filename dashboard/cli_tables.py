@@ -65,11 +65,30 @@ def evaluation_table(evaluation: Evaluation, oracle: dict[str, Any] | None = Non
     return made
 
 
+def several_targets(evaluation: Evaluation) -> list[Table]:
+    """Models down, the metrics that count several right items a user across; nothing where each user has one."""
+    if evaluation.protocol != "temporal":
+        return []
+    metrics = [f"{name}@10" for name in ("precision", "recall", "f1", "map")]
+    columns = [f"{metric_name(metric)}\nall users" for metric in metrics]
+    made = table("model", *columns, right=columns)
+    for name, report in evaluation.models.items():
+        cells = [interval(report.overall.metrics.get(metric)) for metric in metrics]
+        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == "transformer" else "")
+    return [made]
+
+
 def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
     """What the figures of `evaluation_table` are."""
+    several = evaluation.protocol == "temporal"
+    right = (
+        "how high the right items (all that came later) rank, 1 is best; HR@10: how often one is among the first ten."
+        if several
+        else "how high the right item ranks, 1 is best; HR@10: how often it is among the first ten."
+    )
     return Text(
         f"Full ranking, {evaluation.protocol}. ± is half the {confidence:.0%} interval (bootstrap over users). "
-        "NDCG@10: how high the right item ranks, 1 is best; HR@10: how often it is among the first ten.",
+        f"NDCG@10: {right}",
         style="dim",
     )
 
@@ -169,7 +188,7 @@ def comparison_tables(given: RunComparison) -> list[Table | Text]:
 def metric_name(metric: str) -> str:
     """A metric as people write it: `NDCG@10`, `Recall@5`."""
     name, at, k = metric.partition("@")
-    return (name.upper() if name in ("ndcg", "hr", "mrr", "f1") else name.capitalize()) + at + k
+    return (name.upper() if name in ("ndcg", "hr", "mrr", "f1", "map") else name.capitalize()) + at + k
 
 
 def _difference(given: Difference | None) -> str:
@@ -205,7 +224,10 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
     if not answer.history:
         known = [Text(f"{who}: nothing is known", style="bold")]
     out: list[Table | Text] = [*known, Text("Recommended next", style="bold"), ranked]
-    if answer.held_out is not None and answer.held_out_rank is not None:
+    if answer.n_held_out > 1:
+        hits = sum(item.is_held_out for item in answer.items)
+        out.append(Text(f"Held out: {answer.n_held_out:,} items, {hits} of them in this list.", style="dim"))
+    elif answer.held_out is not None and answer.held_out_rank is not None:
         out.append(Text(f"Held out: {answer.held_out.title}, ranked {answer.held_out_rank:,}.", style="dim"))
     return out
 

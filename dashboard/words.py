@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from babel import Locale
 
-from dashboard.i18n import _, count, figure, language, ngettext, percent, signed
+from dashboard.i18n import _, count, day, figure, language, ngettext, percent, signed
 
 if TYPE_CHECKING:
     from engine import Attribution, Comparison, Estimate, Gap, Player, Recommendations
@@ -27,7 +28,15 @@ UNSTEADY = 0.2
 def metric_name(metric: str) -> str:
     """A metric's key as people write it: "ndcg@10" is "NDCG@10"."""
     name, at, k = metric.partition("@")
-    words = {"ndcg": "NDCG", "hr": "HR", "mrr": "MRR", "f1": "F1", "precision": _("Precision"), "recall": _("Recall")}
+    words = {
+        "ndcg": "NDCG",
+        "hr": "HR",
+        "mrr": "MRR",
+        "f1": "F1",
+        "map": "MAP",
+        "precision": _("Precision"),
+        "recall": _("Recall"),
+    }
     return words.get(name, name) + at + k
 
 
@@ -41,6 +50,7 @@ def metric_gloss(metric: str) -> str:
         "precision": _("the share of the first {k} that is right; with one right item it is at most 1/{k}."),
         "recall": _("the share of right items found in the first {k}; with one right item it equals the hit rate."),
         "f1": _("the harmonic mean of precision and recall in the first {k}."),
+        "map": _("mean average precision, how early all right items come in the first {k}; with one it equals MRR."),
     }
     return metric_name(metric) + _(": ") + sentences.get(name, "").format(k=k)
 
@@ -181,6 +191,10 @@ def held_out(answer: Recommendations, k: int) -> str:
     if answer.held_out is None:
         return ""
     title = answer.held_out.title
+    if answer.n_held_out > 1:
+        hits = sum(item.is_held_out for item in answer.items[:k])
+        text = _("{hits} of {n} held-out items are in the top {k}; the first to come was {title}.")
+        return text.format(hits=count(hits), n=count(answer.n_held_out), k=count(k), title=title)
     rank = answer.held_out_rank
     if rank is None:
         return _("Held-out item: {title}, which no model can rank: nobody had it in the training part.").format(
@@ -190,6 +204,13 @@ def held_out(answer: Recommendations, k: int) -> str:
     if rank <= k:
         return _("Held-out item: {title}, ranked {ordinal} of {n}.").format(**place)
     return _("Held-out item: {title}, ranked {ordinal} of {n}, so not in the top {k}.").format(k=count(k), **place)
+
+
+def protocol(name: str, cuts: tuple[int, int] | None) -> str:
+    """How targets were held out; `cuts` are those of a split in time."""
+    if cuts is None:
+        return name
+    return _("temporal (tested from {day} on)").format(day=day(datetime.fromtimestamp(cuts[1], UTC)))
 
 
 def listing(parts: list[str]) -> str:

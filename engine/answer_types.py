@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 View = Literal["evaluated", "full"]
-"""`evaluated`: the last event is held out, as it was when the model was measured. `full`: every event is known."""
+"""`evaluated`: what was held out when the model was measured is hidden: the last event, or all after a cut in time.
+`full`: every event is known."""
 
 Cohort = Literal["head", "tail"]
 
@@ -42,8 +43,8 @@ class UserProfile:
         train_length: events in the training part, by which cohorts are cut.
         attributes: by column name, as text.
         events: what is known of the user in the chosen view, oldest first.
-        held_out: the test target that the `evaluated` view leaves out; None in the `full` view and for users too short
-            to hold anything out.
+        held_out: the (first) test target, which the `evaluated` view leaves out; None in the `full` view and for users
+            of whom nothing is held out.
     """
 
     user_id: str
@@ -56,7 +57,7 @@ class UserProfile:
 
 @dataclass(frozen=True)
 class RankedItem:
-    """One recommendation: `score` is the raw logit, `is_held_out` marks the test target."""
+    """One recommendation: `score` is the raw logit, `is_held_out` marks test targets."""
 
     rank: int
     item_id: str
@@ -75,8 +76,9 @@ class Recommendations:
         user_id: None for somebody who is not in the data.
         history: the events it follows from, oldest first.
         items: best first.
-        held_out: the test target, if this view holds one out.
+        held_out: the (first) test target, if this view holds one out.
         held_out_rank: its rank among all unseen candidates, ties against it; None if it cannot be ranked.
+        n_held_out: how many items this view holds out; more than one only where the log is cut in time.
         n_candidates: how many items could have been recommended.
         seconds: time to score and rank.
     """
@@ -87,6 +89,7 @@ class Recommendations:
     items: tuple[RankedItem, ...]
     held_out: Event | None
     held_out_rank: int | None
+    n_held_out: int
     n_candidates: int
     seconds: float
 

@@ -38,6 +38,7 @@ class _Asked:
     history: np.ndarray
     events: tuple[Event, ...] = ()
     held_out: Event | None = None
+    targets: frozenset[int] = frozenset()
 
 
 def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
@@ -69,7 +70,9 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     """
     user = run.dataset.users.number(user_id)
     events, held_out = _events(run, user, view, lang)
-    return _ranked_list(run, _Asked(user_id, view, _history(run, user, view)[0], events, held_out), k, lang)
+    history, targets = _history(run, user, view)
+    asked = _Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
+    return _ranked_list(run, asked, k, lang)
 
 
 def recommend_for(run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en") -> Recommendations:
@@ -110,14 +113,24 @@ def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
             _category(run, item, lang),
             float(value),
             _item_cohort(run, item),
-            item == target,
+            item in asked.targets,
         )
         for rank, (item, value) in enumerate(zip(items[0].tolist(), values[0], strict=True), start=1)
         if item > 0
     )
     rank = _rank(scores, target) if target else None
     n_candidates = int(np.isfinite(scores).sum())
-    return Recommendations(asked.user_id, asked.view, asked.events, ranked, asked.held_out, rank, n_candidates, seconds)
+    return Recommendations(
+        asked.user_id,
+        asked.view,
+        asked.events,
+        ranked,
+        asked.held_out,
+        rank,
+        len(asked.targets),
+        n_candidates,
+        seconds,
+    )
 
 
 def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> AttentionMap:
@@ -239,22 +252,22 @@ def _player(
     return Player(run.dataset.title(item, lang), run.dataset.items.term(item), position, 1, value, spread)
 
 
-def _history(run: Run, user: int, view: View) -> tuple[np.ndarray, int | None]:
-    """What is known of a user, and the index of the held-out item if the view holds one out."""
+def _history(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """What is known of a user, and the items that the view holds out, the first to come first."""
     history = run.dataset.histories[user]
     if view == "full":
-        return history, None
+        return history, history[:0]
     row = int(np.searchsorted(run.split.test.users, user))
     if row == len(run.split.test) or run.split.test.users[row] != user:
-        return history, None
-    return run.split.test.histories[row], int(run.split.test.targets[row][0])
+        return history, history[:0]
+    return run.split.test.histories[row], run.split.test.targets[row]
 
 
 def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ...], Event | None]:
-    history, target = _history(run, user, view)
+    history, targets = _history(run, user, view)
     start = int(run.dataset.histories.offsets[user])
     known = tuple(_event(run, start, at, int(item), lang) for at, item in enumerate(history))
-    return known, None if target is None else _event(run, start, len(history), target, lang)
+    return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
 
 
 def _newcomer(run: Run, item_ids: Sequence[str], lang: str) -> _Asked:

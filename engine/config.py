@@ -149,7 +149,16 @@ class AugmentationConfig(_Section):
 class EvaluationConfig(_Section):
     """What is measured."""
 
-    protocol: Literal["leave-last-out"] = Field("leave-last-out", description="How targets are held out.")
+    protocol: Literal["leave-last-out", "temporal"] = Field(
+        "leave-last-out",
+        description="How targets are held out. leave-last-out: each user's last event. temporal: all after one time.",
+    )
+    test_share: float = Field(
+        0.1,
+        gt=0,
+        lt=0.5,
+        description="Temporal protocol: share of interactions, the latest, to test on; as many before them validate.",
+    )
     ks: tuple[int, ...] = Field((5, 10, 20), description="List lengths at which metrics are quoted.")
     head_share: float = Field(0.2, gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
     item_head_share: float = Field(0.2, gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")

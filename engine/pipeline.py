@@ -87,7 +87,7 @@ def train_run(
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "dataset": dataset.name,
             "source": str(path),
-            "fingerprint": fingerprint(dataset),
+            "fingerprint": fingerprint(dataset, times=split.cuts is not None),
             "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
             "config": config.model_dump(mode="json"),
             "versions": {package: version(package) for package in _PACKAGES},

@@ -179,13 +179,15 @@ def save_results(
     write_json(folder / METRICS, metrics)
 
 
-def fingerprint(dataset: Dataset) -> str:
-    """A hash of the log's ids and histories: the same data has the same one."""
+def fingerprint(dataset: Dataset, times: bool = False) -> str:
+    """A hash of the log's ids and histories, and of its times if they matter: the same data has the same one."""
     digest = hashlib.sha256()
     for vocabulary in (dataset.users, dataset.items):
         digest.update("\x00".join(map(str, vocabulary.ids)).encode())
     digest.update(dataset.histories.offsets.tobytes())
     digest.update(dataset.histories.items.tobytes())
+    if times and dataset.timestamps is not None:
+        digest.update(dataset.timestamps.tobytes())
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from engine.config import RunConfig, parse_config
 from engine.data.dataset import Dataset
 from engine.data.report import CleaningReport
-from engine.data.splits import Split, leave_last_out
+from engine.data.splits import Split, leave_last_out, temporal
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
@@ -224,8 +224,13 @@ def _no_such_run(name: str, folder: Path) -> str:
 
 
 def split_of(dataset: Dataset, config: RunConfig) -> Split:
-    """The split that the settings ask for."""
-    assert config.evaluation.protocol == "leave-last-out"
+    """The split that the settings ask for.
+
+    Raises:
+        DataError: the log cannot be split so.
+    """
+    if config.evaluation.protocol == "temporal":
+        return temporal(dataset, config.evaluation.test_share)
     return leave_last_out(dataset)
 
 

@@ -167,7 +167,7 @@ def _view_switch() -> None:
         key="bar_view",
         required=True,
         help=_(
-            "As evaluated: the last event is held out, as when the model was measured. All events: nothing is held out."
+            "As evaluated: what was held out is hidden, as when the model was measured. All events: nothing is hidden."
         ),
         label_visibility="collapsed",
         on_change=state.choose_from,

@@ -14,13 +14,15 @@ from dashboard.i18n import _, count, percent
 from dashboard.views.frame import Page, open_page, oracle_value
 from engine import EngineError
 
-FAMILIES = ("ndcg", "hr", "mrr", "precision", "recall", "f1")
+FAMILIES = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
 
 
 def choose_metric(page: Page) -> str:
     """Choose a metric and a list length."""
     ks = page.run.config.evaluation.ks
-    names = {family: words.metric_name(family) for family in FAMILIES}
+    names = {
+        family: words.metric_name(family) for family in FAMILIES if f"{family}@{ks[0]}" in page.run.evaluation.metrics
+    }
     tops = {k: _("top {k}").format(k=k) for k in ks}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = st.segmented_control(
@@ -81,7 +83,7 @@ def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
         ),
         "items": _(
             "Head items have {cut} training events or more: the most popular {share}. "
-            "Users are counted by their held-out item: head n = {head}, tail n = {tail}."
+            "Users are counted by their (first) held-out item: head n = {head}, tail n = {tail}."
         ),
     }[by]
     return text.format(

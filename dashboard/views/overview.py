@@ -88,7 +88,11 @@ def models(page: Page, metric: str) -> None:
         "All items ranked, seen ones left out; {protocol} on {n} user; bars are {share} intervals.",
         "All items ranked, seen ones left out; {protocol} on {n} users; bars are {share} intervals.",
         n,
-    ).format(protocol=page.run.split.protocol, n=count(n), share=percent(page.run.config.evaluation.confidence))
+    ).format(
+        protocol=words.protocol(page.run.split.protocol, page.run.split.cuts),
+        n=count(n),
+        share=percent(page.run.config.evaluation.confidence),
+    )
     if oracle is not None:
         text += " " + _("Oracle: a ceiling worked out by the data's generator, which knows the true chances.")
     components.note(text)
@@ -156,7 +160,7 @@ def provenance(page: Page) -> None:
             (_("Ended by"), run.stopped_by),
             (_("Training"), _("{n} seconds").format(n=figure(run.seconds["train"]))),
             (_("Evaluation"), _("{n} seconds").format(n=figure(run.seconds["evaluate"]))),
-            (_("Protocol"), run.split.protocol),
+            (_("Protocol"), words.protocol(run.split.protocol, run.split.cuts)),
             (_("Device"), run.device),
             *run.versions.items(),
         ]

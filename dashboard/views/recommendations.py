@@ -26,11 +26,13 @@ def first_line(page: Page, who: engine.UserProfile, answer: engine.Recommendatio
     components.headline(name)
     sentence = words.held_out(answer, k)
     if sentence:
-        hit = answer.held_out_rank is not None and answer.held_out_rank <= k
+        hit = any(item.is_held_out for item in answer.items[:k])
         icon, colour = (":material/check_circle:", "green") if hit else (":material/cancel:", "gray")
         st.markdown(f":{colour}[{icon}] {escape_markdown(sentence)}")
     elif page.view == "full":
         components.note(_("Every event is known to the model here, so nothing is held out to compare with."))
+    elif page.run.split.cuts is not None:
+        components.note(_("Nothing is held out for this user: there are no events on both sides of the cut in time."))
     else:
         components.note(_("Nothing is held out for this user: with fewer than three events a user only trains."))
 
@@ -122,6 +124,9 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
         lines = [event_line(event) for event in reversed(history[-EVENTS_SHOWN:])]
         if answer.held_out is not None:
             lines.insert(0, ":violet-badge[" + escape_markdown(_("Held out")) + "] " + event_line(answer.held_out))
+        if answer.n_held_out > 1:
+            more = ngettext("{n} later item, held out too", "{n} later items, held out too", answer.n_held_out - 1)
+            lines.insert(0, f":gray[{escape_markdown(more.format(n=count(answer.n_held_out - 1)))}]")
         st.markdown("\n\n".join(lines) if lines else escape_markdown(_("No events yet.")))
         if len(history) > EVENTS_SHOWN:
             components.note(

@@ -2,6 +2,10 @@
 
 Leave-last-out, strict: for a user with three or more interactions the last item is the test target, the one before it
 the validation target, the rest is training. A user with fewer only trains. Training never sees a target.
+
+Temporal: one cut in time. What came before it is known, and every later interaction of a user with a training history
+is a test target; validation is such a cut before it, and training ends there. So nobody's future helps to foretell
+anybody's past, as it does where each user is cut for themselves. Source of the concern: arXiv 2507.16289.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import numpy as np
 from engine.data.dataset import Dataset, Histories
 from engine.errors import DataError
 
-Protocol = Literal["leave-last-out"]
+Protocol = Literal["leave-last-out", "temporal"]
 
 MIN_INTERACTIONS = 3
 """A user needs one item to learn from, one to validate on and one to test on."""
@@ -50,8 +54,10 @@ class Split:
         protocol: name of the protocol, as reports quote it.
         train: one row for every user of the dataset, validation and test targets removed.
         valid: asked while training, to choose when to stop.
-        test: asked once, at the end; the history includes the validation target.
+        test: asked once, at the end; the history includes what validation asked for.
         candidates: (n_items + 1,) bool; True for items in the training part, which are what is ranked.
+        cuts: seconds since 1970 UTC from which on an interaction is no longer training, and from which on it is tested;
+            None where users are cut one by one.
     """
 
     protocol: Protocol
@@ -59,6 +65,7 @@ class Split:
     valid: Holdout
     test: Holdout
     candidates: np.ndarray
+    cuts: tuple[int, int] | None = None
 
     @property
     def n_items(self) -> int:
@@ -86,6 +93,102 @@ def leave_last_out(dataset: Dataset) -> Split:
     rows = np.arange(len(users) + 1, dtype=np.int64)
     valid = Holdout(users, chosen.drop_last(2), Histories(rows, chosen.items[chosen.offsets[1:] - 2]))
     test = Holdout(users, chosen.drop_last(1), Histories(rows, chosen.items[chosen.offsets[1:] - 1]))
-    candidates = np.zeros(dataset.n_items + 1, dtype=bool)
-    candidates[np.unique(train.items)] = True
-    return Split("leave-last-out", train, valid, test, candidates)
+    return Split("leave-last-out", train, valid, test, _met(train, dataset.n_items))
+
+
+def temporal(dataset: Dataset, share: float) -> Split:
+    """Split at one cut in time: the latest `share` of interactions is tested on, as large a share before it validates.
+
+    Interactions of one time fall on one side of a cut, the later one, so that a part can be larger than its share. A
+    user is asked with all that they did before the cut, if some of it is training; what they did after it are the
+    targets, each item once, at its first time. Users without a later interaction only train, and users who came after
+    the training part are not asked: nothing was learnt of them.
+
+    Args:
+        dataset: a log with times.
+        share: above 0 and below a half.
+
+    Raises:
+        DataError: the log has no times, or a part would be empty.
+    """
+    return windows_in_time(dataset, share, 1)[0]
+
+
+def windows_in_time(dataset: Dataset, share: float, n: int) -> tuple[Split, ...]:
+    """n temporal splits whose test parts follow each other, oldest first; the last of them is that of `temporal`.
+
+    Each test part is a `share` of all interactions and ends where the next begins; what is later is unknown to the
+    split. The validation part is as large a share before the test part, and training is all that came before that.
+
+    Raises:
+        DataError: the log has no times, the windows leave nothing to train on, or one of them would be empty.
+    """
+    if dataset.timestamps is None:
+        raise DataError(
+            f"{dataset.name!r} has no times, so it cannot be cut in time; name their column with --time COLUMN "
+            "(data.time), or set evaluation.protocol = leave-last-out, which goes by the order of the file."
+        )
+    if share * (n + 1) >= 1:
+        raise DataError(
+            f"{n} windows and a validation part before them, each {share:g} of the interactions "
+            "(evaluation.test_share), leave nothing to train on; ask for fewer windows or a smaller share."
+        )
+    times = np.sort(dataset.timestamps)
+    places = [round(len(times) * (1 - share * back)) for back in range(n + 1, 0, -1)]
+    cuts = [int(times[min(max(place, 0), len(times) - 1)]) for place in places]
+    ends = [*cuts[2:], None]
+    return tuple(_in_time(dataset, *part) for part in zip(cuts[:-1], cuts[1:], ends, strict=True))
+
+
+def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int | None) -> Split:
+    """Training before the first time, validation before the second, test before the third; what is later is left out.
+
+    Raises:
+        DataError: a part would be empty.
+    """
+    times, histories = dataset.timestamps, dataset.histories
+    assert times is not None
+    train = _before(histories, times, valid_from)
+    until_test = _before(histories, times, test_from)
+    whole = histories if test_until is None else _before(histories, times, test_until)
+    valid = _later(train, until_test, train)
+    test = _later(until_test, whole, train)
+    asked = (("validation", valid, valid_from, test_from), ("test", test, test_from, test_until))
+    for name, part, start, end in asked:
+        if len(part) == 0:
+            until = "" if end is None else f" until {_day(end)}"
+            raise DataError(
+                f"No user of {dataset.name!r} has interactions both in the training part (before {_day(valid_from)}) "
+                f"and in the {name} part (from {_day(start)}{until}); set another evaluation.test_share (for a "
+                "cross-validation also fewer folds), or evaluation.protocol = leave-last-out."
+            )
+    return Split("temporal", train, valid, test, _met(train, dataset.n_items), (valid_from, test_from))
+
+
+def _before(histories: Histories, times: np.ndarray, cut: int) -> Histories:
+    """Every row up to a time; rows are oldest first, so that what is before it comes first."""
+    earlier = np.concatenate([[0], np.cumsum(times < cut)])
+    counts = earlier[histories.offsets[1:]] - earlier[histories.offsets[:-1]]
+    return histories.ranges(histories.offsets[:-1], histories.offsets[:-1] + counts)
+
+
+def _later(known: Histories, whole: Histories, train: Histories) -> Holdout:
+    """What users with a training history did after what is known of them: each item once, at its first time."""
+    users = np.flatnonzero((train.lengths > 0) & (whole.lengths > known.lengths))
+    later = whole.ranges(whole.offsets[users] + known.lengths[users], whole.offsets[users + 1])
+    rows, n_columns = later.positions(), int(whole.items.max(initial=0)) + 1
+    first = np.sort(np.unique(rows * n_columns + later.items, return_index=True)[1])
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[first], minlength=len(users)))]).astype(np.int64)
+    return Holdout(users, known.take(users), Histories(offsets, later.items[first]))
+
+
+def _met(train: Histories, n_items: int) -> np.ndarray:
+    """(n_items + 1,) bool; True for items of the training part."""
+    candidates = np.zeros(n_items + 1, dtype=bool)
+    candidates[train.items] = True
+    return candidates
+
+
+def _day(seconds: int) -> str:
+    """A time as people write its day, in UTC: "2024-05-01"."""
+    return str(np.datetime64(seconds, "s"))[:10]

@@ -91,6 +91,24 @@ def f1(ranks: np.ndarray, offsets: np.ndarray, k: int) -> np.ndarray:
     return 2.0 * _sums(_hits(ranks, k), offsets) / (k + np.diff(offsets))
 
 
+def average_precision(ranks: np.ndarray, offsets: np.ndarray, k: int) -> np.ndarray:
+    """(n_users,) average precision; its mean over users is MAP.
+
+    AP_u@k = sum over t in T_u of [1 ≤ r_t ≤ k] P_u@r_t, divided by min(k, |T_u|), where P_u@r counts the targets up to
+    rank r; so a list that holds nothing but targets scores 1, as with NDCG. With one target it equals MRR.
+    Source: Manning, Raghavan and Schütze (2008), section 8.4, cut at k.
+
+    >>> average_precision(np.array([1, 4, 0, 3, 2]), np.array([0, 1, 2, 3, 5]), k=4)
+    array([1.        , 0.25      , 0.        , 0.58333333])
+    """
+    users = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    order = np.lexsort((np.where(ranks > 0, ranks, np.iinfo(np.int64).max), users))  # misses last
+    nth = np.empty(len(ranks), dtype=np.int64)  # targets up to each target's rank, itself included
+    nth[order] = np.arange(len(ranks)) - offsets[users] + 1
+    found = _sums(_hits(ranks, k) * nth / np.maximum(ranks, 1), offsets)
+    return found / np.minimum(np.diff(offsets), k)
+
+
 METRICS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "hr": hit_rate,
     "ndcg": ndcg,
@@ -98,6 +116,7 @@ METRICS: dict[str, Callable[[np.ndarray, np.ndarray, int], np.ndarray]] = {
     "precision": precision,
     "recall": recall,
     "f1": f1,
+    "map": average_precision,
 }
 
 

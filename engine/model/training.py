@@ -174,7 +174,7 @@ class _Loop:
         self.windows = windows(split.train, self.network.shape.max_len)
         if len(self.windows) == 0:
             raise TrainingError(
-                "No user has two training interactions (after the last two are held out), so there is no next item to "
+                "No user has two training interactions (after what is held out), so there is no next item to "
                 "learn; use a log with longer histories."
             )
         self.task = task_of(config.model.architecture, self.network.mask, t.mask_share)
@@ -218,7 +218,7 @@ class _Loop:
             step = self.epoch * self.n_batches + i * self.n_batches / n_batches  # as if all epochs had as many
             loss, size = self._step(self.task(rows, noise.rng), step, noise)
             total, count = total + loss * size, count + size
-            if i % 20 == 19:
+            if i % 20 == 19 and i + 1 < n_batches:  # the whole epoch is reported below, with its validation
                 self._report(number, (i + 1) / n_batches, total / count)
         due = number % t.validate_every == 0 or number == self.max_epochs
         ndcg = self.validate() if due else None
@@ -348,7 +348,9 @@ def _copy(network: Transformer) -> dict[str, Tensor]:
 def validation_ndcg(
     network: Transformer, holdout: Holdout, candidates: np.ndarray, exclude_seen: bool, chunk: int = 1024
 ) -> float:
-    """Mean NDCG@10 of the first target of each row, between 0 and 1."""
+    """Mean NDCG@10 of rows of one or more targets, between 0 and 1, as `engine.evaluation.metrics` defines it."""
+    discounts = 1.0 / np.log2(np.arange(2, VALIDATION_K + 2))
+    ideal = np.cumsum(discounts)[np.minimum(holdout.targets.lengths, VALIDATION_K) - 1]  # (U,)
     device = network.item_vectors.device
     network.eval()
     barred = torch.as_tensor(~candidates, device=device)
@@ -360,12 +362,16 @@ def validation_ndcg(
         if exclude_seen:
             rows = torch.as_tensor(part.histories.positions(), device=device)
             scores[rows, torch.as_tensor(part.histories.items, device=device).long()] = -math.inf
-        target = torch.as_tensor(part.targets.items[part.targets.offsets[:-1]], device=device).long()
-        own = scores.gather(1, target[:, None])
-        rank = (scores >= own).sum(1)
-        hit = (rank <= VALIDATION_K) & torch.isfinite(own[:, 0])
-        gains.append(torch.where(hit, 1.0 / torch.log2(rank + 1.0), torch.zeros(())))
-    return float(torch.cat(gains).mean()) if gains else 0.0
+        for turn in range(int(part.targets.lengths.max())):  # everybody's first target, then second ones, ...
+            asked = np.flatnonzero(part.targets.lengths > turn)
+            target = torch.as_tensor(part.targets.items[part.targets.offsets[asked] + turn], device=device).long()
+            rows = scores if len(asked) == len(part) else scores[torch.as_tensor(asked, device=device)]
+            own = rows.gather(1, target[:, None])
+            rank = (rows >= own).sum(1)
+            hit = (rank <= VALIDATION_K) & torch.isfinite(own[:, 0])
+            gain = torch.where(hit, 1.0 / torch.log2(rank + 1.0), torch.zeros(()))
+            gains.append(gain / torch.as_tensor(ideal[start + asked], dtype=gain.dtype, device=device))
+    return float(torch.cat(gains).sum()) / len(holdout) if gains else 0.0
 
 
 def last_hidden(network: Transformer, histories: Histories) -> Tensor:

@@ -92,12 +92,14 @@ def test_metrics_of_several_targets_by_hand():
         "precision@3": 1 / 3,
         "recall@3": 1 / 3,
         "f1@3": 1 / 3,
+        "map@3": (1 / 2) / 3,
         "hr@5": 1,
         "ndcg@5": (1 / LOG2_3 + 1 / LOG2_6) / ideal,
         "mrr@5": 1 / 2,
         "precision@5": 2 / 5,
         "recall@5": 2 / 3,
         "f1@5": 1 / 2,
+        "map@5": (1 / 2 + 2 / 5) / 3,
     }
     assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(expected)
 
@@ -106,5 +108,5 @@ def test_more_targets_than_places():
     # four targets, the first two at ranks 1 and 2, in a list of 2: nothing better is possible
     found = per_user_metrics(np.array([1, 2, 3, 4]), np.array([0, 4]), [2])
     assert {name: float(values[0]) for name, values in found.items()} == pytest.approx(
-        {"hr@2": 1, "ndcg@2": 1, "mrr@2": 1, "precision@2": 1, "recall@2": 1 / 2, "f1@2": 2 / 3}
+        {"hr@2": 1, "ndcg@2": 1, "mrr@2": 1, "precision@2": 1, "recall@2": 1 / 2, "f1@2": 2 / 3, "map@2": 1}
     )

@@ -41,7 +41,7 @@ def check_evaluation(document: dict, run: engine.Run) -> None:
         for part in parts:
             assert isinstance(part["n"], int)
             for k in (5, 10, 20):
-                for metric in ("ndcg", "hr", "mrr", "precision", "recall", "f1"):
+                for metric in ("ndcg", "hr", "mrr", "precision", "recall", "f1", "map"):
                     figure = part[f"{metric}@{k}"]
                     assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
         assert model["users"]["head"]["n"] + model["users"]["tail"]["n"] == model["overall"]["n"]

@@ -38,6 +38,7 @@ ALLOWED = {
     "HR",
     "MRR",
     "F1",
+    "MAP",
 }
 
 

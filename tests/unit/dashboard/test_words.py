@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from dashboard import i18n, words
-from engine import Attribution, Comparison, Estimate, Event, Gap, Player, Recommendations
+from engine import Attribution, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +101,7 @@ def test_the_model_is_ahead_behind_or_level() -> None:
 
 
 EVENT = Event(5, "i3", "Lamp", None, None, "tail")
-ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1200, 0.1)
+ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1, 1200, 0.1)
 
 
 def test_where_the_held_out_item_ranks() -> None:
@@ -109,6 +109,17 @@ def test_where_the_held_out_item_ranks() -> None:
     assert words.held_out(replace(ANSWER, held_out_rank=11), 10).endswith("ranked 11th of 1,200, so not in the top 10.")
     assert "no model can rank" in words.held_out(replace(ANSWER, held_out_rank=None), 10)
     assert words.held_out(replace(ANSWER, held_out=None), 10) == ""
+
+
+def test_where_several_held_out_items_rank() -> None:
+    items = tuple(RankedItem(i, f"i{i}", "Tent", None, 1.0 / i, "tail", i in (2, 5, 12)) for i in range(1, 21))
+    answer = replace(ANSWER, items=items, n_held_out=4)
+    assert words.held_out(answer, 10) == "2 of 4 held-out items are in the top 10; the first to come was Lamp."
+
+
+def test_a_protocol_in_words() -> None:
+    assert words.protocol("leave-last-out", None) == "leave-last-out"
+    assert words.protocol("temporal", (1_700_000_000, 1_714_560_000)) == "temporal (tested from 1 May 2024 on)"
 
 
 def _explained(*values: float, spread: float = 0.0, exact: bool = True) -> Attribution:
@@ -158,7 +169,7 @@ def test_known_cleaning_reasons_are_translated_and_others_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    "metric", [f"{m}@{k}" for m in ("ndcg", "hr", "mrr", "precision", "recall", "f1") for k in (5, 20)]
+    "metric", [f"{m}@{k}" for m in ("ndcg", "hr", "mrr", "precision", "recall", "f1", "map") for k in (5, 20)]
 )
 def test_every_metric_has_a_name_and_a_gloss(metric: str) -> None:
     name = words.metric_name(metric)

@@ -9,7 +9,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, label_ranking_average_precision_score, ndcg_score, top_k_accuracy_score
+from sklearn.metrics import (
+    average_precision_score,
+    f1_score,
+    label_ranking_average_precision_score,
+    ndcg_score,
+    top_k_accuracy_score,
+)
 from torchmetrics.retrieval import (
     RetrievalHitRate,
     RetrievalMRR,
@@ -87,6 +93,11 @@ def test_agrees_with_scikit_learn_user_by_user(k: int, targets: int):
         expected = ndcg_score(relevant[user : user + 1], scores[user : user + 1], k=k)
         assert found[f"ndcg@{k}"][user] == pytest.approx(expected, abs=1e-12)
         assert found[f"f1@{k}"][user] == pytest.approx(f1_score(relevant[user], shown[user]), abs=1e-12)
+        # scikit-learn knows no cut: what is beyond it is no longer relevant, and its mean is over what was found
+        near = relevant[user] * shown[user]
+        best = min(k, int(relevant[user].sum()))
+        precision = average_precision_score(near, scores[user]) * near.sum() / best if near.any() else 0.0
+        assert found[f"map@{k}"][user] == pytest.approx(precision, abs=1e-12)
 
 
 @pytest.mark.parametrize("k", KS)

@@ -11,10 +11,13 @@ from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
+from engine.evaluation.metrics import ndcg
+from engine.evaluation.ranking import ranks_of_targets
 from engine.model.checkpoint import load_checkpoint, load_network, save_checkpoint, save_network
 from engine.model.defaults import resolve
 from engine.model.training import Checkpoint, choose_device, last_hidden, train, validation_ndcg
 from engine.progress import Progress
+from engine.recommender import TransformerRecommender
 
 
 def split_of(rows: list[list[int]], n_items: int) -> Split:
@@ -223,6 +226,21 @@ def test_an_interrupt_keeps_the_best_weights_so_far() -> None:
     best = kept[trained.best_epoch - 1] if trained.best_epoch <= len(kept) else None
     if best:
         assert torch.equal(trained.network.item_vectors.own.weight, best.network["item_vectors.own.weight"])
+
+
+def test_validation_of_several_targets_is_the_ndcg_of_the_evaluation() -> None:
+    split = split_of([[(u + 3 * t) % 40 + 1 for t in range(12)] for u in range(50)], 40)
+    network = train(split, settings(split, max_epochs=1)).network
+    rng = np.random.default_rng(0)
+    rows = [rng.choice(40, rng.integers(1, 14), replace=False) + 1 for _ in range(50)]
+    holdout = Holdout(split.valid.users, split.valid.histories, Histories.of(rows))
+    candidates = np.arange(41) % 7 != 0  # index 0, padding, among those that are barred
+    ranks = ranks_of_targets(TransformerRecommender(network, candidates), holdout)
+    expected = ndcg(ranks, holdout.targets.offsets, 10).mean()
+    assert 0.1 < expected < 0.9
+    assert validation_ndcg(network, holdout, candidates, exclude_seen=True, chunk=16) == pytest.approx(
+        expected, abs=1e-6
+    )
 
 
 def test_progress_tells_epochs_losses_and_the_time_left() -> None:
