@@ -114,12 +114,16 @@ def train(
     if resume is None and path is None:
         raise typer.BadParameter("give the PATH of a log, or --resume NAME.")
     if resume is not None:
-        given = path or name or config or changes or preset or seed is not None or user or item or time_column or rating
+        given = path or name or config or preset or seed is not None or user or item or time_column or rating
         if given or min_rating is not None:
-            raise typer.BadParameter("a run resumes with its own data and settings; give --runs and --overwrite alone.")
+            raise typer.BadParameter(
+                "a run resumes with its own data and settings; give --runs, --overwrite, --set alone."
+            )
     with _making_a_run(answer) as view:
         if path is None:
-            run = engine.resume_run(resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite)
+            run = engine.resume_run(
+                resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite, changes=changes or ()
+            )
         else:
             run = engine.train_run(
                 path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite

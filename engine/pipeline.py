@@ -5,25 +5,27 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from engine.config import RunConfig, parse_config
+from engine.config import RunConfig, load_config, parse_config
 from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
-from engine.errors import RunError, TrainingError
+from engine.errors import ConfigError, RunError, TrainingError
 from engine.evaluation.report import Evaluation
 from engine.fitting import content_of, fit, measure
-from engine.model.checkpoint import save_network
+from engine.model.checkpoint import load_checkpoint, save_network
 from engine.model.defaults import resolve
 from engine.model.features import Content
 from engine.model.training import Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender, top_k
 from engine.run_folder import (
+    CONFIG,
     as_rows,
     check_name,
     fingerprint,
@@ -31,6 +33,7 @@ from engine.run_folder import (
     lock,
     put_in_place,
     read_about,
+    room_on_disk,
     save_data,
     save_results,
     working_folder,
@@ -39,6 +42,11 @@ from engine.run_folder import (
 from engine.runs import Run, candidates_of, list_runs, load_run, split_of
 
 CHECKPOINT = "checkpoint.safetensors"
+
+CHANGEABLE = (
+    "device", "max_epochs", "max_seconds", "patience", "batch_tokens", "n_negatives", "learning_rate", "clip_norm",
+)  # fmt: skip
+"""Settings of `training` that a resumed run may be given anew: how far and how large its steps go, and where."""
 
 _PACKAGES = ("tailscope", "torch", "numpy", "pandas", "scikit-learn", "shap")
 
@@ -81,7 +89,7 @@ def train_run(
     config = resolve(config, split)
     choose_device(config.training.device)
     working = working_folder(name, folder)
-    with lock(working, name):
+    with room_on_disk(working, name), lock(working, name):
         about = {
             "name": name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -93,7 +101,9 @@ def train_run(
             "versions": {package: version(package) for package in _PACKAGES},
             "oracle": oracle,
         }
-        if not _same_work(working, about):
+        if _same_work(working, about):
+            config = parse_config(read_about(working)["config"], str(working / CONFIG))
+        else:
             _empty(working)
             save_data(working, dataset, cleaning)
             write_about(working, about)
@@ -106,21 +116,55 @@ def train_run(
 
 
 def resume_run(
-    name: str, runs_dir: str | Path = "runs", on_progress: OnProgress = ignore, overwrite: bool = False
+    name: str,
+    runs_dir: str | Path = "runs",
+    on_progress: OnProgress = ignore,
+    overwrite: bool = False,
+    changes: Iterable[str] = (),
 ) -> Run:
     """The run whose training was cut off, finished. A run that is whole already is returned as it is.
 
+    Args:
+        name: of the run.
+        runs_dir: where runs live.
+        on_progress: told where the work stands.
+        overwrite: replace a run of that name, once this one is whole.
+        changes: "training.key=value" for what may change on the way (`CHANGEABLE`), such as a smaller step where the
+            loss had become no number. The run keeps what it was begun with as well.
+
     Raises:
         RunError: there is nothing to go on with.
+        ConfigError: a change is not one of those.
+        TrainingError: training could not go on.
     """
     folder = Path(runs_dir)
     working = working_folder(name, folder)
-    if not (working / "config.json").is_file():
+    changed = _allowed(changes)
+    if not (working / CONFIG).is_file():
         return load_run(name, folder)
-    with lock(working, name):
-        config = parse_config(read_about(working)["config"], str(working / "config.json"))
+    with room_on_disk(working, name), lock(working, name):
+        about = read_about(working)
+        config = parse_config(about["config"], str(working / CONFIG))
         dataset, _ = load_data(working)
-        return _finish(name, folder, split_of(dataset, config), config, on_progress, overwrite)
+        split = split_of(dataset, config)
+        if changed:
+            config = resolve(config.replace({"training": changed}), split)
+            begun = about.get("begun_with", about["config"])
+            write_about(working, {**about, "config": config.model_dump(mode="json"), "begun_with": begun})
+        return _finish(name, folder, split, config, on_progress, overwrite)
+
+
+def _allowed(changes: Iterable[str]) -> dict[str, Any]:
+    """The fields of `training` that changes set."""
+    given = load_config(None, changes).model_dump(exclude_unset=True)
+    for section, fields in given.items():
+        for key in fields:
+            if section != "training" or key not in CHANGEABLE:
+                raise ConfigError(
+                    f"{section}.{key} cannot change in the middle of a training; training.… can for "
+                    f"{', '.join(CHANGEABLE)}. Train anew with it under another --name."
+                )
+    return given.get("training", {})
 
 
 def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgress = ignore) -> Evaluation:
@@ -150,7 +194,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
     dataset, _ = load_data(working)
-    trained = _train(working, split, config, content_of(dataset, config, on_progress), on_progress)
+    trained = _train(working, name, split, config, content_of(dataset, config, on_progress), on_progress)
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
     evaluation = measure(recommender, split, config, on_progress)
@@ -177,7 +221,9 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     return load_run(name, folder)
 
 
-def _train(working: Path, split: Split, config: RunConfig, content: Content | None, on_progress: OnProgress) -> Trained:
+def _train(
+    working: Path, name: str, split: Split, config: RunConfig, content: Content | None, on_progress: OnProgress
+) -> Trained:
     with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def report(progress: Progress) -> None:
@@ -187,7 +233,21 @@ def _train(working: Path, split: Split, config: RunConfig, content: Content | No
                 file.flush()
             on_progress(progress)
 
-        return fit(split, config, content, report, working / CHECKPOINT)
+        try:
+            return fit(split, config, content, report, working / CHECKPOINT)
+        except TrainingError as error:
+            raise TrainingError(f"{error}{_way_on(working, name)}") from error
+
+
+def _way_on(working: Path, name: str) -> str:
+    """How to go on from the checkpoint, if there is one."""
+    if not (working / CHECKPOINT).is_file():
+        return ""
+    done = len(load_checkpoint(working / CHECKPOINT).log)
+    return (
+        f" All up to epoch {done} is kept: `tailscope train --resume {name} --set training.KEY=VALUE` goes on with the "
+        f"setting changed; training.max_epochs={done} among them ends it there, with the best weights so far."
+    )
 
 
 def _check_free(name: str, folder: Path, overwrite: bool) -> None:
@@ -212,7 +272,8 @@ def _same_work(working: Path, about: dict[str, Any]) -> bool:
         held = read_about(working)
     except RunError:
         return False
-    return all(held.get(key) == about[key] for key in ("fingerprint", "config"))
+    begun = held.get("begun_with", held.get("config"))
+    return held.get("fingerprint") == about["fingerprint"] and begun == about["config"]
 
 
 def _empty(working: Path) -> None:

@@ -7,6 +7,7 @@ can go on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -73,8 +74,12 @@ def write_about(folder: Path, about: dict[str, Any]) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write JSON beside its place and rename it in."""
     beside = path.with_name(path.name + ".new")
-    beside.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
-    os.replace(beside, path)
+    try:
+        beside.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
+        os.replace(beside, path)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -225,6 +230,28 @@ def lock(folder: Path, name: str) -> Iterator[None]:
         if not _try_lock(file):
             raise RunError(f"Another process is training {name!r} right now; wait for it, or choose another --name.")
         yield
+
+
+@contextmanager
+def room_on_disk(working: Path, name: str) -> Iterator[None]:
+    """Within this, a disk that is full is a RunError that says how to go on; the working folder is kept.
+
+    Raises:
+        RunError: the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        runs_dir = working.parent
+        free = shutil.disk_usage(runs_dir if runs_dir.is_dir() else Path()).free
+        began = (working / CONFIG).is_file()
+        way = f"`tailscope train --resume {name}` goes on where it was" if began else "the same command begins again"
+        raise RunError(
+            f"There is no room to write in {working} ({error.strerror or error}; {free / 1e6:,.1f} MB free there). "
+            f"What was written whole is kept; make room, then {way}."
+        ) from error
 
 
 def _try_lock(file: IO[str]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import asdict
@@ -67,8 +68,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 def _write(tensors: dict[str, torch.Tensor], words: dict[str, str], path: Path) -> None:
     beside = path.with_name(path.name + ".new")
-    save_file(tensors, beside, metadata=words)
-    os.replace(beside, path)
+    try:
+        save_file(tensors, beside, metadata=words)
+        os.replace(beside, path)
+    except (OSError, SafetensorError) as error:
+        beside.unlink(missing_ok=True)  # on a full disk the room is needed
+        if "(os error 28)" in str(error):  # safetensors does not say it as an OSError
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
+        raise
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

@@ -21,6 +21,7 @@ from engine.model.augmentation import augmentation_of
 from engine.model.batching import batches, count_batches, windows
 from engine.model.features import Content
 from engine.model.losses import softmax_loss
+from engine.model.memory import within_memory
 from engine.model.noise import Noise
 from engine.model.schedule import step_size
 from engine.model.tasks import Batch, task_of
@@ -134,19 +135,20 @@ def train(
         content: what is known of items, to be part of their vectors.
 
     Raises:
-        TrainingError: the loss is not a finite number, or no history is long enough to learn from.
+        TrainingError: the loss is not a finite number, memory ran out, or no history is long enough to learn from.
     """
-    loop = _Loop(split, config, on_progress, resume, content)
-    stopped_by: Stop
-    try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
-        while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
-            loop.run_epoch()
-            if save:
-                save(loop.checkpoint)
-        stopped_by = reason or "max_epochs"
-    except KeyboardInterrupt:
-        stopped_by = "interrupted"
-    return loop.finish(stopped_by)
+    with within_memory(config):
+        loop = _Loop(split, config, on_progress, resume, content)
+        stopped_by: Stop
+        try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
+            while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
+                loop.run_epoch()
+                if save:
+                    save(loop.checkpoint)
+            stopped_by = reason or "max_epochs"
+        except KeyboardInterrupt:
+            stopped_by = "interrupted"
+        return loop.finish(stopped_by)
 
 
 class _Loop:
@@ -251,19 +253,25 @@ class _Loop:
             group["lr"] = size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
+        value = loss.item()
+        self._check_finite(value, norm.item())  # before the step, so that no checkpoint holds spoilt weights
         self.optimiser.step()
         if t.l1:
             self._soften(size * t.l1)
         if t.average:
             self._average(min(t.average, (step + 1) / (step + 10)))
-        value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingError(
-                f"The training loss became {value} in epoch {self.epoch + 1}; a smaller training.learning_rate "
-                f"(now {t.learning_rate}) or training.clip_norm (now {t.clip_norm}) keeps it finite."
-            )
         return value, int(hidden.shape[0])
+
+    def _check_finite(self, loss: float, norm: float) -> None:
+        if math.isfinite(loss) and math.isfinite(norm):
+            return
+        t = self.config.training
+        what = f"loss became {loss}" if not math.isfinite(loss) else f"gradient became {norm}"
+        raise TrainingError(
+            f"The training {what} in epoch {self.epoch + 1}; a smaller training.learning_rate "
+            f"(now {t.learning_rate}) or training.clip_norm (now {t.clip_norm}) keeps it finite."
+        )
 
     def validate(self) -> float:
         """NDCG@10 on the validation targets: full ranking, seen items left out, ties pessimistic."""
