@@ -10,6 +10,7 @@ import torch
 
 from engine.data.dataset import Histories
 from engine.errors import EngineError
+from engine.model.batching import rows_at_once
 from engine.model.training import last_hidden
 from engine.model.transformer import Transformer
 
@@ -68,6 +69,7 @@ class TransformerRecommender:
     def __init__(self, network: Transformer, candidates: np.ndarray) -> None:
         """Wrap a network whose training is done; `candidates` is (n_items + 1,) bool."""
         self._network = network.eval()
+        self._vectors: torch.Tensor | None = None
         self.candidates = candidates
 
     @property
@@ -91,7 +93,9 @@ class TransformerRecommender:
     @torch.inference_mode()
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 raw logits of the next item, -inf where an item is no candidate."""
-        scores = self._network.logits(last_hidden(self._network, histories)).numpy()
+        if self._vectors is None:  # scaling a large catalogue's vectors takes longer than using them
+            self._vectors = self._network.output_vectors()
+        scores = self._network.logits(last_hidden(self._network, histories), vectors=self._vectors).numpy()
         scores[:, ~self.candidates] = -np.inf
         return scores
 
@@ -180,10 +184,13 @@ def score_chunks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Rows and their (B, n_items + 1) scores, -inf for what may not be recommended, a chunk of histories at a time.
 
+    A chunk holds at most `chunk` histories, and fewer over a large catalogue (`rows_at_once`).
+
     Raises:
         EngineError: the recommender gave a score that is not a number.
     """
     barred = np.flatnonzero(~recommender.candidates)
+    chunk = rows_at_once(len(recommender.candidates) - 1, chunk)
     for start in range(0, len(histories), chunk):
         rows = slice(start, min(start + chunk, len(histories)))
         part = histories.take(np.arange(rows.start, rows.stop))

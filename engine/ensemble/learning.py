@@ -19,6 +19,7 @@ from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.ensemble.ensemble import Blend, Ensemble, member_scores, mixed
+from engine.model.batching import rows_at_once
 from engine.model.item_weights import ItemWeights
 from engine.recommender import Explainable, mask_seen
 
@@ -87,7 +88,7 @@ def _figures(
 ) -> list[float]:
     """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it."""
     places: list[list[np.ndarray]] = [[] for _ in range(len(parts) + 2)]
-    for histories, targets in _chunks(holdout):
+    for histories, targets in _chunks(holdout, transformer):
         given = list(member_scores(transformer, parts, histories))
         given.append(mixed(given, weights[np.searchsorted(longest, histories.lengths)]))
         for kept, scores in zip(places, given, strict=True):
@@ -95,10 +96,11 @@ def _figures(
     return [_mean_gain(np.concatenate(kept), K) if kept else 0.0 for kept in places]
 
 
-def _chunks(holdout: Holdout) -> Iterator[tuple[Histories, np.ndarray]]:
+def _chunks(holdout: Holdout, transformer: Explainable) -> Iterator[tuple[Histories, np.ndarray]]:
     """Histories and the first target of each, some at a time."""
-    for start in range(0, len(holdout), _CHUNK):
-        part = holdout.take(np.arange(start, min(start + _CHUNK, len(holdout))))
+    size = rows_at_once(len(transformer.candidates) - 1, _CHUNK)
+    for start in range(0, len(holdout), size):
+        part = holdout.take(np.arange(start, min(start + size, len(holdout))))
         yield part.histories, part.targets.items[part.targets.offsets[:-1]]
 
 
@@ -151,7 +153,7 @@ def _shortlists(
     rows = [np.zeros((0, width, 1 + len(parts)), dtype=np.float32)]
     able, spreads = [np.zeros(0, dtype=bool)], [np.zeros(0)]
     candidates = transformer.candidates
-    for histories, targets in _chunks(asked):
+    for histories, targets in _chunks(asked, transformer):
         given = list(member_scores(transformer, parts, histories))
         spreads.append(given[0][:, candidates].std(axis=1, dtype=np.float64))
         given = [_ranked(scores, histories, candidates, exclude_seen) for scores in given]

@@ -18,7 +18,7 @@ from engine.data.dataset import PAD, Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.model.augmentation import augmentation_of
-from engine.model.batching import batches, count_batches, windows
+from engine.model.batching import batches, count_batches, rows_at_once, windows
 from engine.model.features import Content
 from engine.model.losses import softmax_loss
 from engine.model.memory import within_memory
@@ -356,16 +356,21 @@ def _copy(network: Transformer) -> dict[str, Tensor]:
 def validation_ndcg(
     network: Transformer, holdout: Holdout, candidates: np.ndarray, exclude_seen: bool, chunk: int = 1024
 ) -> float:
-    """Mean NDCG@10 of rows of one or more targets, between 0 and 1, as `engine.evaluation.metrics` defines it."""
+    """Mean NDCG@10 of rows of one or more targets, between 0 and 1, as `engine.evaluation.metrics` defines it.
+
+    At most `chunk` rows are scored at once, fewer over a large catalogue.
+    """
     discounts = 1.0 / np.log2(np.arange(2, VALIDATION_K + 2))
     ideal = np.cumsum(discounts)[np.minimum(holdout.targets.lengths, VALIDATION_K) - 1]  # (U,)
     device = network.item_vectors.device
     network.eval()
+    chunk = rows_at_once(network.shape.n_items, chunk)
+    vectors = network.output_vectors()
     barred = torch.as_tensor(~candidates, device=device)
     gains: list[Tensor] = []
     for start in range(0, len(holdout), chunk):
         part = holdout.take(np.arange(start, min(start + chunk, len(holdout))))
-        scores = network.logits(last_hidden(network, part.histories))
+        scores = network.logits(last_hidden(network, part.histories), vectors=vectors)
         scores[:, barred] = -math.inf
         if exclude_seen:
             rows = torch.as_tensor(part.histories.positions(), device=device)

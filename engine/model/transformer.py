@@ -173,19 +173,25 @@ class Transformer(nn.Module):
         output = self(items, None if absent is None else F.pad(absent, (0, 1)), attentions)
         return replace(output, hidden=output.hidden[rows, lengths])
 
-    def logits(self, hidden: Tensor, items: Tensor | None = None) -> Tensor:
+    def output_vectors(self, items: Tensor | None = None) -> Tensor:
+        """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""
+        vectors = self.item_vectors.all() if items is None else self.item_vectors(items)
+        return unit(vectors) if self.shape.output == "cosine" else vectors
+
+    def logits(self, hidden: Tensor, items: Tensor | None = None, vectors: Tensor | None = None) -> Tensor:
         """Raw scores of items for hidden states.
 
         Args:
             hidden: (N, D).
             items: (M,) item indices; None for all V + 1, whose column 0 means nothing.
+            vectors: what `output_vectors` gives for these items, from a caller who scores them again and again.
 
         Returns:
             (N, M) logits: cosine / temperature, or dot product + bias.
         """
-        vectors = self.item_vectors.all() if items is None else self.item_vectors(items)  # (M, D)
+        vectors = self.output_vectors(items) if vectors is None else vectors
         if self.shape.output == "cosine":
-            return (unit(hidden) / self.shape.temperature) @ unit(vectors).T
+            return (unit(hidden) / self.shape.temperature) @ vectors.T
         assert self.bias is not None
         return hidden @ vectors.T + (self.bias if items is None else self.bias[items])
 

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from engine.data.dataset import Histories
+from engine.model import batching
 from engine.model.transformer import Shape, blank
-from engine.recommender import TransformerRecommender, top_k
+from engine.recommender import TransformerRecommender, score_chunks, top_k
 
 N_ITEMS = 30
 
@@ -90,3 +91,14 @@ def test_with_every_event_absent_nothing_of_the_history_is_left(recommender: Tra
     first, second = (recommender.score_with_absences(np.array(h), 5, nothing)[0] for h in ([1, 2, 3], [9, 8, 11]))
     assert np.isfinite(first)
     assert first == second
+
+
+def test_a_large_catalogue_is_scored_in_small_chunks_with_the_same_result(
+    recommender: TransformerRecommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = top_k(recommender, HISTORIES, k=12)
+    monkeypatch.setattr(batching, "SCORE_BYTES", 2 * 4 * (N_ITEMS + 1))  # room for two rows
+    assert [rows.stop - rows.start for rows, _ in score_chunks(recommender, HISTORIES)] == [2, 2, 1]
+    small = top_k(recommender, HISTORIES, k=12)
+    np.testing.assert_array_equal(small[0], whole[0])
+    np.testing.assert_allclose(small[1], whole[1], atol=1e-5)

@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.dataset import Histories
-from engine.model.batching import batches, count_batches, padding_share, rows_of_windows, windows
+from engine.model.batching import (
+    SCORE_BYTES,
+    batches,
+    count_batches,
+    padding_share,
+    rows_at_once,
+    rows_of_windows,
+    windows,
+)
 from engine.model.tasks import next_items
 
 HISTORIES = st.lists(st.lists(st.integers(1, 9), max_size=23), min_size=1, max_size=30)
@@ -84,3 +92,11 @@ def test_padding_share_counts_what_batches_hold() -> None:
     real = sum(int((b.targets > 0).sum()) for b in made)
     assert padding_share(cut, 18) == 1 - real / places
     assert 0 < padding_share(cut, 18) < 1
+
+
+@given(st.integers(1, 30_000_000), st.integers(1, 5_000))
+def test_a_chunk_is_as_large_as_its_memory_allows(n_items: int, most: int) -> None:
+    rows, size = rows_at_once(n_items, most), 4 * (n_items + 1)
+    assert 1 <= rows <= most
+    assert rows == 1 or rows * size <= SCORE_BYTES
+    assert rows == most or (rows + 1) * size > SCORE_BYTES
