@@ -6,6 +6,8 @@ That of `train` and `evaluate` is `engine.document`, since the run folder keeps 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from engine import (
         Attribution,
         CleaningReport,
+        CrossValidation,
         Dataset,
         Difference,
         Estimate,
@@ -109,6 +112,32 @@ def comparison(given: RunComparison) -> dict[str, Any]:
         "models": models,
         "settings": {key: dict(zip(given.runs, values, strict=True)) for key, values in given.settings.items()},
     }
+
+
+def cross_validation(given: CrossValidation) -> dict[str, Any]:
+    """Of `cross-validate`: for each model and cohort every metric's mean, spread and figure in each fold."""
+    return {
+        "by": given.by,
+        "protocol": given.protocol,
+        "folds": len(given.epochs),
+        "n": {_users(cohort): list(sizes) for cohort, sizes in given.sizes.items()},
+        "tested_from": [time_text(cut) for cut in given.cuts] or None,
+        "epochs": list(given.epochs),
+        "seconds": {"train": list(given.seconds)},
+        "models": {
+            model: {
+                _users(cohort): {metric: asdict(spread) for metric, spread in metrics.items()}
+                for cohort, metrics in cohorts.items()
+            }
+            for model, cohorts in given.models.items()
+        },
+        "kept_in": str(given.folder),
+    }
+
+
+def time_text(seconds: int) -> str:
+    """Seconds since 1970 UTC as ISO text."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _users(cohort: str) -> str:

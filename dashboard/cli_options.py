@@ -13,6 +13,13 @@ import engine
 RUNS = Path("runs")
 
 
+class FoldsBy(StrEnum):
+    """What a cross-validation cuts."""
+
+    USERS = "users"
+    TIME = "time"
+
+
 class Preset(StrEnum):
     """What unset settings aim at."""
 
@@ -21,6 +28,7 @@ class Preset(StrEnum):
 
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
+Log = Annotated[Path, typer.Argument(metavar="PATH", help="A log: a file or a folder.")]
 RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")]
@@ -31,6 +39,7 @@ Set = Annotated[
 PresetName = Annotated[
     Preset | None, typer.Option("--preset", help="What unset settings aim at: a sound model soon, or the best one.")
 ]
+Seed = Annotated[int | None, typer.Option("--seed", min=0, metavar="NUMBER", help="Same seed, same weights.")]
 UserColumn = Annotated[str | None, typer.Option("--user", metavar="COLUMN", help="Column of user ids.")]
 ItemColumn = Annotated[str | None, typer.Option("--item", metavar="COLUMN", help="Column of item ids.")]
 TimeColumn = Annotated[str | None, typer.Option("--time", metavar="COLUMN", help="Column of times.")]

@@ -29,6 +29,8 @@ STAGES = {
     "baseline": "Baselines",
     "evaluate": "Evaluating",
     "write": "Writing",
+    "fold": "Folds",
+    "trial": "Trials",
 }
 
 

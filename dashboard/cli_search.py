@@ -1,16 +1,39 @@
-"""Commands over several trainings: `compare`. `dashboard.cli` gives them to the `tailscope` command."""
+"""Commands over several trainings: `compare`, `cross-validate`. `dashboard.cli` gives them their names."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.table import Table
+from rich.text import Text
 
 import engine
 from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
-from dashboard.cli_options import RUNS, Json, RunsDir
-from dashboard.cli_output import Answer
+from dashboard.cli_options import (
+    RUNS,
+    Config,
+    FoldsBy,
+    ItemColumn,
+    Json,
+    Log,
+    MinRating,
+    PresetName,
+    RatingColumn,
+    RunsDir,
+    Seed,
+    Set,
+    TimeColumn,
+    UserColumn,
+    read_settings,
+)
+from dashboard.cli_output import Answer, ProgressView, complain, duration, figure
+
+if TYPE_CHECKING:
+    from engine import CrossValidation, Spread
 
 
 def compare(
@@ -26,3 +49,89 @@ def compare(
     with answer.working():
         found = engine.compare_runs(names, runs_dir=runs, metric=metric.lower())
     answer.give(documents.comparison(found), *tables.comparison_tables(found))
+
+
+def cross_validate(
+    path: Log,
+    folds: Annotated[int, typer.Option(min=2, metavar="NUMBER", help="How many.")] = 5,
+    by: Annotated[
+        FoldsBy, typer.Option(help="users: each is new to the model once. time: windows, trained on what came before.")
+    ] = FoldsBy.USERS,
+    metric: Annotated[str, typer.Option(metavar="NAME", help="What the tables show; --json gives all.")] = "ndcg@10",
+    runs: RunsDir = RUNS,
+    config: Config = None,
+    changes: Set = None,
+    preset: PresetName = None,
+    seed: Seed = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time_column: TimeColumn = None,
+    rating: RatingColumn = None,
+    min_rating: MinRating = None,
+    json: Json = False,
+) -> None:
+    """Train and measure over several splits of a log: every figure's mean, spread, and value in each fold.
+
+    Finished folds are kept in a hidden folder of --runs: the same command goes on where it was cut off.
+    """
+    answer = Answer(json)
+    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
+    metric = metric.lower()
+    known = [f"{name}@{k}" for k in settings.evaluation.ks for name in METRICS]
+    if metric not in known:
+        raise typer.BadParameter(f"--metric {metric} is not measured; there are {', '.join(known)}.")
+    with _going_on(answer, "the folds that are done") as view:
+        found = engine.cross_validate(
+            path, folds=folds, by=by.value, runs_dir=runs, config=settings, on_progress=view
+        )  # fmt: skip
+    answer.give(documents.cross_validation(found), *_fold_tables(found, metric))
+
+
+METRICS = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
+
+
+@contextmanager
+def _going_on(answer: Answer, kept: str) -> Iterator[ProgressView]:
+    """Progress is shown; Ctrl-C ends with a word on what is kept."""
+    try:
+        with answer.working(), ProgressView() as view:
+            yield view
+    except KeyboardInterrupt:
+        complain(f"Stopped; {kept} are kept, and the same command goes on.")
+        raise typer.Exit(130) from None
+
+
+def _fold_tables(given: CrossValidation, metric: str) -> list[Table | Text]:
+    """Models by cohort with mean, spread and range; then every fold's figure."""
+    name = tables.metric_name(metric)
+    cohorts = [cohort for cohort in ("all", "head", "tail") if any(cohort in held for held in given.models.values())]
+    columns = [f"{name}\n{cohort} users, n = {sum(given.sizes[cohort]):,}" for cohort in cohorts]
+    spreads = tables.table("model", *columns, right=columns)
+    for model, held in given.models.items():
+        cells = [_spread(held.get(cohort, {}).get(metric)) for cohort in cohorts]
+        style = "bold" if model == "transformer" else ""
+        spreads.add_row(tables.MODEL_NAMES.get(model, model), *cells, style=style)
+    models = [tables.MODEL_NAMES.get(model, model) for model in given.models]
+    numbers = ["fold", "users", "epochs", "trained in", *models]
+    folds = tables.table(*numbers, *(["tested from"] if given.cuts else []), right=numbers)
+    for at, epochs in enumerate(given.epochs):
+        figures = [figure(held["all"][metric].folds[at]) for held in given.models.values()]
+        lead = [str(at + 1), f"{given.sizes['all'][at]:,}", str(epochs), duration(given.seconds[at])]
+        when = [documents.time_text(given.cuts[at])[:10]] if given.cuts else []
+        folds.add_row(*lead, *figures, *when)
+    how = {
+        "users": "By users: each fold's users are new to the model, and their last item is sought",
+        "time": "By time: each fold is trained on what came before its window, and tested on that window",
+    }[given.by]
+    note = (
+        f"{how}. Full ranking. Mean ± standard deviation over {len(given.epochs)} folds, and their range; folds share "
+        f"training data, so this is no standard error. Kept in {given.folder}."
+    )
+    return [spreads, Text(f"{name} of all users, fold by fold", style="bold"), folds, Text(note, style="dim")]
+
+
+def _spread(given: Spread | None) -> str:
+    if given is None:
+        return "–"
+    spread = "" if given.sd is None else f" ± {figure(given.sd)}"
+    return f"{figure(given.mean)}{spread} ({figure(given.low)}–{figure(given.high)})"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from engine.answers import attention, explain, explain_for, profile, recommend, recommend_for, warm_up
     from engine.config import RunConfig, describe_config, load_config
+    from engine.cross_validation import CrossValidation, Spread, cross_validate
     from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
     from engine.data.oracle import fair_ceiling
@@ -46,6 +47,7 @@ _HOMES = {
     "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
     "engine.answers": "attention explain explain_for profile recommend recommend_for warm_up",
     "engine.config": "RunConfig describe_config load_config",
+    "engine.cross_validation": "CrossValidation Spread cross_validate",
     "engine.data.dataset": "Dataset",
     "engine.data.oracle": "fair_ceiling",
     "engine.data.public": "fetch_public",
@@ -74,6 +76,7 @@ __all__ = [
     "ComparedModel",
     "Comparison",
     "ConfigError",
+    "CrossValidation",
     "DataError",
     "Dataset",
     "Difference",
@@ -93,12 +96,14 @@ __all__ = [
     "RunConfig",
     "RunError",
     "RunSummary",
+    "Spread",
     "TrainingError",
     "UnknownIdError",
     "UserProfile",
     "View",
     "attention",
     "compare_runs",
+    "cross_validate",
     "describe_config",
     "display_columns",
     "document",

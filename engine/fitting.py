@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.data.splits import Split
+from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import BaselineName, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
@@ -62,9 +63,21 @@ def fit(
 
 
 def measure(
-    transformer: TransformerRecommender, split: Split, config: RunConfig, on_progress: OnProgress = ignore
+    transformer: TransformerRecommender,
+    split: Split,
+    config: RunConfig,
+    on_progress: OnProgress = ignore,
+    cohorts: Cohorts | None = None,
 ) -> Evaluation:
-    """The figures of a network and of the baselines, fitted here, on the test part of a split."""
+    """The figures of a network and of the baselines, fitted here, on the test part of a split.
+
+    Args:
+        transformer: what `fit` trained, ready to rank.
+        split: the one that it was trained on.
+        config: resolved settings.
+        on_progress: told where the work stands.
+        cohorts: head and tail; as the settings cut them when not given.
+    """
     settings = config.evaluation
     names: list[BaselineName] = [
         n for n in settings.baselines if n != "ease" or split.n_items < settings.ease_max_items
@@ -78,4 +91,4 @@ def measure(
     def tell(message: str, done: float) -> None:
         on_progress(Progress("evaluate", done, message))
 
-    return evaluate(models, split, cohorts_of(split, config), settings, tell)
+    return evaluate(models, split, cohorts or cohorts_of(split, config), settings, tell)

@@ -219,8 +219,13 @@ def put_in_place(working: Path, name: str, runs_dir: Path, overwrite: bool) -> P
 
 
 @contextmanager
-def lock(folder: Path, name: str) -> Iterator[None]:
+def lock(folder: Path, name: str, instead: str = "choose another --name") -> Iterator[None]:
     """Hold a working folder alone; a killed holder lets go by itself.
+
+    Args:
+        folder: the working folder; made if need be.
+        name: what is worked on, for messages.
+        instead: what a person can do who does not want to wait.
 
     Raises:
         RunError: another process is training this run.
@@ -228,7 +233,7 @@ def lock(folder: Path, name: str) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("a") as file:
         if not _try_lock(file):
-            raise RunError(f"Another process is training {name!r} right now; wait for it, or choose another --name.")
+            raise RunError(f"Another process is training {name!r} right now; wait for it, or {instead}.")
         yield
 
 

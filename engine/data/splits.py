@@ -96,6 +96,46 @@ def leave_last_out(dataset: Dataset) -> Split:
     return Split("leave-last-out", train, valid, test, _met(train, dataset.n_items))
 
 
+def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
+    """n splits, each of which keeps a part of the users out of its training entirely; every user is in one such part.
+
+    A user who is kept out is asked as somebody new: the history without its last item is given, and that item is the
+    target. Of the others the last item is the validation target and the rest is training. Users with fewer than three
+    interactions are never asked, and only train where they are not kept out.
+
+    Args:
+        dataset: a log.
+        n: two or more.
+        seed: decides who is in which part; parts with users to ask differ in size by one at most.
+
+    Raises:
+        DataError: there are fewer users to ask than folds.
+    """
+    histories = dataset.histories
+    asked = histories.lengths >= MIN_INTERACTIONS
+    if not 2 <= n <= asked.sum():
+        raise DataError(
+            f"{n} user folds cannot be made of the {int(asked.sum()):,} users of {dataset.name!r} with "
+            f"{MIN_INTERACTIONS} interactions or more; ask for 2 to {int(asked.sum()):,}."
+        )
+    rng = np.random.default_rng(seed)
+    part = np.empty(len(histories), dtype=np.int64)
+    for users in (np.flatnonzero(asked), np.flatnonzero(~asked)):
+        part[rng.permutation(users)] = np.arange(len(users)) % n
+    known, last = histories.drop_last(1), histories.last(1)
+
+    def holdout(users: np.ndarray) -> Holdout:
+        return Holdout(users, known.take(users), last.take(users))
+
+    splits: list[Split] = []
+    for fold in range(n):
+        out = part == fold
+        train = histories.drop_last(np.where(out, histories.lengths, asked))
+        valid, test = holdout(np.flatnonzero(asked & ~out)), holdout(np.flatnonzero(asked & out))
+        splits.append(Split("leave-last-out", train, valid, test, _met(train, dataset.n_items)))
+    return tuple(splits)
+
+
 def temporal(dataset: Dataset, share: float) -> Split:
     """Split at one cut in time: the latest `share` of interactions is tested on, as large a share before it validates.
 

@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
-from engine.data.splits import Split, leave_last_out, temporal, windows_in_time
+from engine.data.splits import Split, leave_last_out, temporal, user_folds, windows_in_time
 from engine.errors import DataError
 
 N_ITEMS = 9
@@ -217,3 +217,30 @@ def test_a_part_that_would_be_empty_is_refused() -> None:
         temporal(dataset([[1, 2], [3]], [0, 86_400, 2 * 86_400]), 0.34)
     with pytest.raises(DataError, match=r"9 windows .* each 0.1 .* nothing to train on"):
         windows_in_time(dataset([[1, 2, 3]], [5, 6, 7]), 0.1, 9)
+
+
+FOLDS = st.integers(2, 3)
+
+
+@given(ROWS.filter(lambda rows: sum(len(r) >= 3 for r in rows) >= 3), FOLDS, st.integers(0, 99))
+def test_every_user_is_kept_out_of_one_fold_and_asked_there(rows: list[list[int]], n: int, seed: int) -> None:
+    folds = user_folds(dataset(rows), n, seed)
+    asked = [user for fold in folds for user in fold.test.users.tolist()]
+    assert sorted(asked) == [i for i, r in enumerate(rows) if len(r) >= 3]
+    assert max(len(f.test) for f in folds) - min(len(f.test) for f in folds) <= 1
+    out = [{user for user, row in enumerate(fold.train) if len(row) == 0} for fold in folds]
+    assert sorted(user for part in out for user in part) == list(range(len(rows)))
+    for fold, part in zip(folds, out, strict=True):
+        assert set(fold.test.users.tolist()) <= part
+        assert not part & set(fold.valid.users.tolist())
+        for holdout in (fold.valid, fold.test):
+            for row, user in enumerate(holdout.users):
+                assert [*holdout.histories[row], *holdout.targets[row]] == rows[user]
+        for user in fold.valid.users:
+            assert fold.train[user].tolist() == rows[user][:-1]
+        assert set(np.flatnonzero(fold.candidates)) == set(fold.train.items.tolist())
+
+
+def test_folds_cannot_outnumber_the_users_to_ask() -> None:
+    with pytest.raises(DataError, match=r"3 user folds .* 2 users of 'toy' with 3 interactions.*ask for 2 to 2"):
+        user_folds(dataset([[1, 2, 3], [4, 5, 6], [7, 8]]), 3, 0)
