@@ -15,7 +15,7 @@ from engine.config import EvaluationConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Split
 from engine.errors import ConfigError
-from engine.model.item_weights import ItemWeights, as_sets, strongest_of
+from engine.model.item_weights import ItemWeights, among_strongest, as_sets, spans, strongest_of
 
 BaselineName = Literal["popularity", "itemknn", "ease"]
 
@@ -29,6 +29,9 @@ SINGLE_UP_TO = 1e5
 """EASE is solved in double precision where its matrix may be worse conditioned than this."""
 
 _BLOCK = 1024
+
+_BLOCK_PRODUCTS = 1 << 23
+"""Item kNN multiplies as many rows at a time as take about this many products, so that their memory stays bounded."""
 
 
 class Popularity:
@@ -76,11 +79,12 @@ class ItemKNN:
         self.candidates = counts > 0
         if neighbours is None:
             neighbours = max(1, MAX_SIMILARITIES // (n_items + 1))
-        norms = np.where(self.candidates, np.sqrt(np.maximum(counts, 1)), 1)
-        scaled = users_items.multiply((1 / norms).astype(np.float32)).tocsc()
+        products = users_items.T @ np.diff(users_items.indptr).astype(np.float64)  # (n_items + 1,) that a row takes
+        users_items.data *= (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)[users_items.indices]
+        items_users = sp.csr_array(users_items.T)
         blocks = [
-            _strongest((scaled[:, start : start + _BLOCK].T @ scaled).tocsr(), start, neighbours)
-            for start in range(0, n_items + 1, _BLOCK)
+            _strongest(items_users[start:stop] @ users_items, start, neighbours)
+            for start, stop in spans(products, _BLOCK_PRODUCTS)
         ]
         self._to_candidates = sp.csr_array(sp.vstack(blocks, format="csr").T)  # row: history item, column: candidate
 
@@ -171,17 +175,13 @@ def make_baseline(name: BaselineName, split: Split, config: EvaluationConfig) ->
 
 def _strongest(block: sp.csr_array, first: int, neighbours: int) -> sp.csr_array:
     """A block of similarity rows without the diagonal, at most `neighbours` a row; row 0 is item `first`."""
-    entries = block.tocoo()
-    rows, columns = (np.asarray(c) for c in entries.coords)
-    kept = columns != rows + first
-    rows, columns, values = rows[kept], columns[kept], np.asarray(entries.data)[kept]
-    if len(rows) and np.bincount(rows).max() > neighbours:
-        order = np.lexsort((columns, np.negative(values), rows))
-        rows, columns, values = rows[order], columns[order], values[order]
-        place = np.arange(len(rows)) - np.searchsorted(rows, rows)
-        near = place < neighbours
-        rows, columns, values = rows[near], columns[near], values[near]
-    return sp.csr_array((values, (rows, columns)), shape=block.shape)
+    rows = np.repeat(np.arange(len(block.indptr) - 1, dtype=np.int32), np.diff(block.indptr))
+    others = block.indices != rows + first
+    rows, columns, values = rows[others], block.indices[others], block.data[others]
+    kept = among_strongest(rows, columns, values, neighbours)
+    rows, columns, values = rows[kept], columns[kept], values[kept]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(block.indptr) - 1))])
+    return sp.csr_array((values, columns, starts.astype(np.int32)), shape=block.shape)
 
 
 def _inverse_of_positive(matrix: np.ndarray) -> np.ndarray | None:

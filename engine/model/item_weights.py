@@ -20,6 +20,8 @@ NDCG@10 on validation; up to 2,000 items it is whole."""
 
 _BLOCK = 512
 
+_BLOCK_ENTRIES = 1 << 23
+
 SetModel = Literal["ease", "itemknn"]
 
 
@@ -86,7 +88,8 @@ def strongest_of(name: SetModel, weights: np.ndarray | sp.csr_array, limit: int 
         columns = sp.csc_array(weights)
         columns.eliminate_zeros()
         if columns.nnz > limit:
-            columns = sp.hstack([_cut(columns[:, s : s + _BLOCK], kept) for s in range(0, n, _BLOCK)], "csc")
+            parts = spans(np.diff(columns.indptr), _BLOCK_ENTRIES)
+            columns = sp.hstack([_cut(columns[:, start:stop], kept) for start, stop in parts], "csc")
     rows = sp.csr_array(columns)
     rows.sort_indices()
     return ItemWeights(name, packed(rows.data, rows.indices, rows.indptr))
@@ -111,8 +114,49 @@ def _of_block(block: np.ndarray, kept: int) -> sp.csc_array:
 
 def _cut(block: sp.csc_array, kept: int) -> sp.csc_array:
     """The `kept` largest entries of each column of a sparse block, equal ones by lower row."""
-    starts = block.indptr
-    columns = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
-    order = np.lexsort((block.indices, -np.abs(block.data), columns))
-    order = order[np.arange(len(order)) - starts[columns] < kept]
-    return sp.csc_array((block.data[order], (block.indices[order], columns[order])), shape=block.shape)
+    columns = np.repeat(np.arange(len(block.indptr) - 1), np.diff(block.indptr))
+    strong = among_strongest(columns, block.indices, np.abs(block.data), kept)
+    return sp.csc_array((block.data[strong], (block.indices[strong], columns[strong])), shape=block.shape)
+
+
+def among_strongest(groups: np.ndarray, members: np.ndarray, values: np.ndarray, kept: int) -> np.ndarray:
+    """(n,) bool; True for the `kept` largest values of each group, equal ones by lower member.
+
+    Args:
+        groups: (n,) group of each entry, ascending from 0.
+        members: (n,) what tells the entries of a group apart.
+        values: (n,) float32, none below 0.
+        kept: how many of a group stay.
+    """
+    counts = np.bincount(groups)
+    crowded = np.flatnonzero((counts > kept)[groups])
+    strong = np.ones(len(groups), dtype=bool)
+    if len(crowded) == 0:
+        return strong
+    group, value = groups[crowded], np.asarray(values[crowded], dtype=np.float32)
+    # The bits of floats that are not negative rise with their values: one sort of whole numbers orders all groups.
+    keys = (group.astype(np.uint64) << np.uint64(32)) | (~value.view(np.uint32)).astype(np.uint64)
+    keys.sort()
+    starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
+    least = np.zeros(len(counts), dtype=np.float32)
+    least[group[starts]] = (~keys[starts + kept - 1].astype(np.uint32)).view(np.float32)
+    above, equal = value > least[group], np.flatnonzero(value == least[group])
+    room = kept - np.bincount(group[above], minlength=len(counts))
+    equal = equal[np.lexsort((members[crowded[equal]], group[equal]))]
+    place = np.arange(len(equal)) - np.searchsorted(group[equal], group[equal])
+    above[equal[place < room[group[equal]]]] = True
+    strong[crowded] = above
+    return strong
+
+
+def spans(sizes: np.ndarray, most: float) -> list[tuple[int, int]]:
+    """Stretches (start, stop) that together cover all of `sizes`, each adding up to `most` at most, or of one size."""
+    ends = np.cumsum(sizes)
+    out: list[tuple[int, int]] = []
+    start = 0
+    while start < len(sizes):
+        before = ends[start - 1] if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + most, side="right")))
+        out.append((start, stop))
+        start = stop
+    return out

@@ -57,9 +57,9 @@ def test_popularity_counts_users():
     assert (Popularity(train, N_ITEMS).score(asked) != 0).any()
 
 
-@pytest.mark.parametrize("block", [1, 5, 1024])
+@pytest.mark.parametrize("block", [1, 50, 1 << 23])
 def test_item_knn_sums_cosines(block: int, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(baselines, "_BLOCK", block)
+    monkeypatch.setattr(baselines, "_BLOCK_PRODUCTS", block)
     train, asked = random_log(2), random_log(3)
     matrix = dense(train)
     norms = np.maximum(np.linalg.norm(matrix, axis=0), 1e-12)

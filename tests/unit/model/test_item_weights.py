@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.data.dataset import Histories
 from engine.model import item_weights
 from engine.model.baselines import EASE, ItemKNN
-from engine.model.item_weights import as_sets, strongest_of
+from engine.model.item_weights import among_strongest, as_sets, spans, strongest_of
 
 N_ITEMS = 23
 
@@ -44,6 +44,7 @@ def plain_strongest(weights: np.ndarray, kept: int) -> np.ndarray:
 @pytest.mark.parametrize("dense", [True, False])
 def test_what_is_cut_is_each_columns_weakest(limit: int, dense: bool, block: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(item_weights, "_BLOCK", block)
+    monkeypatch.setattr(item_weights, "_BLOCK_ENTRIES", 10 * block)
     rng = np.random.default_rng(0)
     weights = rng.integers(-3, 4, (N_ITEMS + 1, N_ITEMS + 1)).astype(np.float32)  # ties abound
     given = weights.copy() if dense else sp.csr_array(weights)
@@ -68,3 +69,23 @@ def test_a_history_is_a_set_and_indices_stay_narrow():
     np.testing.assert_array_equal(matrix.toarray(), [[0, 1, 1, 0], [0, 0, 0, 0]])
     part = EASE(random_log(0), N_ITEMS).strongest()
     assert {matrix.indices.dtype, part.matrix.indices.dtype, part.matrix.indptr.dtype} == {np.dtype(np.int32)}
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.sampled_from([0.0, 0.25, 0.5, 1.0])), max_size=60), st.integers(1, 7))
+def test_the_strongest_of_each_group_stay(entries: list[tuple[int, float]], kept: int):
+    groups = np.array(sorted(group for group, _ in entries), dtype=np.int32)
+    values = np.array([value for _, value in entries], dtype=np.float32)
+    members = np.random.default_rng(0).permutation(len(entries))
+    strong = among_strongest(groups, members, values, kept)
+    for group in range(5):
+        rows = np.flatnonzero(groups == group).tolist()
+        best = sorted(rows, key=lambda row: (-values[row], members[row]))[:kept]
+        assert set(np.flatnonzero(strong & (groups == group)).tolist()) == set(best)
+
+
+@given(st.lists(st.integers(0, 20), max_size=30), st.integers(1, 40))
+def test_spans_cover_all_and_hold_no_more_than_asked(sizes: list[int], most: int):
+    found = spans(np.array(sizes), most)
+    assert [at for start, stop in found for at in range(start, stop)] == list(range(len(sizes)))
+    assert all(stop == start + 1 or sum(sizes[start:stop]) <= most for start, stop in found)
+    assert all(sum(sizes[start : stop + 1]) > most for start, stop in found if stop < len(sizes))
