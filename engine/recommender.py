@@ -16,6 +16,8 @@ from engine.model.transformer import Transformer
 
 AttentionKind = Literal["causal", "bidirectional", "cross"]
 
+_BLOCK = 32
+
 
 class Recommender(Protocol):
     """Anything that scores every item for a history. It is fitted when it exists.
@@ -148,6 +150,10 @@ def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:
 def top_of(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k best columns of each row, best first, equal scores by lower column.
 
+    Where there are many columns, blocks of them are ranked first, then what the best blocks hold: the k best scores lie
+    in the k blocks with the best maxima, since outside them every score has at least k ahead of it, and equal scores go
+    by lower column in blocks as in columns.
+
     Args:
         scores: (B, n_items + 1) scores; -inf marks what may not be recommended.
         k: list length.
@@ -156,6 +162,25 @@ def top_of(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         (B, k) int32 item indices and (B, k) float32 scores; 0 and -inf where a row has fewer than k items to offer.
     """
     scores = np.asarray(scores, dtype=np.float32)
+    n_columns = scores.shape[1]
+    starts = np.arange(0, n_columns, _BLOCK)
+    if len(starts) <= 2 * k:
+        return _top_of_few(scores, k)
+    blocks, maxima = top_of(np.maximum.reduceat(scores, starts, axis=1), k)
+    empty = maxima == -np.inf
+    order = np.argsort(np.where(empty, len(starts), blocks), axis=1, kind="stable")
+    blocks, empty = np.take_along_axis(blocks, order, axis=1), np.take_along_axis(empty, order, axis=1)
+    columns = (blocks[:, :, None] * _BLOCK + np.arange(_BLOCK)).reshape(len(scores), -1)
+    inside = np.take_along_axis(scores, np.minimum(columns, n_columns - 1), axis=1)
+    inside[(columns >= n_columns) | np.repeat(empty, _BLOCK, axis=1)] = -np.inf
+    found, values = _top_of_few(inside, k)
+    items = np.take_along_axis(columns, found.astype(np.int64), axis=1).astype(np.int32)
+    items[values == -np.inf] = 0
+    return items, values
+
+
+def _top_of_few(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """`top_of` by one partition of whole rows."""
     n_rows, n_columns = scores.shape
     items = np.zeros((n_rows, k), dtype=np.int32)
     values = np.full((n_rows, k), -np.inf, dtype=np.float32)

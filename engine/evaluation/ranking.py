@@ -11,8 +11,6 @@ from engine.data.dataset import Histories
 from engine.data.splits import Holdout
 from engine.recommender import Recommender, score_chunks, top_of
 
-_BLOCK = 32
-
 
 @dataclass(frozen=True)
 class Ranking:
@@ -76,7 +74,7 @@ def rank_targets(
         targets = Histories(offsets[rows.start : rows.stop + 1] - first, holdout.targets.items[first:last])
         ranks[first:last] = ranks_in(scores, targets)
         if k:
-            top[rows] = top_items(scores, k)
+            top[rows] = top_of(scores, k)[0]
         if progress:
             progress(rows.stop / len(holdout))
     return Ranking(ranks, top)
@@ -104,26 +102,3 @@ def ranks_in(scores: np.ndarray, targets: Histories) -> np.ndarray:
         ranks[order] -= (np.repeat(starts + sizes, sizes) - 1 - np.arange(len(own))).astype(np.int32)
     ranks[own == -np.inf] = 0
     return ranks
-
-
-def top_items(scores: np.ndarray, k: int) -> np.ndarray:
-    """(B, k) int32 items of `engine.recommender.top_of`, several times as fast where there are many items.
-
-    The k best scores lie in the k blocks of columns with the best maxima: outside them every score has at least k ahead
-    of it, and equal scores go by lower column in blocks as in columns. So blocks are ranked first, then their contents.
-    """
-    n_columns = scores.shape[1]
-    starts = np.arange(0, n_columns, _BLOCK)
-    if len(starts) <= 2 * k:
-        return top_of(scores, k)[0]
-    blocks, maxima = top_of(np.maximum.reduceat(scores, starts, axis=1), k)
-    empty = maxima == -np.inf
-    order = np.argsort(np.where(empty, len(starts), blocks), axis=1, kind="stable")
-    blocks, empty = np.take_along_axis(blocks, order, axis=1), np.take_along_axis(empty, order, axis=1)
-    columns = (blocks[:, :, None] * _BLOCK + np.arange(_BLOCK)).reshape(len(scores), -1)
-    inside = np.take_along_axis(scores, np.minimum(columns, n_columns - 1), axis=1)
-    inside[(columns >= n_columns) | np.repeat(empty, _BLOCK, axis=1)] = -np.inf
-    found, values = top_of(inside, k)
-    items = np.take_along_axis(columns, found.astype(np.int64), axis=1).astype(np.int32)
-    items[values == -np.inf] = 0
-    return items
