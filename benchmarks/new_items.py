@@ -22,7 +22,7 @@ from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.defaults import resolve
-from engine.model.features import table_content
+from engine.model.features import Contents, table_content
 from engine.model.training import train
 from engine.recommender import TransformerRecommender
 from engine.runs import split_of
@@ -45,8 +45,8 @@ def main() -> None:
     asked = parser.parse_args()
     config = load_config(None, asked.set)
     dataset, _cleaning = load_dataset(asked.path, config.data)
-    content = table_content(dataset.item_table, config.model.text_size, config.training.seed)
-    if content is None:
+    contents = Contents(table_content(dataset.item_table, config.model.text_size, config.training.seed))
+    if contents.items is None:
         parser.error(f"{asked.path} tells nothing of its items, so new ones cannot be ranked.")
     whole = split_of(dataset, config)
     rng = np.random.default_rng(asked.seed)
@@ -58,7 +58,7 @@ def main() -> None:
     asked_for = whole.valid.take(rows)
     asked_for = Holdout(asked_for.users, without(asked_for.histories, new), asked_for.targets)
     split = Split(whole.protocol, train_part, strict, asked_for, whole.candidates & ~new)
-    network = train(split, resolve(config, split), content=content).network
+    network = train(split, resolve(config, split), contents=contents).network
     model = TransformerRecommender(network, split.candidates | (new & network.item_vectors.described()))
     ranks = ranks_of_targets(model, asked_for).astype(float)
     ranks[ranks == 0] = np.inf

@@ -20,7 +20,7 @@ from engine.answer_types import (
     UserProfile,
     View,
 )
-from engine.data.dataset import Histories
+from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
@@ -39,6 +39,10 @@ class _Asked:
     events: tuple[Event, ...] = ()
     held_out: Event | None = None
     targets: frozenset[int] = frozenset()
+
+    def number(self, run: Run) -> int:
+        """The user's index."""
+        return NOBODY if self.user_id is None else run.dataset.users.number(self.user_id)
 
 
 def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
@@ -101,7 +105,7 @@ def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
     if k < 1:
         raise EngineError(f"k ({k}) must be 1 or more.")
     start = time.perf_counter()
-    scores = _scores(run, asked.history)
+    scores = _scores(run, asked)
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
     target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
@@ -142,7 +146,7 @@ def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en"
     """
     user = run.dataset.users.number(user_id)
     history, _ = _history(run, user, view)
-    seen = attend(run.recommender, history)
+    seen = attend(run.recommender, history, user)
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
@@ -205,13 +209,13 @@ def explain_for(
 
 def _attribution(run: Run, asked: _Asked, item_id: str | None, lang: str, seed: int, max_events: int) -> Attribution:
     history = asked.history
-    scores = _scores(run, history)
+    scores = _scores(run, asked)
     item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
     if item == 0:
         who = "them" if asked.user_id is None else f"user {asked.user_id!r}"
         raise EngineError(f"There is nothing left to recommend to {who}: every item was seen.")
     start = time.perf_counter()
-    found = shapley_values(run.recommender, history, item, max_events=max_events, seed=seed)
+    found = shapley_values(run.recommender, history, item, max_events=max_events, seed=seed, user=asked.number(run))
     seconds = time.perf_counter() - start
     first = len(history) - sum(len(group) for group in found.groups) + 1  # position of the window's first event
     players = tuple(
@@ -301,9 +305,9 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
     )
 
 
-def _scores(run: Run, history: np.ndarray) -> np.ndarray:
+def _scores(run: Run, asked: _Asked) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
-    one = Histories.of([history])
+    one = Histories.of([asked.history], [asked.number(run)])
     scores = run.recommender.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.exclude_seen else scores)[0]
 

@@ -58,7 +58,11 @@ class ModelConfig(_Section):
     own_dropout: float | None = Field(
         None, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
     )
-    text_size: int = Field(64, ge=1, le=1024, description="Dimensions that items' text is cut to.")
+    user_content: bool = Field(True, description="Users' categories, text and numbers join every place they are read.")
+    user_dropout: float = Field(
+        0.2, ge=0, lt=1, description="Share of windows trained as if nothing were known of their user."
+    )
+    text_size: int = Field(64, ge=1, le=1024, description="Dimensions that the text of items or users is cut to.")
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> ModelConfig:

@@ -19,9 +19,9 @@ from engine.data.splits import Split, user_folds, windows_in_time
 from engine.errors import RunError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import CohortReport, ModelReport
-from engine.fitting import content_of, fit, measure
+from engine.fitting import contents_of, fit, measure
 from engine.model.defaults import resolve
-from engine.model.features import Content
+from engine.model.features import Contents
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
 from engine.run_folder import fingerprint, lock, read_json, write_json
@@ -129,15 +129,15 @@ def cross_validate(
         if not (folder / "work.json").is_file():
             write_json(folder / "work.json", work)
         done: list[dict[str, Any]] = []
-        content: list[Content | None] = []
+        contents: list[Contents] = []
         for number, split in enumerate(splits, start=1):
             file = folder / f"fold-{number}.json"
             if (held := _held(file)) is None:
                 settings = resolve(config, split)
-                if not content:
-                    content.append(content_of(dataset, settings, on_progress))
+                if not contents:
+                    contents.append(contents_of(dataset, settings, on_progress))
                 tell = _within(on_progress, number, folds)
-                held = _fold(split, settings, content[0], tell, file.with_suffix(".safetensors"))
+                held = _fold(split, settings, contents[0], tell, file.with_suffix(".safetensors"))
                 write_json(file, held)
                 file.with_suffix(".safetensors").unlink(missing_ok=True)
             done.append(held)
@@ -165,14 +165,14 @@ def _held(file: Path) -> dict[str, Any] | None:
 
 
 def _fold(
-    split: Split, config: RunConfig, content: Content | None, on_progress: OnProgress, checkpoint: Path
+    split: Split, config: RunConfig, contents: Contents, on_progress: OnProgress, checkpoint: Path
 ) -> dict[str, Any]:
     """One fold, trained and measured, as plain values.
 
     Raises:
         KeyboardInterrupt: training was interrupted. What a run would keep, half a training, is no figure of a fold.
     """
-    trained = fit(split, config, content, on_progress, checkpoint)
+    trained = fit(split, config, contents, on_progress, checkpoint)
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))

@@ -13,8 +13,8 @@ from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import BaselineName, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
-from engine.model.features import Content, table_content
-from engine.model.training import Checkpoint, Trained, train
+from engine.model.features import Contents, table_content
+from engine.model.training import NOTHING_KNOWN, Checkpoint, Trained, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender
 from engine.runs import cohorts_of
@@ -23,18 +23,22 @@ CHECKPOINT_SECONDS = 5.0
 """At most this much training is done again after a kill, an epoch more or less."""
 
 
-def content_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> Content | None:
-    """What is known of items, to be part of their vectors; None where the settings want none."""
-    if not config.model.item_content:
-        return None
-    on_progress(Progress("read", 1.0, "reading what is known of items"))
-    return table_content(dataset.item_table, config.model.text_size, config.training.seed)
+def contents_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> Contents:
+    """What is known of items and users, so far as the settings want it read."""
+    m = config.model
+    if m.item_content or m.user_content:
+        on_progress(Progress("read", 1.0, "reading what is known of items and users"))
+    items, users = (
+        table_content(table, m.text_size, config.training.seed) if wanted else None
+        for table, wanted in ((dataset.item_table, m.item_content), (dataset.user_table, m.user_content))
+    )
+    return Contents(items, users)
 
 
 def fit(
     split: Split,
     config: RunConfig,
-    content: Content | None = None,
+    contents: Contents = NOTHING_KNOWN,
     on_progress: OnProgress = ignore,
     checkpoint: Path | None = None,
 ) -> Trained:
@@ -43,9 +47,9 @@ def fit(
     Args:
         split: what is trained on and what decides when to stop.
         config: resolved settings.
-        content: what `content_of` gave.
+        contents: what `contents_of` gave.
         on_progress: told where training stands.
-        checkpoint: a file of the same split, settings and content, kept up to date while training goes on.
+        checkpoint: a file of the same split, settings and contents, kept up to date while training goes on.
 
     Raises:
         TrainingError: training could not go on.
@@ -59,7 +63,7 @@ def fit(
             save_checkpoint(make(), checkpoint)
             last = time.perf_counter()
 
-    return train(split, config, on_progress, save, resume, content)
+    return train(split, config, on_progress, save, resume, contents)
 
 
 def measure(

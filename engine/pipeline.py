@@ -17,10 +17,10 @@ from engine.data.oracle import read_oracle
 from engine.data.splits import Split
 from engine.errors import ConfigError, RunError, TrainingError
 from engine.evaluation.report import Evaluation
-from engine.fitting import content_of, fit, measure
+from engine.fitting import contents_of, fit, measure
 from engine.model.checkpoint import load_checkpoint, save_network
 from engine.model.defaults import resolve
-from engine.model.features import Content
+from engine.model.features import Contents
 from engine.model.training import Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender, top_k
@@ -194,7 +194,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
     dataset, _ = load_data(working)
-    trained = _train(working, name, split, config, content_of(dataset, config, on_progress), on_progress)
+    trained = _train(working, name, split, config, contents_of(dataset, config, on_progress), on_progress)
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
     evaluation = measure(recommender, split, config, on_progress)
@@ -222,7 +222,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
 
 
 def _train(
-    working: Path, name: str, split: Split, config: RunConfig, content: Content | None, on_progress: OnProgress
+    working: Path, name: str, split: Split, config: RunConfig, contents: Contents, on_progress: OnProgress
 ) -> Trained:
     with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
 
@@ -234,7 +234,7 @@ def _train(
             on_progress(progress)
 
         try:
-            return fit(split, config, content, report, working / CHECKPOINT)
+            return fit(split, config, contents, report, working / CHECKPOINT)
         except TrainingError as error:
             raise TrainingError(f"{error}{_way_on(working, name)}") from error
 

@@ -8,10 +8,10 @@ from typing import Literal, Protocol
 import numpy as np
 import torch
 
-from engine.data.dataset import Histories
+from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
 from engine.model.batching import rows_at_once
-from engine.model.training import last_hidden
+from engine.model.training import last_hidden, numbers
 from engine.model.transformer import Transformer
 
 AttentionKind = Literal["causal", "bidirectional", "cross"]
@@ -49,13 +49,16 @@ class Explainable(Recommender, Protocol):
         """Most recent events that count; earlier ones change nothing."""
         ...
 
-    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+    def score_with_absences(
+        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
+    ) -> np.ndarray:
         """Scores of one item with some events hidden.
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             item_idx: the item whose score is asked for.
             present: (n, L) bool; False hides an event.
+            user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
         Returns:
             (n,) float64 scores; all events present gives that of `score`.
@@ -102,7 +105,9 @@ class TransformerRecommender:
         return scores
 
     @torch.inference_mode()
-    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+    def score_with_absences(
+        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
+    ) -> np.ndarray:
         """Logits of one item with some events hidden.
 
         A hidden event keeps its place, but its vector is zero and no other event can look at it.
@@ -111,13 +116,15 @@ class TransformerRecommender:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             item_idx: the item whose logit is asked for.
             present: (n, L) bool; False hides an event.
+            user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
         Returns:
             (n,) float64 logits.
         """
         items = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
         lengths = torch.full((len(items),), items.shape[1])
-        hidden = self._network.next_hidden(items, lengths, torch.from_numpy(~np.asarray(present, dtype=bool))).hidden
+        absent = torch.from_numpy(~np.asarray(present, dtype=bool))
+        hidden = self._network.next_hidden(items, lengths, absent, users=self._users(user, len(items))).hidden
         return self._network.logits(hidden, torch.tensor([item_idx]))[:, 0].double().numpy()
 
     @property
@@ -127,7 +134,7 @@ class TransformerRecommender:
         return kinds.get(self._network.shape.architecture, "causal")
 
     @torch.inference_mode()
-    def attentions(self, history: np.ndarray) -> np.ndarray:
+    def attentions(self, history: np.ndarray, user: int = NOBODY) -> np.ndarray:
         """(n_layers, n_heads, query, key) float32 weights over the last L events, L at most `max_len`.
 
         The last query alone reads out the next item. Causal: L x L, it is the newest event. Bidirectional: L + 1 x
@@ -135,9 +142,13 @@ class TransformerRecommender:
         cross-attention from START, each decoder layer's under the encoder's layer of that number.
         """
         items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
-        output = self._network.next_hidden(items, torch.tensor([items.shape[1]]), attentions=True)
+        lengths = torch.tensor([items.shape[1]])
+        output = self._network.next_hidden(items, lengths, attentions=True, users=self._users(user, 1))
         parts = [weights for weights in (output.attentions, output.cross) if weights is not None]
         return torch.cat(parts, dim=-2)[:, 0].numpy()
+
+    def _users(self, user: int, n: int) -> torch.Tensor | None:
+        return numbers(self._network, np.full(n, user))
 
 
 def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:

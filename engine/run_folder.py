@@ -136,7 +136,7 @@ def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
             name=report.pop("name"),
             users=users,
             items=_vocabulary(vocabulary, "item", 1),
-            histories=Histories(offsets, log["item_idx"].to_numpy(np.int32)),
+            histories=Histories(offsets, log["item_idx"].to_numpy(np.int32), np.arange(len(users))),
             timestamps=log["timestamp"].to_numpy(np.int64) if "timestamp" in log else None,
             ratings=log["rating"].to_numpy(np.float32) if "rating" in log else None,
             user_table=pd.read_parquet(folder / "dataset" / "users.parquet"),

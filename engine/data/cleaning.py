@@ -214,7 +214,7 @@ def _dataset(
         name=name,
         users=users,
         items=items,
-        histories=Histories(offsets, events["item_idx"].to_numpy()),
+        histories=Histories(offsets, events["item_idx"].to_numpy(), np.arange(len(users))),
         timestamps=events[TIMESTAMP].to_numpy() if TIMESTAMP in events else None,
         ratings=events[RATING].to_numpy() if RATING in events else None,
         user_table=user_table,

@@ -17,6 +17,9 @@ from engine.errors import UnknownIdError
 PAD = 0
 """The item index that stands for no item."""
 
+NOBODY = -1
+"""The user index of somebody who is not in the data."""
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -92,19 +95,22 @@ class Histories:
     Attributes:
         offsets: (n + 1,) int64; row i is `items[offsets[i]:offsets[i + 1]]`.
         items: (total,) int32 item indices.
+        users: (n,) int64 user index of each row, `NOBODY` for somebody who is not in the data; None where that does not
+            matter or nobody knows.
     """
 
     offsets: np.ndarray
     items: np.ndarray
+    users: np.ndarray | None = None
 
     @classmethod
-    def of(cls, rows: Iterable[Sequence[int] | np.ndarray]) -> Histories:
-        """Histories from plain rows."""
+    def of(cls, rows: Iterable[Sequence[int] | np.ndarray], users: Sequence[int] | None = None) -> Histories:
+        """Histories from plain rows, and the users that they belong to, where that is known."""
         arrays = [np.asarray(row, dtype=np.int32) for row in rows]
         offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
         np.cumsum([len(a) for a in arrays], out=offsets[1:])
         items = np.concatenate(arrays) if arrays else np.empty(0, dtype=np.int32)
-        return cls(offsets, items.astype(np.int32))
+        return cls(offsets, items.astype(np.int32), None if users is None else np.asarray(users, dtype=np.int64))
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -129,7 +135,7 @@ class Histories:
     def take(self, rows: np.ndarray) -> Histories:
         """The chosen rows, in the order given."""
         rows = np.asarray(rows, dtype=np.int64)
-        return self.ranges(self.offsets[rows], self.offsets[rows + 1])
+        return self.ranges(self.offsets[rows], self.offsets[rows + 1], rows)
 
     def drop_last(self, n: int | np.ndarray) -> Histories:
         """Every row without its last n items (n may differ by row); short rows become empty."""
@@ -139,13 +145,20 @@ class Histories:
         """Every row cut to its n most recent items."""
         return self.ranges(np.maximum(self.offsets[1:] - n, self.offsets[:-1]), self.offsets[1:])
 
-    def ranges(self, starts: np.ndarray, stops: np.ndarray) -> Histories:
-        """One row for each stretch `items[start:stop]` of the flat array."""
+    def ranges(self, starts: np.ndarray, stops: np.ndarray, rows: np.ndarray | None = None) -> Histories:
+        """One row for each stretch `items[start:stop]` of the flat array.
+
+        Args:
+            starts: (m,) int64.
+            stops: (m,) int64, not before the starts.
+            rows: (m,) the row that each stretch lies in; None for one stretch in every row, in order.
+        """
         lengths = stops - starts
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
         np.cumsum(lengths, out=offsets[1:])
         where = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], lengths)
-        return Histories(offsets, self.items[where])
+        users = self.users if self.users is None or rows is None else self.users[rows]
+        return Histories(offsets, self.items[where], users)
 
     def padded(self, width: int | None = None) -> np.ndarray:
         """(n, width) int64 rows padded with 0 at the right; longer rows keep their most recent items."""

@@ -215,7 +215,7 @@ def _before(histories: Histories, times: np.ndarray, cut: int) -> Histories:
 def _later(known: Histories, whole: Histories, train: Histories) -> Holdout:
     """What users with a training history did after what is known of them: each item once, at its first time."""
     users = np.flatnonzero((train.lengths > 0) & (whole.lengths > known.lengths))
-    later = whole.ranges(whole.offsets[users] + known.lengths[users], whole.offsets[users + 1])
+    later = whole.ranges(whole.offsets[users] + known.lengths[users], whole.offsets[users + 1], users)
     rows, n_columns = later.positions(), int(whole.items.max(initial=0)) + 1
     first = np.sort(np.unique(rows * n_columns + later.items, return_index=True)[1])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[first], minlength=len(users)))]).astype(np.int64)

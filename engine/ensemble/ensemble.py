@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse as sp
 
-from engine.data.dataset import Histories
+from engine.data.dataset import NOBODY, Histories
 from engine.model.item_weights import ItemWeights
 from engine.recommender import Explainable
 
@@ -81,7 +81,9 @@ class Ensemble:
         scores[:, ~self.candidates] = -np.inf
         return scores
 
-    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+    def score_with_absences(
+        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
+    ) -> np.ndarray:
         """The item's score with some events hidden; weights and deviations stay those of the whole history.
 
         The Transformer's hidden events keep their places and are masked, as in its own explanation. A set-model knows
@@ -93,22 +95,24 @@ class Ensemble:
             history: (L,) item indices, oldest first, L at least 1.
             item_idx: the item whose score is asked for.
             present: (n, L) bool; False hides an event.
+            user: index of the user, whose attributes the Transformer keeps in sight.
 
         Returns:
             (n,) float64 scores.
         """
-        return sum(self._terms(history, item_idx, np.asarray(present, dtype=bool)).values(), np.zeros(len(present)))
+        terms = self._terms(history, item_idx, np.asarray(present, dtype=bool), user)
+        return sum(terms.values(), np.zeros(len(present)))
 
-    def shares(self, history: np.ndarray, item_idx: int) -> dict[str, float]:
+    def shares(self, history: np.ndarray, item_idx: int, user: int = NOBODY) -> dict[str, float]:
         """Each member's part of the item's score for a history of at least one event; together they are the score."""
         everything = np.ones((1, len(history)), dtype=bool)
-        return {name: float(part[0]) for name, part in self._terms(history, item_idx, everything).items()}
+        return {name: float(part[0]) for name, part in self._terms(history, item_idx, everything, user).items()}
 
-    def _terms(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> dict[str, np.ndarray]:
+    def _terms(self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int) -> dict[str, np.ndarray]:
         """(n,) float64 of every member."""
         weights = self.blend.of_lengths(np.array([len(history)]))[0]
         window = min(len(history), self.transformer.max_len)
-        logits = self.transformer.score_with_absences(history[-window:], item_idx, present[:, -window:])
+        logits = self.transformer.score_with_absences(history[-window:], item_idx, present[:, -window:], user)
         terms = {self.transformer.name: weights[0] * logits}
         items, first, which = np.unique(history, return_index=True, return_inverse=True)
         met = np.zeros((len(history), len(items)), dtype=np.float32)

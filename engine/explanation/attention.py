@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from engine.data.dataset import NOBODY
 from engine.errors import EngineError
 from engine.recommender import AttentionKind, TransformerRecommender
 
@@ -35,15 +36,15 @@ class Attention:
     kind: AttentionKind = "causal"
 
 
-def attend(recommender: TransformerRecommender, history: np.ndarray) -> Attention:
-    """Attention of every layer and head over the last `max_len` events of a history.
+def attend(recommender: TransformerRecommender, history: np.ndarray, user: int = NOBODY) -> Attention:
+    """Attention of every layer and head over the last `max_len` events of a user's history.
 
     Raises:
         EngineError: the history is empty.
     """
     if len(history) == 0:
         raise EngineError("An empty history has no attention to show; choose a user with at least one event.")
-    weights = recommender.attentions(history).copy()
+    weights = recommender.attentions(history, user).copy()
     kind = recommender.attention_kind
     if kind == "causal":
         weights[..., np.triu(np.ones(weights.shape[-2:], dtype=bool), k=1)] = np.nan

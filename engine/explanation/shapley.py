@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.data.dataset import NOBODY
 from engine.errors import EngineError
 from engine.recommender import Explainable
 
@@ -53,6 +54,7 @@ def shapley_values(
     max_events: int = 20,
     n_permutations: int = 10,
     seed: int = 0,
+    user: int = NOBODY,
 ) -> ShapleyValues:
     """Shapley values (Shapley 1953; Lundberg and Lee 2017) of the events behind one item's score.
 
@@ -63,6 +65,7 @@ def shapley_values(
         max_events: events that are players of their own; earlier ones form one player.
         n_permutations: sampled orders, each walked forwards and backwards (antithetic), when not exact.
         seed: of the sampled orders.
+        user: index of the user; what is known of them stays in sight throughout, so it is part of the base.
 
     Raises:
         EngineError: the history is empty, or the item cannot be recommended.
@@ -84,7 +87,7 @@ def shapley_values(
         events = np.zeros((len(present), len(history)), dtype=bool)
         for player, group in enumerate(groups):
             events[:, group] = np.asarray(present)[:, [player]] > 0.5
-        return recommender.score_with_absences(history, item_idx, events)
+        return recommender.score_with_absences(history, item_idx, events, user)
 
     ends = value(np.stack([np.zeros(len(groups)), np.ones(len(groups))]))
     exact = len(groups) <= MAX_EXACT

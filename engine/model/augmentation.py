@@ -94,11 +94,11 @@ def reorder(windows: Histories, share: float, rng: np.random.Generator) -> Histo
     free = lengths[chosen] - 1
     stretch = rng.integers(2, np.minimum(free, LONGEST_STRETCH) + 1)
     starts = windows.offsets[chosen] + rng.integers(0, free - stretch + 1)
-    places = Histories(windows.offsets, np.arange(len(windows.items))).ranges(starts, starts + stretch)
+    places = Histories(windows.offsets, np.arange(len(windows.items))).ranges(starts, starts + stretch, chosen)
     order = np.lexsort((rng.random(len(places.items)), places.positions()))
     items = windows.items.copy()
     items[places.items] = items[places.items[order]]
-    return Histories(windows.offsets, items)
+    return Histories(windows.offsets, items, windows.users)
 
 
 def truncate(

@@ -32,7 +32,7 @@ def windows(histories: Histories, max_len: int) -> Histories:
     nth = np.arange(len(row)) - np.searchsorted(row, row)
     stop = histories.offsets[row + 1] - nth * max_len
     start = np.maximum(stop - max_len - 1, histories.offsets[row])
-    return histories.ranges(start, stop)
+    return histories.ranges(start, stop, row)
 
 
 def rows_of_windows(histories: Histories, max_len: int) -> np.ndarray:
@@ -41,8 +41,8 @@ def rows_of_windows(histories: Histories, max_len: int) -> np.ndarray:
     return np.repeat(np.arange(len(histories)), np.maximum(pieces, 0))
 
 
-def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """One pass over windows in random order, as (B, W) int64 rows, padded with 0 at the right.
+def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iterator[Histories]:
+    """One pass over windows in random order, B windows of nearly one length at a time.
 
     Args:
         cut: what `windows` returned.
@@ -54,7 +54,7 @@ def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iter
     order = order[np.argsort(lengths[order], kind="stable")]
     bounds = _bounds(lengths[order], batch_tokens)
     for i in rng.permutation(len(bounds) - 1):
-        yield cut.take(order[bounds[i] : bounds[i + 1]]).padded()
+        yield cut.take(order[bounds[i] : bounds[i + 1]])
 
 
 def count_batches(cut: Histories, batch_tokens: int) -> int:

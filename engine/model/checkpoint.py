@@ -32,7 +32,7 @@ def load_network(path: Path) -> Transformer:
     """
     tensors, words = _read(path)
     try:
-        network = blank(Shape(**json.loads(words["shape"])))
+        network = blank(Shape.of(json.loads(words["shape"])))
         network.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} does not hold this version's network ({error}); train the run again.") from None

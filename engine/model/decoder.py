@@ -21,7 +21,7 @@ class Decoder(nn.Module):
         self.blocks = nn.ModuleList(Block(shape, cross=True) for _ in range(shape.n_layers))
 
     def forward(
-        self, following: Tensor, memory: tuple[Tensor, Tensor], noise: Noise | None
+        self, following: Tensor, memory: tuple[Tensor, Tensor], noise: Noise | None, user: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
         """States before the last norm.
 
@@ -29,6 +29,7 @@ class Decoder(nn.Module):
             following: (B, M, D) vectors of the items decoded so far; M may be 0.
             memory: the encoded history (B, L, D), and (B, L) bool, True where it may not be looked at.
             noise: dropout while training.
+            user: (B, 1, D), what is known of each user, which joins every place; None for nothing.
 
         Returns:
             (B, M + 1, D), of which place t follows the first t items; each block's self-attention
@@ -36,7 +37,8 @@ class Decoder(nn.Module):
         """
         start = self.start_vectors.expand(len(following), 1, -1)
         at = torch.arange(following.shape[1] + 1, device=following.device)
-        x = drop(torch.cat([start, following], dim=1) + self.position_vectors(at), self.dropout, noise)
+        x = torch.cat([start, following], dim=1) + self.position_vectors(at)
+        x = drop(x if user is None else x + user, self.dropout, noise)
         blocked = at[None, :] > at[:, None]
         own: list[Tensor] = []
         across: list[Tensor] = []

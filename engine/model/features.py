@@ -45,6 +45,14 @@ class Content:
     dense_names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What is known of items and of users; None where it is nothing, or is not to be read."""
+
+    items: Content | None = None
+    users: Content | None = None
+
+
 def table_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> Content | None:
     """The content in a clean table of items or users; None where there is none.
 

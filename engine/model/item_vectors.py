@@ -8,10 +8,11 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from engine.data.dataset import PAD
+from engine.model.content_vectors import ContentVectors
 from engine.model.features import Content
+from engine.model.shape import ContentShape
 
 
 class ItemVectors(nn.Module):
@@ -21,16 +22,11 @@ class ItemVectors(nn.Module):
     item that training never meets keeps a vector of its own of zero, so content alone speaks for it.
     """
 
-    def __init__(self, n_items: int, d_model: int, n_tokens: int = 0, token_width: int = 0, n_dense: int = 0) -> None:
+    def __init__(self, n_items: int, d_model: int, content: ContentShape | None = None) -> None:
         super().__init__()
         self.own = nn.Embedding(n_items + 1, d_model, padding_idx=PAD)
-        self.categories = nn.Embedding(n_tokens + 1, d_model, padding_idx=PAD) if n_tokens else None
-        self.dense_map = nn.Linear(n_dense, d_model, bias=False) if n_dense else None
+        self.content = ContentVectors(n_items, d_model, content) if content else None
         self._hidden: Tensor | None = None
-        self.tokens: Tensor | None
-        self.dense: Tensor | None
-        self.register_buffer("tokens", torch.zeros(n_items + 1, token_width, dtype=torch.int64) if n_tokens else None)
-        self.register_buffer("dense", torch.zeros(n_items + 1, n_dense) if n_dense else None)
 
     @property
     def device(self) -> torch.device:
@@ -40,22 +36,20 @@ class ItemVectors(nn.Module):
     @property
     def has_content(self) -> bool:
         """Whether anything but an item's own vector speaks for it."""
-        return self.categories is not None or self.dense_map is not None
+        return self.content is not None
 
     def described(self) -> np.ndarray:
         """(V + 1,) bool; True for items of which any content is known."""
-        known = np.zeros(self.own.num_embeddings, dtype=bool)
-        for table in (self.tokens, self.dense):
-            if table is not None:
-                known |= (table != 0).any(dim=1).cpu().numpy()
-        return known
+        if self.content is None:
+            return np.zeros(self.own.num_embeddings, dtype=bool)
+        return self.content.described()
 
     @torch.no_grad()
     def silence_padding(self) -> None:
         """Set the vectors that stand for nothing to zero."""
         self.own.weight[PAD] = 0.0
-        if self.categories is not None:
-            self.categories.weight[PAD] = 0.0
+        if self.content is not None:
+            self.content.silence_padding()
 
     @torch.no_grad()
     def begin(self, content: Content | None, met: Tensor) -> None:
@@ -66,10 +60,8 @@ class ItemVectors(nn.Module):
             met: (V + 1,) bool; True for items that training meets.
         """
         self.own.weight[~met.to(self.device)] = 0.0
-        if self.tokens is not None and content is not None:
-            self.tokens.copy_(torch.from_numpy(content.tokens))
-        if self.dense is not None and content is not None:
-            self.dense.copy_(torch.from_numpy(content.dense))
+        if self.content is not None and content is not None:
+            self.content.begin(content)
 
     @contextmanager
     def hiding(self, own: Tensor | None) -> Iterator[None]:
@@ -86,21 +78,11 @@ class ItemVectors(nn.Module):
     def forward(self, items: Tensor) -> Tensor:
         """(..., D) vectors of item indices of any shape."""
         vectors = self.own(items if self._hidden is None else items.masked_fill(self._hidden[items], PAD))
-        if not self.has_content:
+        if self.content is None:
             return vectors
-        return vectors + self._content(items.reshape(-1)).view(vectors.shape)
+        return vectors + self.content(items.reshape(-1)).view(vectors.shape)
 
     def all(self) -> Tensor:
         """(V + 1, D) vectors of every item; row 0 is padding."""
         own = self.own.weight if self._hidden is None else self.own.weight.masked_fill(self._hidden[:, None], 0.0)
-        return own + self._content(None) if self.has_content else own
-
-    def _content(self, items: Tensor | None) -> Tensor:
-        """(N, D) what content adds to items; to all of them for None."""
-        parts: list[Tensor] = []
-        if self.categories is not None and self.tokens is not None:
-            tokens = self.tokens if items is None else self.tokens[items]  # (N, width)
-            parts.append(F.embedding_bag(tokens, self.categories.weight, mode="mean", padding_idx=PAD))
-        if self.dense_map is not None and self.dense is not None:
-            parts.append(self.dense_map(self.dense if items is None else self.dense[items]))
-        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+        return own if self.content is None else own + self.content(None)

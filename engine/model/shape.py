@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Architecture = Literal["causal", "masked", "encoder-decoder"]
+
+
+@dataclass(frozen=True)
+class ContentShape:
+    """Sizes of a table's content: different category tokens, tokens a row, and columns of text and numbers."""
+
+    n_tokens: int
+    token_width: int
+    n_dense: int
 
 
 @dataclass(frozen=True)
 class Shape:
     """What fixes the parameters' sizes and the forward pass; every field is a resolved setting of `ModelConfig`.
 
-    `n_layers` blocks read the history; in an encoder-decoder as many again decode.
+    `n_layers` blocks read the history; in an encoder-decoder as many again decode. `item_content` and `user_content`
+    are None where nothing is known of items or users, or nothing of it is to be read.
     """
 
     n_items: int
@@ -24,7 +34,13 @@ class Shape:
     dropout: float
     output: Literal["cosine", "dot"]
     temperature: float
-    n_tokens: int = 0
-    token_width: int = 0
-    n_dense: int = 0
     architecture: Architecture = "causal"
+    item_content: ContentShape | None = None
+    n_users: int = 0
+    user_content: ContentShape | None = None
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> Shape:
+        """The shape that `dataclasses.asdict` made plain."""
+        inner = {k: ContentShape(**values[k]) for k in ("item_content", "user_content") if values.get(k)}
+        return cls(**{**values, **inner})

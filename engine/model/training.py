@@ -19,17 +19,20 @@ from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.model.augmentation import augmentation_of
 from engine.model.batching import batches, count_batches, rows_at_once, windows
-from engine.model.features import Content
+from engine.model.features import Content, Contents
 from engine.model.losses import softmax_loss
 from engine.model.memory import within_memory
 from engine.model.noise import Noise
 from engine.model.schedule import step_size
+from engine.model.shape import ContentShape, Shape
 from engine.model.tasks import Batch, task_of
-from engine.model.transformer import Shape, Transformer, blank
+from engine.model.transformer import Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
 
 VALIDATION_K = 10
 """Training stops by NDCG at this list length."""
+
+NOTHING_KNOWN = Contents()
 
 Stop = Literal["max_epochs", "patience", "max_seconds", "interrupted"]
 
@@ -91,14 +94,13 @@ def choose_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def shape_of(config: RunConfig, n_items: int, content: Content | None = None) -> Shape:
+def shape_of(config: RunConfig, split: Split, contents: Contents = NOTHING_KNOWN) -> Shape:
     """The network's shape from resolved settings (`engine.model.defaults.resolve`)."""
     m = config.model
     assert m.max_len and m.d_model and m.n_layers and m.n_heads and m.d_ff and m.output and m.temperature
     assert m.dropout is not None
-    sizes = (len(content.token_names), content.tokens.shape[1], content.dense.shape[1]) if content else (0, 0, 0)
     return Shape(
-        n_items,
+        split.n_items,
         m.max_len,
         m.d_model,
         m.n_layers,
@@ -107,9 +109,15 @@ def shape_of(config: RunConfig, n_items: int, content: Content | None = None) ->
         m.dropout,
         m.output,
         m.temperature,
-        *sizes,
         m.architecture,
+        _sizes(contents.items),
+        len(split.train) if contents.users else 0,
+        _sizes(contents.users),
     )
+
+
+def _sizes(content: Content | None) -> ContentShape | None:
+    return content and ContentShape(len(content.token_names), content.tokens.shape[1], content.dense.shape[1])
 
 
 def train(
@@ -118,7 +126,7 @@ def train(
     on_progress: OnProgress = ignore,
     save: Callable[[Callable[[], Checkpoint]], None] | None = None,
     resume: Checkpoint | None = None,
-    content: Content | None = None,
+    contents: Contents = NOTHING_KNOWN,
 ) -> Trained:
     """The trained network.
 
@@ -131,14 +139,14 @@ def train(
         config: resolved settings.
         on_progress: told after every epoch, and now and then within one.
         save: called after every epoch with a function that makes a checkpoint, should one be wanted.
-        resume: a checkpoint of the same split, settings and content.
-        content: what is known of items, to be part of their vectors.
+        resume: a checkpoint of the same split, settings and contents.
+        contents: what is known of items, to be part of their vectors, and of users, to be heard at every place.
 
     Raises:
         TrainingError: the loss is not a finite number, memory ran out, or no history is long enough to learn from.
     """
     with within_memory(config):
-        loop = _Loop(split, config, on_progress, resume, content)
+        loop = _Loop(split, config, on_progress, resume, contents)
         stopped_by: Stop
         try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
             while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
@@ -160,7 +168,7 @@ class _Loop:
         config: RunConfig,
         on_progress: OnProgress,
         resume: Checkpoint | None,
-        content: Content | None,
+        contents: Contents,
     ) -> None:
         t = config.training
         assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate
@@ -168,9 +176,11 @@ class _Loop:
         self.split, self.config, self.on_progress = split, config, on_progress
         self.max_epochs = t.max_epochs
         self.device = choose_device(t.device)
-        self.network = blank(shape_of(config, split.n_items, content))
+        self.network = blank(shape_of(config, split, contents))
         self.network.initialise(torch.Generator().manual_seed(t.seed))
-        self.network.item_vectors.begin(content, torch.as_tensor(split.candidates))
+        self.network.item_vectors.begin(contents.items, torch.as_tensor(split.candidates))
+        if self.network.user_vectors is not None and contents.users is not None:
+            self.network.user_vectors.begin(contents.users)
         self.network.to(self.device)
         self.averaged = copy.deepcopy(self.network) if t.average else self.network
         self.windows = windows(split.train, self.network.shape.max_len)
@@ -216,9 +226,9 @@ class _Loop:
         assert t.batch_tokens and t.validate_every
         cut = self.augmentation.windows(self.windows, noise.rng)
         n_batches = self.n_batches if cut is self.windows else count_batches(cut, t.batch_tokens)
-        for i, rows in enumerate(batches(cut, t.batch_tokens, noise.rng)):
+        for i, part in enumerate(batches(cut, t.batch_tokens, noise.rng)):
             step = self.epoch * self.n_batches + i * self.n_batches / n_batches  # as if all epochs had as many
-            loss, size = self._step(self.task(rows, noise.rng), step, noise)
+            loss, size = self._step(self.task(part.padded(), noise.rng), part.users, step, noise)
             total, count = total + loss * size, count + size
             if i % 20 == 19 and i + 1 < n_batches:  # the whole epoch is reported below, with its validation
                 self._report(number, (i + 1) / n_batches, total / count)
@@ -230,7 +240,7 @@ class _Loop:
             self.best = _copy(self.averaged)
         self._report(number, 1.0, total / count)
 
-    def _step(self, batch: Batch, step: float, noise: Noise) -> tuple[float, int]:
+    def _step(self, batch: Batch, users: np.ndarray | None, step: float, noise: Noise) -> tuple[float, int]:
         t = self.config.training
         read = self.augmentation.inputs(batch.items, noise.rng)
         items = torch.from_numpy(read).to(self.device)  # (B, L)
@@ -241,12 +251,16 @@ class _Loop:
         real = targets != PAD
         share = (self.config.model.own_dropout or 0.0) if self.network.item_vectors.has_content else 0.0
         own = noise.mask((self.split.n_items + 1,), share) if share else None
+        whose = numbers(self.network, users)
+        if whose is not None:
+            whose = whose.masked_fill(noise.mask(whose.shape, self.config.model.user_dropout), 0)
         others = self.trained_items
         if t.loss == "sampled":
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
         with self.network.item_vectors.hiding(own):
-            hidden = self.network(items, absent, noise=noise, following=following).hidden[real]  # (N, D)
+            output = self.network(items, absent, noise=noise, following=following, users=whose)
+            hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
         size = step_size(t, step, self.max_epochs * self.n_batches)
         for group in self.optimiser.param_groups:
@@ -401,5 +415,13 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
         width = max(1, int(lengths[rows].max(initial=0)))
         items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
         held = torch.from_numpy(lengths[rows]).to(device)
-        out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held).hidden
+        whose = numbers(network, None if cut.users is None else cut.users[rows])
+        out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held, users=whose).hidden
     return out
+
+
+def numbers(network: Transformer, users: np.ndarray | None) -> Tensor | None:
+    """(B,) rows of the network's user content for user indices: one more, 0 for `NOBODY`; None where none is read."""
+    if network.user_vectors is None or users is None:
+        return None
+    return torch.from_numpy(users + 1).to(network.item_vectors.device)

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from engine.data.dataset import PAD
 from engine.model.blocks import Block
+from engine.model.content_vectors import ContentVectors
 from engine.model.decoder import Decoder
 from engine.model.item_vectors import ItemVectors
 from engine.model.noise import Noise, drop
@@ -51,7 +52,9 @@ class Transformer(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.n_tokens, shape.token_width, shape.n_dense)
+        self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.item_content)
+        known = shape.user_content
+        self.user_vectors = ContentVectors(shape.n_users, shape.d_model, known) if known else None
         masked = shape.architecture == "masked"
         self.position_vectors = nn.Embedding(shape.max_len + masked, shape.d_model)
         self.mask_vectors = nn.Parameter(torch.zeros(1, shape.d_model)) if masked else None
@@ -78,6 +81,8 @@ class Transformer(nn.Module):
                 else:
                     parameter.zero_()
             self.item_vectors.silence_padding()
+            if self.user_vectors is not None:
+                self.user_vectors.silence_padding()
 
     @property
     def mask(self) -> int:
@@ -91,6 +96,7 @@ class Transformer(nn.Module):
         attentions: bool = False,
         noise: Noise | None = None,
         following: Tensor | None = None,
+        users: Tensor | None = None,
     ) -> ModelOutput:
         """Hidden states of a batch of histories.
 
@@ -102,9 +108,13 @@ class Transformer(nn.Module):
             attentions: return the attention weights too. Hidden states are the same either way.
             noise: source of dropout while training; without it nothing is dropped.
             following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
+            users: (B,) int64 rows of the users' content, whose vectors join every place; 0 or None is somebody of whom
+                nothing is known.
         """
         causal = self.shape.architecture == "causal"
         x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
+        user = None if self.user_vectors is None or users is None else self.user_vectors(users)[:, None]  # (B, 1, D)
+        x = x if user is None else x + user
         x = drop(x if noise is None else noise.jitter(x), self.shape.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
         for block in self.blocks:
@@ -115,7 +125,7 @@ class Transformer(nn.Module):
         if self.decoder is None or self.norm_memory is None:
             return ModelOutput(self.norm(x), seen)
         read = items[:, :0] if following is None else following
-        x, own, across = self.decoder(self.item_vectors(read), (self.norm_memory(x), nobody), noise)
+        x, own, across = self.decoder(self.item_vectors(read), (self.norm_memory(x), nobody), noise, user)
         if not attentions:
             return ModelOutput(self.norm(x), None)
         return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across))
@@ -151,7 +161,12 @@ class Transformer(nn.Module):
         return vectors + self.position_vectors(back), blocked, nobody
 
     def next_hidden(
-        self, items: Tensor, lengths: Tensor, absent: Tensor | None = None, attentions: bool = False
+        self,
+        items: Tensor,
+        lengths: Tensor,
+        absent: Tensor | None = None,
+        attentions: bool = False,
+        users: Tensor | None = None,
     ) -> ModelOutput:
         """The state of each history that reads out its next item: `hidden` is (B, D).
 
@@ -160,17 +175,18 @@ class Transformer(nn.Module):
             lengths: (B,) real events of each row; may be 0.
             absent: (B, L) bool as for `forward`.
             attentions: return the attention weights too; a masked network's have one place more, that of [MASK].
+            users: (B,) as for `forward`.
         """
         rows = torch.arange(len(items), device=items.device)
         if self.shape.architecture == "encoder-decoder":
-            output = self(items, absent, attentions)
+            output = self(items, absent, attentions, users=users)
             return replace(output, hidden=output.hidden[:, 0])
         if self.shape.architecture == "causal":
-            output = self(items, absent, attentions)
+            output = self(items, absent, attentions, users=users)
             return replace(output, hidden=output.hidden[rows, (lengths - 1).clamp(min=0)])
         items = F.pad(items, (0, 1))
         items[rows, lengths] = self.mask
-        output = self(items, None if absent is None else F.pad(absent, (0, 1)), attentions)
+        output = self(items, None if absent is None else F.pad(absent, (0, 1)), attentions, users=users)
         return replace(output, hidden=output.hidden[rows, lengths])
 
     def output_vectors(self, items: Tensor | None = None) -> Tensor:

@@ -56,7 +56,7 @@ def test_every_window_is_cut_from_the_history_that_it_names(rows: list[list[int]
 def test_batches_hold_every_transition_once_within_their_budget(rows: list[list[int]], tokens: int, seed: int) -> None:
     cut = windows(Histories.of(rows), 10)
     seen: Counter[tuple[int, int]] = Counter()
-    made = [next_items(rows) for rows in batches(cut, tokens, np.random.default_rng(seed))]
+    made = [next_items(rows.padded()) for rows in batches(cut, tokens, np.random.default_rng(seed))]
     assert len(made) == count_batches(cut, tokens)
     for batch in made:
         assert batch.items.shape == batch.targets.shape
@@ -72,7 +72,7 @@ def test_the_seed_decides_the_order_of_batches() -> None:
     cut = windows(Histories.of([[1 + i % 9] * (2 + i % 5) for i in range(60)]), 10)
 
     def order(seed: int) -> list[list[int]]:
-        return [b.ravel().tolist() for b in batches(cut, 20, np.random.default_rng(seed))]
+        return [b.padded().ravel().tolist() for b in batches(cut, 20, np.random.default_rng(seed))]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
@@ -87,7 +87,7 @@ def test_a_long_tailed_log_wastes_under_three_per_cent_of_its_places() -> None:
 
 def test_padding_share_counts_what_batches_hold() -> None:
     cut = windows(Histories.of([[1] * n for n in (2, 2, 3, 5, 9, 9, 11)]), 10)
-    made = [next_items(rows) for rows in batches(cut, 18, np.random.default_rng(0))]
+    made = [next_items(rows.padded()) for rows in batches(cut, 18, np.random.default_rng(0))]
     places = sum(b.targets.size for b in made)
     real = sum(int((b.targets > 0).sum()) for b in made)
     assert padding_share(cut, 18) == 1 - real / places

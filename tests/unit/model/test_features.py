@@ -16,7 +16,7 @@ from engine.data.splits import Holdout, Split
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.checkpoint import load_network, save_network
 from engine.model.defaults import resolve
-from engine.model.features import MOST_TOKENS, Content, table_content
+from engine.model.features import MOST_TOKENS, Content, Contents, table_content
 from engine.model.training import train
 from engine.recommender import TransformerRecommender
 
@@ -132,7 +132,7 @@ def test_items_that_nobody_has_met_are_ranked_by_content_and_better_than_chance(
             "training": {"max_epochs": 15, "learning_rate": 3e-3, "batch_tokens": 256, "validate_every": 5},
         }
     )
-    network = train(split, resolve(config, split), content=content).network
+    network = train(split, resolve(config, split), contents=Contents(content)).network
     new = ~split.candidates
     new[0] = False
     assert new.sum() == 6
@@ -148,7 +148,7 @@ def test_items_that_nobody_has_met_are_ranked_by_content_and_better_than_chance(
 def test_content_is_saved_with_the_weights(tmp_path: Path) -> None:
     split, content = shelves(n_users=24)
     config = resolve(RunConfig().replace({"model": {"d_model": 8}, "training": {"max_epochs": 1}}), split)
-    network = train(split, config, content=content).network
+    network = train(split, config, contents=Contents(content)).network
     save_network(network, tmp_path / "model.safetensors")
     loaded = load_network(tmp_path / "model.safetensors")
     assert torch.equal(loaded.item_vectors.all(), network.item_vectors.all())
@@ -158,7 +158,7 @@ def test_content_is_saved_with_the_weights(tmp_path: Path) -> None:
 def test_one_item_or_all_the_same_vectors() -> None:
     split, content = shelves(n_users=24)
     config = resolve(RunConfig().replace({"model": {"d_model": 8}, "training": {"max_epochs": 1}}), split)
-    vectors = train(split, config, content=content).network.item_vectors
+    vectors = train(split, config, contents=Contents(content)).network.item_vectors
     some = torch.tensor([[0, 3], [7, 48]])
     torch.testing.assert_close(vectors(some), vectors.all()[some])
     hidden = torch.zeros(49, dtype=torch.bool)
