@@ -28,7 +28,7 @@ from engine.data.splits import Holdout, Split
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.metrics import per_user_metrics
 from engine.evaluation.ranking import ranks_of_targets
-from engine.fitting import content_of, fit
+from engine.fitting import contents_of, fit
 from engine.model.defaults import resolve
 from engine.recommender import TransformerRecommender
 from engine.run_folder import fingerprint
@@ -40,6 +40,7 @@ COHORTS = ("all", "head", "tail")
 
 VARIANTS: dict[str, tuple[str, ...]] = {
     "no-item-content": ("model.item_content=false",),
+    "no-user-content": ("model.user_content=false",),
     "no-average": ("training.average=0",),
     "no-own-dropout": ("model.own_dropout=0",),
     "no-event-dropout": ("model.event_dropout=0",),
@@ -126,7 +127,7 @@ def _row(asked: argparse.Namespace, dataset: Dataset, split: Split, name: str, s
             if row["variant"] != name:
                 print(f"{name} (seed {seed}): the same settings as {row['variant']}", file=sys.stderr)
             return row
-    trained = fit(split, config, content_of(dataset, config))
+    trained = fit(split, config, contents_of(dataset, config))
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     row = {"variant": name, "seed": seed, "seconds": trained.seconds, "epochs": len(trained.log), **key}
     for part, holdout in _holdouts(split).items():
