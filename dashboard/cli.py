@@ -258,7 +258,7 @@ def demo(
             run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
-            answer.give(None, tables.evaluation_table(run.evaluation, _oracle(run)))
+            answer.give(None, tables.evaluation_table(run.evaluation, run.answers, _oracle(run)))
     _serve(answer, runs, port, address, browser, {"run": SAMPLE_RUN})
 
 
@@ -329,9 +329,10 @@ def _give_evaluation(
     answer: Answer, run: engine.Run, evaluation: engine.Evaluation, seconds: dict[str, float], hint: Text
 ) -> None:
     answer.give(
-        engine.document(run.name, run.epochs, seconds, evaluation),
+        engine.document(run.name, run.epochs, seconds, evaluation, run.answers),
         tables.run_line(run, seconds),
-        tables.evaluation_table(evaluation, _oracle(run)),
+        tables.evaluation_table(evaluation, run.answers, _oracle(run)),
+        *([] if (answers := tables.answers_line(run)) is None else [answers]),
         *tables.several_targets(evaluation),
         tables.evaluation_note(evaluation, run.config.evaluation.confidence),
         hint,

@@ -46,7 +46,7 @@ def recommendations(given: Recommendations) -> dict[str, Any]:
         for event in given.history
     ]
     items = [{"item_id": i.item_id, "title": i.title, "score": i.score, "rank": i.rank} for i in given.items]
-    return {"user": given.user_id, "history": history, "items": items}
+    return {"user": given.user_id, "history": history, "items": items, "model": given.model}
 
 
 def attribution(given: Attribution, run: Run) -> dict[str, Any]:
@@ -62,6 +62,8 @@ def attribution(given: Attribution, run: Run) -> dict[str, Any]:
         "base": given.base,
         "attributions": values,
         "attention": {"layers": run.config.model.n_layers, "heads": run.config.model.n_heads},
+        "model": given.model,
+        "shares": given.shares,
     }
 
 

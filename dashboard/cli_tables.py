@@ -26,7 +26,13 @@ if TYPE_CHECKING:
         RunSummary,
     )
 
-MODEL_NAMES = {"transformer": "Transformer", "popularity": "Popularity", "itemknn": "Item kNN", "ease": "EASE"}
+MODEL_NAMES = {
+    "transformer": "Transformer",
+    "ensemble": "Ensemble",
+    "popularity": "Popularity",
+    "itemknn": "Item kNN",
+    "ease": "EASE",
+}
 SHORT_LIST = 10
 """Events of a history that a terminal shows; --json gives all."""
 
@@ -46,8 +52,8 @@ def interval(estimate: Any) -> str:
     return f"{figure(estimate.value)} ± {figure((estimate.high - estimate.low) / 2)}"
 
 
-def evaluation_table(evaluation: Evaluation, oracle: dict[str, Any] | None = None) -> Table:
-    """Models down; NDCG@10 for all, head and tail users, and HR@10 for all, across."""
+def evaluation_table(evaluation: Evaluation, answers: str, oracle: dict[str, Any] | None = None) -> Table:
+    """Models down, the one that answers in bold; NDCG@10 for all, head and tail users, and HR@10 for all, across."""
     first = next(iter(evaluation.models.values()))
     cohorts = {"all users": first.overall, "head users": first.users["head"], "tail users": first.users["tail"]}
     columns = [f"NDCG@10\n{name}, n = {report.n:,}" for name, report in cohorts.items()]
@@ -57,7 +63,7 @@ def evaluation_table(evaluation: Evaluation, oracle: dict[str, Any] | None = Non
         parts = [report.overall, report.users["head"], report.users["tail"]]
         cells = [interval(part.metrics.get("ndcg@10")) for part in parts]
         cells.append(interval(report.overall.metrics.get("hr@10")))
-        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == "transformer" else "")
+        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == answers else "")
     if oracle is not None:
         ceiling = engine.fair_ceiling(oracle)
         cells = [figure(ceiling[part]["value"]) if part in ceiling else "–" for part in ("all", "head", "tail")]
@@ -91,6 +97,17 @@ def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
         f"NDCG@10: {right}",
         style="dim",
     )
+
+
+def answers_line(run: Run) -> Text | None:
+    """Which model recommends and is explained, and why; None where there is no choice."""
+    if run.ensemble is None:
+        return None
+    ours, theirs = (figure(run.ensemble.blend.validation[name]) for name in ("ensemble", "transformer"))
+    found = f"on validation its NDCG@10 is {ours}, the Transformer's {theirs}"
+    if run.answers == "ensemble":
+        return Text(f"The ensemble answers: {found}.")
+    return Text(f"The Transformer answers: the ensemble is not clearly better ({found}).")
 
 
 def run_line(run: Run, seconds: dict[str, float]) -> Text:
@@ -243,13 +260,18 @@ def attribution_lines(answer: Attribution) -> list[Table | Text]:
     total = answer.base + sum(player.value for player in answer.players)
     rank = f", rank {answer.rank}" if answer.rank is not None else ""
     who = "somebody new" if answer.user_id is None else f"user {answer.user_id}"
+    shares = " + ".join(f"{MODEL_NAMES[name]} {share:.4f}" for name, share in answer.shares.items())
+    absent = "is masked at its place" + (
+        "" if answer.model == "transformer" else " or, for EASE and item kNN, left out"
+    )
     return [
         Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for {who}?"),
         made,
         Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
+        *([Text(f"score {answer.score:.4f} = {shares}")] if answer.model == "ensemble" else []),
         Text(
             f"SHAP values of the score ({'exact' if answer.exact else 'sampled orders'}, {answer.n_evaluations:,} "
-            "evaluations); an absent event is masked at its place.",
+            f"evaluations); an absent event {absent}.",
             style="dim",
         ),
     ]

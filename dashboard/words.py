@@ -59,6 +59,7 @@ def model_name(model: str) -> str:
     """A model's key as people write it."""
     words = {
         "transformer": _("Transformer"),
+        "ensemble": _("Ensemble"),
         "popularity": _("Popularity"),
         "itemknn": _("Item kNN"),
         "ease": _("EASE"),

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from engine.recommender import Answering
 
 View = Literal["evaluated", "full"]
 """`evaluated`: what was held out when the model was measured is hidden: the last event, or all after a cut in time.
@@ -57,7 +60,7 @@ class UserProfile:
 
 @dataclass(frozen=True)
 class RankedItem:
-    """One recommendation: `score` is the raw logit, `is_held_out` marks test targets."""
+    """One recommendation: `score` is what ranks it for this user, `is_held_out` marks test targets."""
 
     rank: int
     item_id: str
@@ -81,6 +84,7 @@ class Recommendations:
         n_held_out: how many items this view holds out; more than one only where the log is cut in time.
         n_candidates: how many items could have been recommended.
         seconds: time to score and rank.
+        model: what ranked.
     """
 
     user_id: str | None
@@ -92,6 +96,7 @@ class Recommendations:
     n_held_out: int
     n_candidates: int
     seconds: float
+    model: Answering
 
 
 @dataclass(frozen=True)
@@ -129,7 +134,7 @@ class Player:
         label: the event's title; empty for the group.
         item_id, position: None for the group.
         n_events: 1, or the group's size.
-        value: Shapley value in logits.
+        value: Shapley value, in units of the score.
         spread: standard error of the value over sampled orders; 0 when exact.
     """
 
@@ -148,11 +153,14 @@ class Attribution:
     Attributes:
         user_id: None for somebody who is not in the data.
         rank: the item's rank among unseen candidates; None if it was seen.
-        score, base: the item's raw logit with all events, and with none.
+        score, base: the item's score with all events, and with none; the Transformer's is a raw logit.
         players: oldest first.
         exact: whether every subset of events was evaluated.
         n_evaluations: how many partly hidden histories were scored.
         seconds: time it took.
+        model: what was explained. In an ensemble an absent event is masked at its place
+            for the Transformer and left out of the history for the set-models.
+        shares: member -> its part of the score; they sum to the score.
     """
 
     user_id: str | None
@@ -165,3 +173,5 @@ class Attribution:
     exact: bool
     n_evaluations: int
     seconds: float
+    model: Answering
+    shares: dict[str, float]

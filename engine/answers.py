@@ -22,6 +22,7 @@ from engine.answer_types import (
 )
 from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import CATEGORY, display_columns
+from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
 from engine.explanation.shapley import shapley_values
@@ -134,6 +135,7 @@ def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
         len(asked.targets),
         n_candidates,
         seconds,
+        run.answers,
     )
 
 
@@ -215,7 +217,7 @@ def _attribution(run: Run, asked: _Asked, item_id: str | None, lang: str, seed: 
         who = "them" if asked.user_id is None else f"user {asked.user_id!r}"
         raise EngineError(f"There is nothing left to recommend to {who}: every item was seen.")
     start = time.perf_counter()
-    found = shapley_values(run.recommender, history, item, max_events=max_events, seed=seed, user=asked.number(run))
+    found = shapley_values(run.serving, history, item, max_events=max_events, seed=seed, user=asked.number(run))
     seconds = time.perf_counter() - start
     first = len(history) - sum(len(group) for group in found.groups) + 1  # position of the window's first event
     players = tuple(
@@ -233,6 +235,10 @@ def _attribution(run: Run, asked: _Asked, item_id: str | None, lang: str, seed: 
         found.exact,
         found.n_evaluations,
         seconds,
+        run.answers,
+        run.serving.shares(history, item, asked.number(run))
+        if isinstance(run.serving, Ensemble)
+        else {run.answers: found.score},
     )
 
 
@@ -243,7 +249,7 @@ def warm_up(run: Run) -> None:
         history = run.split.test.histories[int(lengths.argmax())]
         item = int(np.flatnonzero(run.split.candidates)[0])
         for part in (history[-3:], history):
-            shapley_values(run.recommender, part, item, n_permutations=1)
+            shapley_values(run.serving, part, item, n_permutations=1)
 
 
 def _player(
@@ -308,7 +314,7 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
 def _scores(run: Run, asked: _Asked) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
     one = Histories.of([asked.history], [asked.number(run)])
-    scores = run.recommender.score(one)
+    scores = run.serving.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.exclude_seen else scores)[0]
 
 

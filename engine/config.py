@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import ConfigError
 
@@ -63,6 +63,22 @@ class ModelConfig(_Section):
         0.2, ge=0, lt=1, description="Share of windows trained as if nothing were known of their user."
     )
     text_size: int = Field(64, ge=1, le=1024, description="Dimensions that the text of items or users is cut to.")
+    ensemble: tuple[Literal["ease", "itemknn"], ...] = Field(
+        ("ease", "itemknn"),
+        description="Models blended with the Transformer by weights learnt on validation; the blend answers where it "
+        "is better there. none: no ensemble.",
+    )
+
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _none_is_nothing(cls, given: Any) -> Any:
+        return () if given is None else given
+
+    @model_validator(mode="after")
+    def _members_differ(self) -> ModelConfig:
+        if len(set(self.ensemble)) < len(self.ensemble):
+            raise ValueError(f"ensemble {self.ensemble} must name each model once.")
+        return self
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> ModelConfig:

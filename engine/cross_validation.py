@@ -19,7 +19,7 @@ from engine.data.splits import Split, user_folds, windows_in_time
 from engine.errors import RunError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import CohortReport, ModelReport
-from engine.fitting import contents_of, fit, measure
+from engine.fitting import blend, contents_of, fit, fit_baselines, measure
 from engine.model.defaults import resolve
 from engine.model.features import Contents
 from engine.progress import OnProgress, Progress, ignore
@@ -90,7 +90,7 @@ def cross_validate(
     config: RunConfig | None = None,
     on_progress: OnProgress = ignore,
 ) -> CrossValidation:
-    """The figures of the network and its baselines over several splits, each trained anew.
+    """The figures of the network, its ensemble and its baselines over several splits, each trained anew.
 
     By users: everybody is kept out of the training of one fold and measured there as somebody new
     (`engine.data.splits.user_folds`). By time: each fold trains on what came before its window and is tested on that
@@ -176,7 +176,9 @@ def _fold(
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
-    evaluation = measure(recommender, split, config, on_progress, _cohorts(split, config))
+    fitted = fit_baselines(split, config, on_progress)
+    ensemble = blend(recommender, fitted, split, config, on_progress)
+    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, _cohorts(split, config))
     return {"seconds": trained.seconds, "epochs": len(trained.log), "models": evaluation.to_dict()}
 
 

@@ -9,15 +9,20 @@ from pathlib import Path
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.data.splits import Split
+from engine.ensemble.ensemble import Ensemble
+from engine.ensemble.learning import learn_blend
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import Evaluation, evaluate
-from engine.model.baselines import BaselineName, make_baseline
+from engine.model.baselines import EASE, BaselineName, ItemKNN, Popularity, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
 from engine.model.features import Contents, table_content
 from engine.model.training import NOTHING_KNOWN, Checkpoint, Trained, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender
 from engine.runs import cohorts_of
+
+Baselines = dict[BaselineName, Popularity | ItemKNN | EASE]
+"""Fitted once, whether they are measured, blended or both."""
 
 CHECKPOINT_SECONDS = 5.0
 """At most this much training is done again after a kill, an epoch more or less."""
@@ -66,33 +71,83 @@ def fit(
     return train(split, config, on_progress, save, resume, contents)
 
 
+def fit_baselines(split: Split, config: RunConfig, on_progress: OnProgress = ignore) -> Baselines:
+    """The models to measure beside the Transformer, and those to blend with it, fitted on the training part."""
+    fitted: Baselines = {}
+    measured, members = _measured(split, config), _members(split, config)
+    names: list[BaselineName] = [*measured, *(name for name in members if name not in measured)]
+    for i, name in enumerate(names):
+        on_progress(Progress("baseline", i / len(names), f"fitting {name}"))
+        fitted[name] = make_baseline(name, split, config.evaluation)
+    on_progress(Progress("baseline", 1.0, "baselines fitted"))
+    return fitted
+
+
+def blend(
+    transformer: TransformerRecommender,
+    fitted: Baselines,
+    split: Split,
+    config: RunConfig,
+    on_progress: OnProgress = ignore,
+) -> Ensemble | None:
+    """The ensemble that the settings ask for, its weights learnt on validation; None if they ask for none.
+
+    Args:
+        transformer: the trained network.
+        fitted: what `fit_baselines` gave.
+        split: of both.
+        config: resolved settings.
+        on_progress: told where the work stands.
+    """
+    models = [fitted[name] for name in _members(split, config)]
+    parts = [model.strongest() for model in models if not isinstance(model, Popularity)]
+    if not parts:
+        return None
+    on_progress(Progress("baseline", 1.0, "learning how much each member of the ensemble counts"))
+    return learn_blend(transformer, parts, split, config)
+
+
+def answering(transformer: TransformerRecommender, ensemble: Ensemble | None) -> TransformerRecommender | Ensemble:
+    """What a run recommends by: the ensemble if it pays on validation, else the Transformer; no test figure enters."""
+    return ensemble if ensemble is not None and ensemble.blend.pays else transformer
+
+
 def measure(
     transformer: TransformerRecommender,
     split: Split,
     config: RunConfig,
     on_progress: OnProgress = ignore,
+    ensemble: Ensemble | None = None,
+    fitted: Baselines | None = None,
     cohorts: Cohorts | None = None,
 ) -> Evaluation:
-    """The figures of a network and of the baselines, fitted here, on the test part of a split.
+    """The figures of a network, of its ensemble if it has one, and of the baselines on the test part of a split.
 
     Args:
-        transformer: what `fit` trained, ready to rank.
-        split: the one that it was trained on.
+        transformer: the trained network.
+        split: asks its test part.
         config: resolved settings.
         on_progress: told where the work stands.
+        ensemble: what `blend` gave.
+        fitted: what `fit_baselines` gave; baselines are fitted here where they are not given.
         cohorts: head and tail; as the settings cut them when not given.
     """
-    settings = config.evaluation
-    names: list[BaselineName] = [
-        n for n in settings.baselines if n != "ease" or split.n_items < settings.ease_max_items
-    ]
-    models: list[Recommender] = [transformer]
-    for i, name in enumerate(names):
-        on_progress(Progress("baseline", i / len(names), f"fitting {name}"))
-        models.append(make_baseline(name, split, settings))
-    on_progress(Progress("baseline", 1.0, "baselines fitted"))
+    if fitted is None:
+        fitted = fit_baselines(split, config.replace({"model": {"ensemble": ()}}), on_progress)
+    trained: list[Recommender] = [transformer] if ensemble is None else [transformer, ensemble]
+    models = [*trained, *(fitted[name] for name in _measured(split, config))]
 
     def tell(message: str, done: float) -> None:
         on_progress(Progress("evaluate", done, message))
 
-    return evaluate(models, split, cohorts or cohorts_of(split, config), settings, tell)
+    return evaluate(models, split, cohorts or cohorts_of(split, config), config.evaluation, tell)
+
+
+def _measured(split: Split, config: RunConfig) -> list[BaselineName]:
+    """The baselines to measure; EASE is left out of a catalogue too large for it."""
+    return [n for n in config.evaluation.baselines if n != "ease" or split.n_items < config.evaluation.ease_max_items]
+
+
+def _members(split: Split, config: RunConfig) -> list[BaselineName]:
+    """The models to blend with the Transformer; EASE is left out likewise."""
+    return [n for n in config.model.ensemble if n != "ease" or split.n_items < config.evaluation.ease_max_items]

@@ -15,17 +15,20 @@ from engine.config import RunConfig, load_config, parse_config
 from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
+from engine.ensemble.storage import save_ensemble
 from engine.errors import ConfigError, RunError, TrainingError
 from engine.evaluation.report import Evaluation
-from engine.fitting import contents_of, fit, measure
+from engine.fitting import answering, blend, contents_of, fit, fit_baselines, measure
 from engine.model.checkpoint import load_checkpoint, save_network
 from engine.model.defaults import resolve
 from engine.model.features import Contents
 from engine.model.training import Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
-from engine.recommender import TransformerRecommender, top_k
+from engine.recommender import Answering, TransformerRecommender, top_k
 from engine.run_folder import (
     CONFIG,
+    ENSEMBLE,
+    MODEL,
     as_rows,
     check_name,
     fingerprint,
@@ -176,16 +179,19 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
         on_progress: told where the work stands.
     """
     config = (config or run.config).replace({"model": run.config.model.model_dump()})
-    return measure(run.recommender, run.split, config, on_progress)
+    return measure(run.recommender, run.split, config, on_progress, run.ensemble)
 
 
-def document(name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation) -> dict[str, Any]:
+def document(
+    name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation, answers: Answering
+) -> dict[str, Any]:
     """The JSON document of `train --json` and `evaluate --json`, which is also metrics.json."""
     return {
         "run": name,
         "epochs": epochs,
         "seconds": seconds,
         "protocol": evaluation.protocol,
+        "answers": answers,
         "models": evaluation.to_dict(),
     }
 
@@ -197,13 +203,22 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     trained = _train(working, name, split, config, contents_of(dataset, config, on_progress), on_progress)
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
-    evaluation = measure(recommender, split, config, on_progress)
-    seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start}
+    fitted = fit_baselines(split, config, on_progress)
+    blending = time.perf_counter()
+    ensemble = blend(recommender, fitted, split, config, on_progress)
+    blended = time.perf_counter()
+    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted)
+    seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start - (blended - blending)}
+    if ensemble is not None:
+        seconds["ensemble"] = blended - blending
     on_progress(Progress("write", 0.0, "writing the run"))
-    save_network(trained.network, working / "model.safetensors")
-    k = max(config.evaluation.ks)
-    lists = top_k(recommender, split.test.histories, k, config.evaluation.exclude_seen)
-    save_results(working, dataset, evaluation, document(name, len(trained.log), seconds, evaluation), lists)
+    save_network(trained.network, working / MODEL)
+    if ensemble is not None:
+        save_ensemble(ensemble, working / ENSEMBLE)
+    answers = answering(recommender, ensemble)
+    lists = top_k(answers, split.test.histories, max(config.evaluation.ks), config.evaluation.exclude_seen)
+    metrics = document(name, len(trained.log), seconds, evaluation, answers.name)
+    save_results(working, dataset, evaluation, metrics, lists)
     write_about(
         working,
         {

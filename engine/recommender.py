@@ -14,6 +14,9 @@ from engine.model.batching import rows_at_once
 from engine.model.training import last_hidden, numbers
 from engine.model.transformer import Transformer
 
+Answering = Literal["transformer", "ensemble"]
+"""Which model of a run recommends and is explained."""
+
 AttentionKind = Literal["causal", "bidirectional", "cross"]
 
 _BLOCK = 32

@@ -30,6 +30,8 @@ from engine.evaluation.report import Evaluation
 FORMAT_VERSION = 2
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
 CONFIG, METRICS, PER_USER, MODEL = "config.json", "metrics.json", "per_user.parquet", "model.safetensors"
+ENSEMBLE = "ensemble.safetensors"
+"""Only where a run has an ensemble."""
 
 
 def check_name(name: str) -> str:
@@ -166,7 +168,7 @@ def save_results(
         dataset: for ids.
         evaluation: the figures.
         metrics: the JSON document that `train --json` prints.
-        lists: (U, k) item indices and scores of the Transformer for the users of the test part, in its order.
+        lists: (U, k) item indices and scores by which the run recommends, for the users of the test part, in its order.
     """
     evaluation.per_user.to_parquet(folder / PER_USER)
     items, scores = lists

@@ -14,15 +14,18 @@ from engine.config import RunConfig, parse_config
 from engine.data.dataset import Dataset
 from engine.data.report import CleaningReport
 from engine.data.splits import Split, leave_last_out, temporal
+from engine.ensemble.ensemble import Ensemble
+from engine.ensemble.storage import load_ensemble
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.report import Estimate, Evaluation
 from engine.model.checkpoint import load_network
 from engine.model.transformer import Transformer
-from engine.recommender import TransformerRecommender
+from engine.recommender import Answering, TransformerRecommender
 from engine.run_folder import (
     CONFIG,
+    ENSEMBLE,
     METRICS,
     MODEL,
     PER_USER,
@@ -47,7 +50,7 @@ class RunSummary:
         n_users, n_items, n_interactions: its size.
         epochs: passes over the training part.
         train_seconds: time in training alone.
-        ndcg10: the Transformer's NDCG@10 over all users, if measured.
+        ndcg10: NDCG@10 over all users of the model that answers, if measured.
     """
 
     name: str
@@ -80,11 +83,13 @@ class Run:
         epochs: passes over the training part.
         best_epoch: the pass whose weights were kept.
         stopped_by: "max_epochs", "patience", "max_seconds" or "interrupted".
-        seconds: "train" and "evaluate".
+        seconds: "train", "evaluate", and "ensemble" where one was learnt.
         versions: of the packages that made it.
         device: what trained it.
         history: one row an epoch: `epoch`, `loss`, `valid_ndcg`, `seconds`.
-        recommender: the trained Transformer.
+        recommender: the trained Transformer; attention is its own.
+        ensemble: the Transformer blended with EASE and item kNN, if the run has that.
+        answers: which of the two recommends and is explained: the ensemble where it was better on validation.
     """
 
     name: str
@@ -105,6 +110,13 @@ class Run:
     device: str
     history: pd.DataFrame
     recommender: TransformerRecommender
+    ensemble: Ensemble | None
+    answers: Answering
+
+    @property
+    def serving(self) -> TransformerRecommender | Ensemble:
+        """What recommends and is explained."""
+        return self.ensemble if self.answers == "ensemble" and self.ensemble is not None else self.recommender
 
 
 def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
@@ -122,7 +134,7 @@ def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
 
 def _summary(path: Path) -> RunSummary:
     about, metrics = read_about(path), read_json(path / METRICS)
-    overall = metrics["models"].get("transformer", {}).get("overall", {})
+    overall = metrics["models"].get(_answers(metrics), {}).get("overall", {})
     ndcg = Estimate(**overall["ndcg@10"]) if "ndcg@10" in overall else None
     size = about["size"]
     return RunSummary(
@@ -155,6 +167,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         split = split_of(dataset, config)
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
+        recommender = TransformerRecommender(network, candidates_of(split, config, network))
         return Run(
             name=name,
             path=path,
@@ -173,10 +186,17 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             versions=about["versions"],
             device=about["device"],
             history=pd.DataFrame(about["history"], columns=["epoch", "loss", "valid_ndcg", "seconds"]),
-            recommender=TransformerRecommender(network, candidates_of(split, config, network)),
+            recommender=recommender,
+            ensemble=load_ensemble(path / ENSEMBLE, recommender) if "ensemble" in metrics["models"] else None,
+            answers=_answers(metrics),
         )
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise _damaged(name, path, error) from error
+
+
+def _answers(metrics: dict[str, Any]) -> Answering:
+    """Which model answers; a run made before there were ensembles does not say."""
+    return "ensemble" if metrics.get("answers") == "ensemble" else "transformer"
 
 
 def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: str = "ndcg@10") -> RunComparison:

@@ -15,6 +15,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; no
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
 TINY_RUN = "tiny"
+BLENDED_RUN = "blended"
 
 N_USERS, N_ITEMS = 120, 60
 _THINGS = ("tent", "sleeping bag", "stove", "lamp", "boots", "rope")
@@ -75,6 +76,7 @@ def tiny_config(**changes: object) -> engine.RunConfig:
         "model__n_layers": 2,
         "model__n_heads": 2,
         "model__max_len": 16,
+        "model__ensemble": "[]",
         "evaluation__bootstrap_samples": 100,
     }
     return engine.load_config(
@@ -87,6 +89,23 @@ def tiny_run_dir(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -
     """A runs directory that holds one run, TINY_RUN: two epochs on the small shop. To be read, not written to."""
     runs = tmp_path_factory.mktemp("runs")
     engine.train_run(tiny_log_dir, name=TINY_RUN, runs_dir=runs, config=tiny_config())
+    return runs
+
+
+@pytest.fixture(scope="session")
+def blended_run_dir(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs directory that holds one run, BLENDED_RUN: the tiny one trained for longer, answered by an ensemble."""
+    runs = tmp_path_factory.mktemp("blended-runs")
+    config = tiny_config(
+        model__ensemble='["ease", "itemknn"]',
+        model__user_content="false",
+        model__dropout=0.1,
+        training__max_epochs=12,
+        training__batch_tokens=64,
+        training__learning_rate=0.005,
+        training__warmup_steps=10,
+    )
+    engine.train_run(tiny_log_dir, name=BLENDED_RUN, runs_dir=runs, config=config)
     return runs
 
 

@@ -9,6 +9,7 @@ used alone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from itertools import product
 from math import fsum
@@ -68,32 +69,43 @@ def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: S
     longest = _longest(split.train.lengths)
     bins = np.searchsorted(longest, asked.histories.lengths[able])
     chosen = grid[_choose(ranks, bins, len(longest) + 1)]
-    pays = _pays(ranks, bins, len(longest) + 1, len(parts), keys[able])
-    names = (transformer.name, *(part.name for part in parts))
-    *alone, ours = _figures(transformer, parts, longest, chosen, split.valid, hide_seen)
+    pays = _pays(ranks, bins, len(longest) + 1, keys[able])
+    blend = Blend((transformer.name, *(part.name for part in parts)), longest, chosen, {}, {}, np.zeros(0, int), pays)
+    figures, by_length = _figures(transformer, parts, blend, split.valid, hide_seen)
+    *alone, ours = figures
     best = int(np.argmax(alone))
     if ours < alone[best]:
-        ours, chosen = alone[best], np.tile(np.eye(len(names))[best], (len(longest) + 1, 1))
-    validation = {**dict(zip(names, alone, strict=True)), "ensemble": ours}
-    return Ensemble(transformer, tuple(parts), Blend(names, longest, chosen, validation, pays))
+        ours, figures[-1], by_length[-1] = alone[best], alone[best], by_length[best]
+        blend = replace(blend, weights=np.tile(np.eye(1 + len(parts))[best], (len(chosen), 1)))
+    names = (*blend.members, "ensemble")
+    n_users = np.bincount(blend.bins_of(split.valid.histories.lengths), minlength=len(chosen))
+    figures, by_length = dict(zip(names, figures, strict=True)), dict(zip(names, by_length, strict=True))
+    return Ensemble(
+        transformer,
+        tuple(parts),
+        replace(blend, validation=figures, by_length=by_length, n_users=n_users, pays=pays and ours > alone[0]),
+    )
 
 
 def _figures(
-    transformer: Explainable,
-    parts: Sequence[ItemWeights],
-    longest: np.ndarray,
-    weights: np.ndarray,
-    holdout: Holdout,
-    exclude_seen: bool,
-) -> list[float]:
-    """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it."""
+    transformer: Explainable, parts: Sequence[ItemWeights], blend: Blend, holdout: Holdout, exclude_seen: bool
+) -> tuple[list[float], list[np.ndarray]]:
+    """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it.
+
+    Returns:
+        One figure each for all users; and (n_bins,) for those of every bin of lengths, NaN where there is nobody.
+    """
     places: list[list[np.ndarray]] = [[] for _ in range(len(parts) + 2)]
     for histories, targets in _chunks(holdout, transformer):
         given = list(member_scores(transformer, parts, histories))
-        given.append(mixed(given, weights[np.searchsorted(longest, histories.lengths)]))
+        given.append(mixed(given, blend.of_lengths(histories.lengths)))
         for kept, scores in zip(places, given, strict=True):
             kept.append(_places(_ranked(scores, histories, transformer.candidates, exclude_seen), targets))
-    return [_mean_gain(np.concatenate(kept), K) if kept else 0.0 for kept in places]
+    found = [np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64) for kept in places]
+    bins = blend.bins_of(holdout.histories.lengths)
+    inside = [bins == b for b in range(len(blend.weights))]
+    by_length = [np.array([_mean_gain(of[b], K) if b.any() else np.nan for b in inside]) for of in found]
+    return [_mean_gain(of, K) for of in found], by_length
 
 
 def _chunks(holdout: Holdout, transformer: Explainable) -> Iterator[tuple[Histories, np.ndarray]]:
@@ -211,18 +223,17 @@ def _choose(ranks: np.ndarray, bins: np.ndarray, n_bins: int) -> np.ndarray:
     return (gains + PRIOR_USERS * gains.sum(axis=0) / max(n, 1)).argmax(axis=1)
 
 
-def _pays(ranks: np.ndarray, bins: np.ndarray, n_bins: int, n_parts: int, keys: np.ndarray) -> bool:
-    """Whether weights that half the users chose beat the best member on the others, by more than the standard error."""
+def _pays(ranks: np.ndarray, bins: np.ndarray, n_bins: int, keys: np.ndarray) -> bool:
+    """Whether weights that half the users chose beat the Transformer on the others, by more than the standard error."""
     gains = _gains(K)
     near = np.where(ranks <= K, ranks, 0)
-    members = [0, *range(ranks.shape[1] - n_parts, ranks.shape[1])]  # the grid's rows of one member alone
-    best = max(members, key=lambda m: _mean_gain(ranks[:, m], K))
+    transformer = 0  # the grid's row of the Transformer alone
     won = np.zeros(len(ranks))
     for turn in range(ROUNDS):
         half = (keys >> np.uint64(turn)) & np.uint64(1) == 1
         for learning in (half, ~half):
             chosen = _choose(ranks[learning], bins[learning], n_bins)
             others = np.flatnonzero(~learning)
-            won[others] += (gains[near[others, chosen[bins[others]]]] - gains[near[others, best]]) / ROUNDS
+            won[others] += (gains[near[others, chosen[bins[others]]]] - gains[near[others, transformer]]) / ROUNDS
     mean = fsum(won) / max(len(won), 1)
     return mean > 0 and mean > (fsum((won - mean) ** 2) ** 0.5 / len(won))

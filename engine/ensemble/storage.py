@@ -19,7 +19,12 @@ from engine.recommender import Explainable
 def save_ensemble(ensemble: Ensemble, path: Path) -> None:
     """Write the blend and the set-models, beside their place and then renamed in. The Transformer has its own file."""
     blend = ensemble.blend
-    arrays = {"longest": blend.longest.astype(np.int64), "weights": blend.weights.astype(np.float64)}
+    arrays = {
+        "longest": blend.longest.astype(np.int64),
+        "weights": blend.weights.astype(np.float64),
+        "n_users": blend.n_users.astype(np.int64),
+        **{f"by_length/{name}": values.astype(np.float64) for name, values in blend.by_length.items()},
+    }
     for part in ensemble.parts:
         arrays[f"{part.name}/data"] = part.matrix.data
         arrays[f"{part.name}/columns"] = part.matrix.indices.astype(_narrow(part.n_items))
@@ -42,7 +47,15 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             about = json.loads((file.metadata() or {})["blend"])
         members = tuple(about["members"])
         parts = tuple(_part(name, arrays) for name in members[1:])
-        blend = Blend(members, arrays["longest"], arrays["weights"], about["validation"], bool(about["pays"]))
+        blend = Blend(
+            members,
+            arrays["longest"],
+            arrays["weights"],
+            about["validation"],
+            {name: arrays[f"by_length/{name}"] for name in (*members, "ensemble")},
+            arrays["n_users"],
+            bool(about["pays"]),
+        )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
     n_items = len(transformer.candidates) - 1

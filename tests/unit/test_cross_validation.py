@@ -86,6 +86,15 @@ def test_every_user_is_measured_once(found: engine.CrossValidation, log: Dataset
     assert (found.by, found.protocol, found.cuts) == ("users", "leave-last-out", ())
 
 
+@pytest.mark.parametrize("by", ["users", "time"])
+def test_every_fold_blends_an_ensemble_of_its_own(by: Any, tiny_log_dir: Path, tmp_path: Path) -> None:
+    config = quick(model__ensemble='["itemknn"]', evaluation__test_share=0.2)
+    found = engine.cross_validate(tiny_log_dir, by=by, folds=2, runs_dir=tmp_path, config=config)
+    assert list(found.models) == ["transformer", "ensemble", "popularity", "itemknn", "ease"]
+    ours, theirs = (found.models[name]["all"]["ndcg@10"].folds for name in ("ensemble", "transformer"))
+    assert all(one != other for one, other in zip(ours, theirs, strict=True))
+
+
 def test_a_figure_is_the_mean_of_its_folds_with_their_spread(found: engine.CrossValidation) -> None:
     for cohorts in found.models.values():
         for cohort, metrics in cohorts.items():

@@ -58,7 +58,9 @@ def arguments(log: Path, epochs: int) -> list[str]:
 
 
 def weights(runs: Path) -> dict[str, np.ndarray]:
-    return load_file(runs / "ring" / "model.safetensors")
+    """Of the network and of the ensemble round it."""
+    parts = (load_file(runs / "ring" / name) for name in ("model.safetensors", "ensemble.safetensors"))
+    return {name: array for part in parts for name, array in part.items()}
 
 
 def same(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -> bool:

@@ -237,7 +237,7 @@ PLAYERS = (
     Player("Tent", "i1", 5, 1, -0.25, 0.0),
     Player(HOSTILE, "i2", 6, 1, 2.0, 0.2),
 )
-ANSWER = Attribution("u1", "i9", "Lamp", 1, 1.25, -1.0, PLAYERS, False, 400, 0.1)
+ANSWER = Attribution("u1", "i9", "Lamp", 1, 1.25, -1.0, PLAYERS, False, 400, 0.1, "transformer", {"transformer": 1.25})
 
 
 @pytest.mark.parametrize("order", ["time", "size"])
@@ -270,5 +270,7 @@ def test_the_waterfall_uses_shaps_colours_and_plain_titles() -> None:
 
 
 def test_a_history_of_one_event_can_be_drawn() -> None:
-    one = Attribution("u1", "i9", "Lamp", None, 0.0, 0.0, (Player("Tent", "i1", 1, 1, 0.0, 0.0),), True, 2, 0.1)
+    one = Attribution(
+        "u1", "i9", "Lamp", None, 0.0, 0.0, (Player("Tent", "i1", 1, 1, 0.0, 0.0),), True, 2, 0.1, "transformer", {}
+    )
     assert len(explain.waterfall(one, "time", dark=False).data) == 4

@@ -11,6 +11,7 @@ import pytest
 
 import engine
 from dashboard import cli, serving
+from tests.conftest import BLENDED_RUN
 from tests.unit.dashboard.conftest import Tailscope
 
 RUN = "tiny"
@@ -29,12 +30,14 @@ def someone(run: engine.Run) -> str:
 
 
 def check_evaluation(document: dict, run: engine.Run) -> None:
-    assert list(document) == ["run", "epochs", "seconds", "protocol", "models"]
+    assert list(document) == ["run", "epochs", "seconds", "protocol", "answers", "models"]
     assert document["run"] == run.name
     assert document["protocol"] == "leave-last-out"
     assert document["epochs"] == run.epochs
-    assert set(document["seconds"]) == {"train", "evaluate"}
-    assert list(document["models"]) == ["transformer", "popularity", "itemknn", "ease"]
+    assert set(document["seconds"]) - {"ensemble"} == {"train", "evaluate"}
+    blended = [] if run.ensemble is None else ["ensemble"]
+    assert list(document["models"]) == ["transformer", *blended, "popularity", "itemknn", "ease"]
+    assert document["answers"] == run.answers
     for model in document["models"].values():
         parts = [model["overall"], *model["users"].values(), *model["items"].values()]
         assert list(model["users"]) == list(model["items"]) == ["head", "tail"]
@@ -72,6 +75,7 @@ class TestTrain:
         assert done.code == 0, done.err
         made = engine.load_run("one", tmp_path)
         check_evaluation(done.document, made)
+        assert made.ensemble is not None  # by default
         assert (made.config.training.seed, made.config.model.max_len) == (7, 9)
         assert "Training: epoch 1/1" in done.err
 
@@ -252,6 +256,17 @@ class TestEvaluate:
         assert document["models"] == run.evaluation.to_dict()
         assert document["seconds"]["train"] == run.seconds["train"]
 
+    def test_an_ensemble_is_measured_again_and_the_answering_model_named(
+        self, tailscope: Tailscope, blended_run_dir: Path
+    ):
+        blended = engine.load_run(BLENDED_RUN, blended_run_dir)
+        document = tailscope("evaluate", BLENDED_RUN, "--runs", blended_run_dir, "--json").document
+        check_evaluation(document, blended)
+        assert document["answers"] == "ensemble"
+        assert document["models"]["ensemble"] == blended.evaluation.to_dict()["ensemble"]
+        out = " ".join(tailscope("evaluate", BLENDED_RUN, "--runs", blended_run_dir).out.split())
+        assert "The ensemble answers: on validation its NDCG@10 is" in out
+
     def test_other_cohorts_on_request(self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run):
         done = tailscope("evaluate", RUN, "--runs", tiny_run_dir, "--set", "evaluation.head_share=0.5", "--json")
         given = done.document["models"]["transformer"]
@@ -279,7 +294,7 @@ class TestRecommend:
     def test_json(self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run, someone: str):
         document = tailscope("recommend", RUN, "--user", someone, "-k", 4, "--runs", tiny_run_dir, "--json").document
         given = engine.recommend(run, someone, k=4, view="full")
-        assert list(document) == ["user", "history", "items"]
+        assert list(document) == ["user", "history", "items", "model"]
         assert document["user"] == someone
         assert [i["item_id"] for i in document["items"]] == [i.item_id for i in given.items]
         assert [i["score"] for i in document["items"]] == [i.score for i in given.items]
@@ -305,13 +320,23 @@ class TestRecommend:
 class TestExplain:
     def test_json_adds_up(self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run, someone: str):
         document = tailscope("explain", RUN, "--user", someone, "--runs", tiny_run_dir, "--json").document
-        assert list(document) == ["user", "item", "score", "base", "attributions", "attention"]
+        assert list(document) == ["user", "item", "score", "base", "attributions", "attention", "model", "shares"]
         assert document["attention"] == {"layers": 2, "heads": 2}
         total = document["base"] + sum(part["value"] for part in document["attributions"])
         assert total == pytest.approx(document["score"], abs=1e-4)
         assert document["item"] == engine.recommend(run, someone, k=1, view="full").items[0].item_id
         assert set(document["attributions"][0]) == {"item_id", "title", "position", "value"}
         assert all(part["title"] for part in document["attributions"])
+
+    def test_an_ensemble_says_what_each_member_gave(self, tailscope: Tailscope, blended_run_dir: Path, someone: str):
+        command = ("--user", someone, "--runs", blended_run_dir)
+        document = tailscope("explain", BLENDED_RUN, *command, "--json").document
+        assert document["model"] == "ensemble"
+        assert list(document["shares"]) == ["transformer", "ease", "itemknn"]
+        assert sum(document["shares"].values()) == pytest.approx(document["score"], abs=1e-4)
+        assert tailscope("recommend", BLENDED_RUN, *command, "--json").document["model"] == "ensemble"
+        out = tailscope("explain", BLENDED_RUN, *command).out
+        assert f"= Transformer {document['shares']['transformer']:.4f} + EASE" in " ".join(out.split())
 
     def test_a_chosen_item_in_the_evaluated_view(
         self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run, someone: str
@@ -379,7 +404,7 @@ class TestConfig:
 
     def test_json_has_every_setting_with_value_and_help(self, tailscope: Tailscope):
         document = tailscope("config", "--json").document
-        assert list(document) == ["data", "model", "training", "evaluation"]
+        assert list(document) == ["data", "model", "training", "augmentation", "evaluation"]
         assert document["evaluation"]["head_share"]["value"] == 0.2
         assert all(entry["help"] for section in document.values() for entry in section.values())
 

@@ -18,7 +18,13 @@ def runs(tiny_run_dir: Path, tiny_log_dir: Path, tmp_path_factory: pytest.TempPa
     """A folder of three runs: the tiny one, a wider one on the same data, and one on other data."""
     folder = tmp_path_factory.mktemp("compared")
     shutil.copytree(tiny_run_dir / TINY_RUN, folder / TINY_RUN)
-    changes = ["training.max_epochs=1", "model.d_model=24", "model.n_heads=2", "evaluation.bootstrap_samples=100"]
+    changes = [
+        "training.max_epochs=1",
+        "model.d_model=24",
+        "model.n_heads=2",
+        "model.ensemble=none",
+        "evaluation.bootstrap_samples=100",
+    ]
     engine.train_run(tiny_log_dir, name="wide", runs_dir=folder, config=engine.load_config(changes=changes))
     ring = "\n".join(f"u{u},i{(u + step) % 9}" for u in range(12) for step in range(5))
     (folder / "ring.csv").write_text(f"user_id,item_id\n{ring}\n")

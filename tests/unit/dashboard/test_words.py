@@ -101,7 +101,7 @@ def test_the_model_is_ahead_behind_or_level() -> None:
 
 
 EVENT = Event(5, "i3", "Lamp", None, None, "tail")
-ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1, 1200, 0.1)
+ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1, 1200, 0.1, "transformer")
 
 
 def test_where_the_held_out_item_ranks() -> None:
@@ -124,7 +124,10 @@ def test_a_protocol_in_words() -> None:
 
 def _explained(*values: float, spread: float = 0.0, exact: bool = True) -> Attribution:
     players = tuple(Player(f"T{i}", f"i{i}", i, 1, v, spread) for i, v in enumerate(values, start=1))
-    return Attribution("u1", "i9", "Tent", 1, 1.0 + sum(values), 1.0, players, exact, 64, 0.1)
+    score = 1.0 + sum(values)
+    return Attribution(
+        "u1", "i9", "Tent", 1, score, 1.0, players, exact, 64, 0.1, "transformer", {"transformer": score}
+    )
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from engine.config import RunConfig
-from engine.data.dataset import Histories
+from engine.data.dataset import NOBODY, Histories
 from engine.data.splits import Split, leave_last_out
 from engine.model.baselines import EASE, ItemKNN
 from engine.model.item_weights import ItemWeights
@@ -33,7 +33,9 @@ class LaidDown:
         scores[:, ~self.candidates] = -np.inf
         return scores
 
-    def score_with_absences(self, history: np.ndarray, item_idx: int, present: np.ndarray) -> np.ndarray:
+    def score_with_absences(
+        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
+    ) -> np.ndarray:
         assert present.shape[1] == len(history) <= self.max_len
         last = np.array([history[row][-1] if row.any() else 0 for row in present], dtype=np.int64)
         return self.table[last, item_idx].astype(np.float64) + 0.01 * present.sum(axis=1)

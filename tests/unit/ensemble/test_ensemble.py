@@ -26,7 +26,9 @@ WEIGHTS = np.array([[0.5, 0.3, 0.2], [0.2, 0.0, 0.8]])
 @pytest.fixture(scope="session")
 def ensemble(habits: Split, parts: tuple[ItemWeights, ...]) -> Ensemble:
     table = np.random.default_rng(1).normal(0, 2, (N_ITEMS + 1, N_ITEMS + 1))
-    blend = Blend(("transformer", "ease", "itemknn"), np.array([4]), WEIGHTS, {"ensemble": 0.25}, True)
+    members = ("transformer", "ease", "itemknn")
+    by_length = {name: np.array([0.5, np.nan]) for name in (*members, "ensemble")}
+    blend = Blend(members, np.array([4]), WEIGHTS, {"ensemble": 0.25}, by_length, np.array([7, 0]), True)
     return Ensemble(LaidDown(table, habits.candidates), parts, blend)
 
 
@@ -36,7 +38,7 @@ def test_the_score_is_the_weighted_sum_of_what_members_say(ensemble: Ensemble, r
     found = ensemble.score(Histories.of(rows))
     assert found.dtype == np.float32
     for row, history in enumerate(rows):
-        weights = WEIGHTS[0 if len(history) <= 4 else 1]
+        weights = WEIGHTS[0 if len(history) <= 4 else 1] if history else np.array([1.0, 0.0, 0.0])
         expected = weights[0] * ensemble.transformer.score(Histories.of([history]))[0].astype(np.float64)
         for weight, part in zip(weights[1:], ensemble.parts, strict=True):
             sums = part.matrix.toarray()[sorted(set(history))].sum(axis=0, dtype=np.float64)
@@ -52,8 +54,13 @@ def test_a_weight_of_nothing_leaves_no_nan(ensemble: Ensemble):
     with np.errstate(all="raise"):
         scores = dataclasses.replace(ensemble, blend=only, transformer=barred).score(Histories.of([[1, 2], []]))
     assert not np.isnan(scores).any()
-    scores = dataclasses.replace(ensemble, blend=only).score(Histories.of([[1, 2], []]))
-    assert (scores[1][ensemble.candidates] == 0).all()  # nothing is known, so nothing is preferred
+
+
+def test_of_nothing_the_network_alone_speaks(ensemble: Ensemble):
+    only = dataclasses.replace(ensemble.blend, weights=np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    nothing = Histories.of([[]])
+    found = dataclasses.replace(ensemble, blend=only).score(nothing)
+    np.testing.assert_array_equal(found, ensemble.transformer.score(nothing))
 
 
 @settings(deadline=None)
@@ -115,6 +122,10 @@ def test_what_is_loaded_is_what_was_saved_to_the_last_bit(ensemble: Ensemble, tm
     np.testing.assert_array_equal(again.blend.weights, ensemble.blend.weights)
     assert again.blend.members == ensemble.blend.members
     assert (again.blend.validation, again.blend.pays) == (ensemble.blend.validation, ensemble.blend.pays)
+    np.testing.assert_array_equal(again.blend.n_users, ensemble.blend.n_users)
+    assert again.blend.by_length.keys() == ensemble.blend.by_length.keys()
+    for name, values in ensemble.blend.by_length.items():
+        np.testing.assert_array_equal(again.blend.by_length[name], values)
     for one, two in zip(again.parts, ensemble.parts, strict=True):
         for field in ("data", "indices", "indptr"):
             ours, theirs = getattr(one.matrix, field), getattr(two.matrix, field)

@@ -14,7 +14,7 @@ from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.ensemble import learning
-from engine.ensemble.ensemble import Blend, Ensemble
+from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.learning import learn_blend
 from engine.evaluation.metrics import per_user_metrics
 from engine.evaluation.ranking import ranks_of_targets
@@ -55,6 +55,19 @@ def test_what_it_says_of_itself_is_what_the_evaluation_measures(
     assert found.blend.validation["transformer"] == pytest.approx(ndcg(walker, habits.valid), abs=1e-9)
 
 
+def test_what_it_says_of_each_bin_is_measured_on_the_users_of_that_bin(
+    habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
+):
+    found = learn_blend(walker, parts, habits, config)
+    bins = found.blend.bins_of(habits.valid.histories.lengths)
+    assert found.blend.n_users.tolist() == np.bincount(bins, minlength=len(found.blend.weights)).tolist()
+    assert list(found.blend.by_length) == [*found.blend.members, "ensemble"]
+    for which in range(len(found.blend.weights)):
+        part = habits.valid.take(np.flatnonzero(bins == which))
+        measured = [ndcg(alone(found, m), part) for m in range(3)] + [ndcg(found, part)]
+        assert [values[which] for values in found.blend.by_length.values()] == pytest.approx(measured, abs=1e-9)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_it_is_never_worse_on_validation_than_its_best_member(
     habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig, seed: int
@@ -73,7 +86,16 @@ def test_where_weights_mislead_the_best_member_is_used_alone(
     found = learn_blend(walker, useless(0), habits, config)
     assert (found.blend.weights == [1, 0, 0]).all()
     assert found.blend.validation["ensemble"] == found.blend.validation["transformer"]
+    np.testing.assert_array_equal(found.blend.by_length["ensemble"], found.blend.by_length["transformer"])
     assert not found.blend.pays
+
+
+def test_what_falls_back_on_the_transformer_does_not_pay_whatever_its_halves_say(
+    habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(learning, "_choose", lambda ranks, bins, n: np.full(n, ranks.shape[1] - 2))
+    monkeypatch.setattr(learning, "_pays", lambda *_: True)
+    assert not learn_blend(walker, useless(0), habits, config).blend.pays
 
 
 def test_a_set_model_can_be_the_best_member(habits: Split, parts: Parts, laid_down: type[LaidDown], config: RunConfig):
@@ -81,6 +103,7 @@ def test_a_set_model_can_be_the_best_member(habits: Split, parts: Parts, laid_do
     found = learn_blend(empty, parts, habits, config)
     assert found.blend.validation["transformer"] == 0  # ties count against it
     assert found.blend.validation["ensemble"] >= found.blend.validation["ease"] > 0.1
+    assert found.blend.pays  # better than the Transformer is what counts, since one of the two answers
 
 
 def test_noise_does_not_pay(habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig):
@@ -116,7 +139,7 @@ def test_weights_sum_to_one_and_follow_the_length(habits: Split, walker: LaidDow
     np.testing.assert_allclose(blend.weights.sum(axis=1), 1)
     assert len(blend.weights) == len(blend.longest) + 1
     assert (np.diff(blend.longest) > 0).all()
-    spread = Blend(blend.members, np.array([2, 5]), np.eye(3), {}, True)
+    spread = replace(blend, longest=np.array([2, 5]), weights=np.eye(3))
     np.testing.assert_array_equal(spread.of_lengths(np.array([0, 2, 3, 5, 6, 99])).argmax(axis=1), [0, 0, 1, 1, 2, 2])
 
 
