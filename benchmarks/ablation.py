@@ -77,9 +77,10 @@ def main() -> None:
     base = _config(asked, 0, ())
     split = split_of(dataset, base)
     names = [BASE, *(asked.only or VARIANTS)]
+    done = _read(asked.out)
     outcomes: dict[str, Outcome] = {}
     for name in names:
-        rows = [_row(asked, dataset, split, name, seed) for seed in range(asked.seeds)]
+        rows = [_row(asked, dataset, split, name, seed, done) for seed in range(asked.seeds)]
         figures = np.mean([row[asked.part] for row in rows], axis=0)
         seconds, epochs = (float(np.mean([row[key] for row in rows])) for key in ("seconds", "epochs"))
         outcomes[name] = Outcome(figures, seconds, epochs)
@@ -118,11 +119,13 @@ def difference(change: np.ndarray, config: RunConfig) -> tuple[float, float, flo
     return float(change.mean()), float(low), float(high)
 
 
-def _row(asked: argparse.Namespace, dataset: Dataset, split: Split, name: str, seed: int) -> dict[str, Any]:
-    """One training's line of the file; trained and added where it is not there yet."""
+def _row(
+    asked: argparse.Namespace, dataset: Dataset, split: Split, name: str, seed: int, done: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """One training's line of the file, out of `done`; trained and added to both where it is not there yet."""
     config = resolve(_config(asked, seed, VARIANTS.get(name, ())), split)
     key = {"data": fingerprint(dataset), "config": config.model_dump(mode="json")}
-    for row in _read(asked.out):
+    for row in done:
         if all(row[field] == value for field, value in key.items()):
             if row["variant"] != name:
                 print(f"{name} (seed {seed}): the same settings as {row['variant']}", file=sys.stderr)
@@ -136,6 +139,7 @@ def _row(asked: argparse.Namespace, dataset: Dataset, split: Split, name: str, s
     mean = np.mean(row[asked.part])
     print(f"{name} (seed {seed}): {mean:.4f} in {trained.seconds:.0f} s", file=sys.stderr, flush=True)
     _append(asked.out, row)
+    done.append(row)
     return row
 
 

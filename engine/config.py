@@ -99,6 +99,15 @@ class TrainingConfig(_Section):
     )
     seed: int = Field(0, ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu.")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of products in a training step; weights stay float32. auto: bfloat16 on CUDA that has it, else "
+        "float32.",
+    )
+    compile: bool = Field(
+        False,
+        description="Have torch compile the blocks: a minute at the start, then faster epochs; pays in long trainings.",
+    )
     max_epochs: int | None = Field(None, ge=1, le=100_000, description="Passes over the data at most.")
     max_seconds: float | None = Field(
         None, gt=0, description="Stop after this long, best weights kept. None: no limit."

@@ -48,6 +48,7 @@ CHECKPOINT = "checkpoint.safetensors"
 
 CHANGEABLE = (
     "device", "max_epochs", "max_seconds", "patience", "batch_tokens", "n_negatives", "learning_rate", "clip_norm",
+    "precision", "compile",
 )  # fmt: skip
 """Settings of `training` that a resumed run may be given anew: how far and how large its steps go, and where."""
 

@@ -28,8 +28,8 @@ def softmax_loss(
             included: q = (1 - smoothing) on the target + smoothing / K everywhere (Szegedy et al. 2016, section 7).
             A draw counts as often as it was drawn.
     """
-    positive = network.logits_of_pairs(hidden, targets)  # (N,)
-    negative = network.logits(hidden, others)  # (N, M)
+    positive = network.logits_of_pairs(hidden, targets).float()  # (N,)
+    negative = network.logits(hidden, others).float()  # (N, M), float32 after products in bfloat16 too
     return _SharedSoftmax.apply(positive, negative, others[None, :] == targets[:, None], smoothing)
 
 

@@ -25,6 +25,7 @@ from engine.model.memory import within_memory
 from engine.model.noise import Noise
 from engine.model.schedule import step_size
 from engine.model.shape import ContentShape, Shape
+from engine.model.speed import arithmetic, compile_blocks
 from engine.model.tasks import Batch, task_of
 from engine.model.transformer import Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
@@ -183,6 +184,8 @@ class _Loop:
             self.network.user_vectors.begin(contents.users)
         self.network.to(self.device)
         self.averaged = copy.deepcopy(self.network) if t.average else self.network
+        noise = compile_blocks(self.network) if t.compile else None
+        self.compiled, self.noise = noise is not None, noise or Noise
         self.windows = windows(split.train, self.network.shape.max_len)
         if len(self.windows) == 0:
             raise TrainingError(
@@ -221,7 +224,7 @@ class _Loop:
         """One pass, then a validation if one is due."""
         t = self.config.training
         number = self.epoch + 1
-        noise = Noise((t.seed, number), self.device, self.config.augmentation.input_noise)
+        noise = self.noise((t.seed, number), self.device, self.config.augmentation.input_noise)
         total, count = 0.0, 0
         assert t.batch_tokens and t.validate_every
         cut = self.augmentation.windows(self.windows, noise.rng)
@@ -258,7 +261,7 @@ class _Loop:
         if t.loss == "sampled":
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
-        with self.network.item_vectors.hiding(own):
+        with arithmetic(t, self.device), self.network.item_vectors.hiding(own):
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
@@ -312,9 +315,10 @@ class _Loop:
 
     def finish(self, stopped_by: Stop) -> Trained:
         """The network with its best weights; the current ones where no validation was reached."""
-        self.network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
-        self.network.eval()
-        return Trained(self.network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)
+        network = blank(self.network.shape) if self.compiled else self.network  # what is kept is not compiled
+        network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
+        network.eval()
+        return Trained(network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)
 
     def checkpoint(self) -> Checkpoint:
         """A copy of all state."""

@@ -50,6 +50,7 @@ REGULARISED = (
     {"training": {"l1": 0.1}},
     {"training": {"schedule": "cosine"}},
     {"training": {"schedule": "linear", "final_share": 0.0}},
+    {"training": {"precision": "bfloat16"}},
     *({"augmentation": {name: 0.5}} for name in ("crop", "reorder", "substitute", "truncate_head", "input_noise")),
     {"augmentation": {"crop": 0.5, "substitute": 0.5, "input_noise": 0.1}, "model": {"architecture": "masked"}},
     {"augmentation": {"crop": 0.5, "substitute": 0.5}, "model": {"architecture": "encoder-decoder"}},
