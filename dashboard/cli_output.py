@@ -25,6 +25,7 @@ PLAIN_WIDTH = 120
 
 STAGES = {
     "read": "Reading",
+    "pretrain": "Pre-training",
     "train": "Training",
     "baseline": "Baselines",
     "evaluate": "Evaluating",
@@ -140,7 +141,7 @@ class ProgressView:
             return
         if new_stage:
             self._finish_all_but(progress.stage)
-            label = f"{STAGES.get(progress.stage, progress.stage):<11}"
+            label = f"{STAGES.get(progress.stage, progress.stage):<12}"
             self._tasks[progress.stage] = self._bars.add_task(label, total=1.0, detail="")
         self._bars.update(self._tasks[progress.stage], completed=progress.done, detail=detail)
 

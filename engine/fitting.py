@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
@@ -16,6 +19,7 @@ from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import EASE, BaselineName, ItemKNN, Popularity, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
 from engine.model.features import Contents, table_content
+from engine.model.pretraining import Start, first_stage
 from engine.model.training import NOTHING_KNOWN, Checkpoint, Trained, train
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender, TransformerRecommender
@@ -28,14 +32,19 @@ CHECKPOINT_SECONDS = 5.0
 """At most this much training is done again after a kill, an epoch more or less."""
 
 
-def contents_of(dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore) -> Contents:
-    """What is known of items and users, so far as the settings want it read."""
+def contents_of(
+    dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore, like: Contents = NOTHING_KNOWN
+) -> Contents:
+    """What is known of items and users, so far as the settings want it read; text in the spaces of `like`, if any."""
     m = config.model
     if m.item_content or m.user_content:
         on_progress(Progress("read", 1.0, "reading what is known of items and users"))
     items, users = (
-        table_content(table, m.text_size, config.training.seed) if wanted else None
-        for table, wanted in ((dataset.item_table, m.item_content), (dataset.user_table, m.user_content))
+        table_content(table, m.text_size, config.training.seed, then and then.text) if wanted else None
+        for table, wanted, then in (
+            (dataset.item_table, m.item_content, like.items),
+            (dataset.user_table, m.user_content, like.users),
+        )
     )
     return Contents(items, users)
 
@@ -46,8 +55,11 @@ def fit(
     contents: Contents = NOTHING_KNOWN,
     on_progress: OnProgress = ignore,
     checkpoint: Path | None = None,
+    start: Start | None = None,
 ) -> Trained:
-    """The trained network; training goes on from the checkpoint, where there is one.
+    """The trained network, pre-trained first where the settings say so.
+
+    Training goes on from the checkpoint, where there is one.
 
     Args:
         split: what is trained on and what decides when to stop.
@@ -55,10 +67,46 @@ def fit(
         contents: what `contents_of` gave.
         on_progress: told where training stands.
         checkpoint: a file of the same split, settings and contents, kept up to date while training goes on.
+        start: weights of another run to begin from.
 
     Raises:
         TrainingError: training could not go on.
+        KeyboardInterrupt: pre-training was interrupted, so there is no network yet that could answer.
     """
+    stage = None if checkpoint is None else checkpoint.with_suffix(".pretraining.safetensors")
+    if config.training.pretrain_epochs and (checkpoint is None or not checkpoint.is_file()):
+        start = _pretrain(split, config, contents, on_progress, stage, start)
+    trained = _train(split, config, contents, on_progress, checkpoint, start)
+    if stage is not None:
+        stage.unlink(missing_ok=True)
+    return trained
+
+
+def _pretrain(
+    split: Split,
+    config: RunConfig,
+    contents: Contents,
+    on_progress: OnProgress,
+    checkpoint: Path | None,
+    start: Start | None,
+) -> Start:
+    def tell(progress: Progress) -> None:
+        on_progress(replace(progress, stage="pretrain"))
+
+    trained = _train(split, first_stage(config), contents, tell, checkpoint, start)
+    if trained.stopped_by == "interrupted":
+        raise KeyboardInterrupt
+    return Start(trained.network, contents, np.arange(split.n_items + 1), trained.seconds)
+
+
+def _train(
+    split: Split,
+    config: RunConfig,
+    contents: Contents,
+    on_progress: OnProgress,
+    checkpoint: Path | None,
+    start: Start | None,
+) -> Trained:
     resume = load_checkpoint(checkpoint) if checkpoint is not None and checkpoint.is_file() else None
     last = time.perf_counter()
 
@@ -68,7 +116,7 @@ def fit(
             save_checkpoint(make(), checkpoint)
             last = time.perf_counter()
 
-    return train(split, config, on_progress, save, resume, contents)
+    return train(split, config, on_progress, save, resume, contents, start)
 
 
 def fit_baselines(split: Split, config: RunConfig, on_progress: OnProgress = ignore) -> Baselines:

@@ -20,13 +20,16 @@ from engine.errors import ConfigError, RunError, TrainingError
 from engine.evaluation.report import Evaluation
 from engine.fitting import answering, blend, contents_of, fit, fit_baselines, measure
 from engine.model.checkpoint import load_checkpoint, save_network
+from engine.model.content_storage import save_contents
 from engine.model.defaults import resolve
 from engine.model.features import Contents
-from engine.model.training import Trained, choose_device
+from engine.model.pretraining import Start
+from engine.model.training import NOTHING_KNOWN, Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Answering, TransformerRecommender, top_k
 from engine.run_folder import (
     CONFIG,
+    CONTENTS,
     ENSEMBLE,
     MODEL,
     as_rows,
@@ -43,6 +46,7 @@ from engine.run_folder import (
     write_about,
 )
 from engine.runs import Run, candidates_of, list_runs, load_run, split_of
+from engine.starting import begun_like, start_of
 
 CHECKPOINT = "checkpoint.safetensors"
 
@@ -90,7 +94,7 @@ def train_run(
     oracle = read_oracle(Path(path))
     name = name or _free_name(dataset.name, folder)
     split = split_of(dataset, config)
-    config = resolve(config, split)
+    config = resolve(begun_like(config, folder), split)
     choose_device(config.training.device)
     working = working_folder(name, folder)
     with room_on_disk(working, name), lock(working, name):
@@ -201,7 +205,9 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
     dataset, _ = load_data(working)
-    trained = _train(working, name, split, config, contents_of(dataset, config, on_progress), on_progress)
+    begun = start_of(dataset, config, folder)
+    contents = contents_of(dataset, config, on_progress, begun.contents if begun else NOTHING_KNOWN)
+    trained = _train(working, name, split, config, contents, on_progress, begun)
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     start = time.perf_counter()
     fitted = fit_baselines(split, config, on_progress)
@@ -214,6 +220,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
         seconds["ensemble"] = blended - blending
     on_progress(Progress("write", 0.0, "writing the run"))
     save_network(trained.network, working / MODEL)
+    save_contents(contents, working / CONTENTS)
     if ensemble is not None:
         save_ensemble(ensemble, working / ENSEMBLE)
     answers = answering(recommender, ensemble)
@@ -238,19 +245,25 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
 
 
 def _train(
-    working: Path, name: str, split: Split, config: RunConfig, contents: Contents, on_progress: OnProgress
+    working: Path,
+    name: str,
+    split: Split,
+    config: RunConfig,
+    contents: Contents,
+    on_progress: OnProgress,
+    start: Start | None,
 ) -> Trained:
     with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def report(progress: Progress) -> None:
-            if progress.stage == "train":
+            if progress.stage in ("pretrain", "train"):
                 line = {k: v for k, v in vars(progress).items() if v is not None}
                 file.write(json.dumps(line) + "\n")
                 file.flush()
             on_progress(progress)
 
         try:
-            return fit(split, config, contents, report, working / CHECKPOINT)
+            return fit(split, config, contents, report, working / CHECKPOINT, start)
         except TrainingError as error:
             raise TrainingError(f"{error}{_way_on(working, name)}") from error
 

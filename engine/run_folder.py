@@ -29,7 +29,8 @@ from engine.evaluation.report import Evaluation
 
 FORMAT_VERSION = 2
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
-CONFIG, METRICS, PER_USER, MODEL = "config.json", "metrics.json", "per_user.parquet", "model.safetensors"
+CONFIG, METRICS, PER_USER = "config.json", "metrics.json", "per_user.parquet"
+MODEL, CONTENTS = "model.safetensors", "contents.safetensors"
 ENSEMBLE = "ensemble.safetensors"
 """Only where a run has an ensemble."""
 

@@ -1,20 +1,19 @@
 """What is known of items, or of users, besides who met whom: categories, text and numbers -> arrays to be read.
 
-Categories become tokens, one for each value of a column; text becomes TF-IDF of character n-grams, which need no word
-boundaries and so serve Chinese too, cut to a few dimensions by a truncated SVD (latent semantic analysis, Deerwester et
-al. 1990); numbers are standardised and cut at five deviations. All items of the data count, met in training or not:
-content is known before anybody meets an item, so it leaks no target.
+Categories become tokens, one for each value of a column; text becomes directions in a space of its own
+(`engine.model.text`); numbers are standardised and cut at five deviations. All items of the data count, met in training
+or not: content is known before anybody meets an item, so it leaks no target.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
+from engine.model.text import TextSpace, learn_text_space
 
 MOST_TOKENS = 32
 """Categories of one row that are read; the rest of a longer list is left out."""
@@ -37,12 +36,14 @@ class Content:
         token_names: (n_tokens,) "column=value" of tokens 1, 2, ...
         dense: (n_rows + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
         dense_names: (n_dense,) "text:3" or a column.
+        text: the space that text directions are of; None where there is no text.
     """
 
     tokens: np.ndarray
     token_names: tuple[str, ...]
     dense: np.ndarray
     dense_names: tuple[str, ...]
+    text: TextSpace | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +54,14 @@ class Contents:
     users: Content | None = None
 
 
-def table_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> Content | None:
+def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: TextSpace | None = None) -> Content | None:
     """The content in a clean table of items or users; None where there is none.
 
     Args:
         table: one row an item or user, in the vocabulary's order, as `engine.data.attributes` cleans it.
         text_size: dimensions that text is cut to.
         seed: of the truncated SVD.
+        space: learnt elsewhere, to be used for text in place of one of the table's own.
     """
     columns = display_columns(table)
     numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
@@ -67,10 +69,11 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> Content
     tokens, names = _tokens(table, [c for c in columns if c not in numbers and c not in text])
     parts: list[np.ndarray] = []
     dense_names: list[str] = []
-    if text:
-        directions = _text_directions(table.loc[:, text], text_size, seed)
-        parts.append(directions)
-        dense_names += [f"text:{i + 1}" for i in range(directions.shape[1])]
+    texts = _joined(table, text) if text else []
+    space = (space or learn_text_space(texts, text_size, seed)) if text else None
+    if space is not None:
+        parts.append(space.directions(texts))
+        dense_names += [f"text:{i + 1}" for i in range(len(space.components))]
     for column in numbers:
         scaled = table[column + SCALED_SUFFIX].to_numpy(dtype=np.float32)
         if scaled.any():
@@ -80,7 +83,8 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0) -> Content
     if not names and not dense_names:
         return None
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
-    return Content(tokens, tuple(names), np.concatenate([above, dense.astype(np.float32)]), tuple(dense_names))
+    dense = np.concatenate([above, dense.astype(np.float32)])
+    return Content(tokens, tuple(names), dense, tuple(dense_names), space)
 
 
 def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str]]:
@@ -113,27 +117,9 @@ def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[s
     return out, names
 
 
-def _text_directions(text: pd.DataFrame, size: int, seed: int) -> np.ndarray:
-    """(n_items, at most size) float32, each row of length 1, or 0 where an item has no text."""
-    from sklearn.decomposition import TruncatedSVD  # here, since it takes a second to import
-    from sklearn.feature_extraction.text import TfidfVectorizer
-
-    joined = pd.Series("", index=text.index)
-    for column in text.columns:
-        joined = joined + " " + text[column].where(text[column] != UNKNOWN, "").astype(str)
-    joined = joined.str.strip()
-    if (joined != "").sum() < 2:
-        return np.zeros((len(text), 0), dtype=np.float32)
-    vectoriser = TfidfVectorizer(
-        analyzer="char_wb", ngram_range=(2, 4), min_df=2, max_df=0.5, max_features=50_000, sublinear_tf=True
-    )
-    try:
-        matrix: Any = vectoriser.fit_transform(joined)
-    except ValueError:  # no n-gram is shared by two items and not by half of all
-        return np.zeros((len(text), 0), dtype=np.float32)
-    size = min(size, *(n - 1 for n in matrix.shape))
-    if size < 1:
-        return np.zeros((len(text), 0), dtype=np.float32)
-    found = TruncatedSVD(size, random_state=seed).fit_transform(matrix)
-    norms = np.linalg.norm(found, axis=1, keepdims=True)
-    return np.divide(found, norms, out=np.zeros_like(found), where=norms > 1e-9).astype(np.float32)
+def _joined(table: pd.DataFrame, columns: list[str]) -> list[str]:
+    """Every row's text, of all its text columns."""
+    joined = pd.Series("", index=table.index)
+    for column in columns:
+        joined = joined + " " + table[column].where(table[column] != UNKNOWN, "").astype(str)
+    return joined.str.strip().tolist()

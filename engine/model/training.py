@@ -23,6 +23,7 @@ from engine.model.features import Content, Contents
 from engine.model.losses import softmax_loss
 from engine.model.memory import within_memory
 from engine.model.noise import Noise
+from engine.model.pretraining import Start, begin_from
 from engine.model.schedule import step_size
 from engine.model.shape import ContentShape, Shape
 from engine.model.speed import arithmetic, compile_blocks
@@ -128,6 +129,7 @@ def train(
     save: Callable[[Callable[[], Checkpoint]], None] | None = None,
     resume: Checkpoint | None = None,
     contents: Contents = NOTHING_KNOWN,
+    start: Start | None = None,
 ) -> Trained:
     """The trained network.
 
@@ -142,12 +144,13 @@ def train(
         save: called after every epoch with a function that makes a checkpoint, should one be wanted.
         resume: a checkpoint of the same split, settings and contents.
         contents: what is known of items, to be part of their vectors, and of users, to be heard at every place.
+        start: weights learnt elsewhere; drawn at random where they give none.
 
     Raises:
         TrainingError: the loss is not a finite number, memory ran out, or no history is long enough to learn from.
     """
     with within_memory(config):
-        loop = _Loop(split, config, on_progress, resume, contents)
+        loop = _Loop(split, config, on_progress, resume, contents, start)
         stopped_by: Stop
         try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
             while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
@@ -170,6 +173,7 @@ class _Loop:
         on_progress: OnProgress,
         resume: Checkpoint | None,
         contents: Contents,
+        start: Start | None,
     ) -> None:
         t = config.training
         assert t.max_epochs and t.patience and t.validate_every and t.batch_tokens and t.learning_rate
@@ -182,6 +186,8 @@ class _Loop:
         self.network.item_vectors.begin(contents.items, torch.as_tensor(split.candidates))
         if self.network.user_vectors is not None and contents.users is not None:
             self.network.user_vectors.begin(contents.users)
+        if start is not None:
+            begin_from(self.network, start, contents)
         self.network.to(self.device)
         self.averaged = copy.deepcopy(self.network) if t.average else self.network
         noise = compile_blocks(self.network) if t.compile else None
@@ -207,7 +213,7 @@ class _Loop:
         self.trained_items = torch.as_tensor(np.flatnonzero(split.candidates), device=self.device)
         self.log: list[Epoch] = []
         self.best = _copy(self.averaged)
-        self.before = 0.0
+        self.before = start.seconds if start is not None else 0.0
         if resume:
             self._restore(resume)
         self.start = time.perf_counter()
@@ -265,6 +271,11 @@ class _Loop:
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
+            if t.content_loss and self.network.item_vectors.content is not None:
+                met = targets[real].unique()
+                loss = loss + t.content_loss * softmax_loss(
+                    self.network, self.network.item_vectors.content(met), met, others
+                )
         size = step_size(t, step, self.max_epochs * self.n_batches)
         for group in self.optimiser.param_groups:
             group["lr"] = size
