@@ -56,6 +56,20 @@ browser:
 		echo "No Chromium: the browser tests are skipped. To run them: sudo apt-get install chromium fonts-noto-cjk"; \
 	fi
 
+# RecTools pins older packages than the product, so it gets an environment of its own.
+PEER := benchmarks/.peer
+INSTALLED_PEER := $(PEER)/.installed
+
+.PHONY: bench
+bench: $(INSTALLED) $(INSTALLED_PEER) ## Measure speed against RecTools (20 min; DATA=folder, ARGS=--quick), write benchmarks/RESULTS.md.
+	@PYTHONPATH=. $(BIN)/python benchmarks/bench.py --peer-python $(PEER)/bin/python $(if $(DATA),--data $(DATA)) $(ARGS)
+
+$(INSTALLED_PEER): benchmarks/peer-requirements.txt | $(BIN)/pip
+	@echo "Installing RecTools in $(PEER) (about two minutes the first time)"
+	@$(BIN)/python -m venv $(PEER)
+	@$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet --requirement benchmarks/peer-requirements.txt
+	@touch $@
+
 .PHONY: screenshots
 screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
