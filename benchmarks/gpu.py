@@ -1,4 +1,4 @@
-"""Sequences a second on a graphics card, in float32 and in mixed precision (bfloat16 under torch.autocast).
+"""Sequences a second on a graphics card, in float32 and in mixed precision (`training.precision`).
 
 python benchmarks/gpu.py [--items 12000] [--steps 200]
 
@@ -27,14 +27,8 @@ def main() -> None:
         return
     tokens = settings(split_over(asked.items, 1_000), "sampled").training.batch_tokens or 0
     out: dict[str, object] = {"device": torch.cuda.get_device_name(), "items": asked.items}
-    for name, mixed in (("float32", False), ("mixed", True)):
-        seconds = seconds_a_step(
-            asked.items,
-            "sampled",
-            asked.steps,
-            device="cuda",
-            around=lambda mixed=mixed: torch.autocast("cuda", torch.bfloat16, enabled=mixed),
-        )
+    for name, precision in (("float32", "float32"), ("mixed", "bfloat16")):
+        seconds = seconds_a_step(asked.items, "sampled", asked.steps, device="cuda", precision=precision)
         out[name] = tokens / (MEAN_LENGTH - 1) / seconds
     print(json.dumps(out))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 
@@ -32,9 +31,9 @@ def split_over(n_items: int, n_interactions: int, seed: int = 0) -> Split:
     )
 
 
-def settings(split: Split, loss: str, device: str = "cpu") -> RunConfig:
-    """The defaults of a short-history log, with a loss and a device of one's choice."""
-    return resolve(RunConfig().replace({"training": {"loss": loss, "device": device}}), split)
+def settings(split: Split, loss: str, device: str = "cpu", precision: str = "float32") -> RunConfig:
+    """The defaults of a short-history log, with a loss a device and a precision of one's choice."""
+    return resolve(RunConfig().replace({"training": {"loss": loss, "device": device, "precision": precision}}), split)
 
 
 def seconds_a_step(
@@ -43,7 +42,7 @@ def seconds_a_step(
     steps: int,
     epochs: int = 2,
     device: str = "cpu",
-    around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    precision: str = "float32",
 ) -> float:
     """The median over epochs of their seconds, divided by their steps; an epoch before them warms up.
 
@@ -53,11 +52,11 @@ def seconds_a_step(
         steps: about how many an epoch holds.
         epochs: how many are timed.
         device: where to train.
-        around: a context to train in, such as one of mixed precision.
+        precision: "float32" or "bfloat16".
     """
     tokens = settings(split_over(1, 100), loss).training.batch_tokens or 0
     split = split_over(n_items, int(steps * tokens * MEAN_LENGTH / (MEAN_LENGTH - 1)))
-    config = settings(split, loss, device)
+    config = settings(split, loss, device, precision)
     ends: list[float] = []
 
     def note(_: Callable[[], Checkpoint]) -> None:
@@ -65,7 +64,6 @@ def seconds_a_step(
         if len(ends) == WARM_UP + epochs:
             raise KeyboardInterrupt  # ends training before its last epoch, which would validate
 
-    with around():
-        train(split, config.replace({"training": {"validate_every": 10**6}}), save=note)
+    train(split, config.replace({"training": {"validate_every": 10**6}}), save=note)
     taken = np.diff(ends[WARM_UP - 1 :]).tolist()
     return statistics.median(taken) / count_batches(windows(split.train, config.model.max_len or 0), tokens)
