@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RunComparison,
         RunConfig,
         RunSummary,
+        Search,
     )
 
 
@@ -134,6 +135,20 @@ def cross_validation(given: CrossValidation) -> dict[str, Any]:
             for model, cohorts in given.models.items()
         },
         "kept_in": str(given.folder),
+    }
+
+
+def search(given: Search, run: str | None) -> dict[str, Any]:
+    """Of `tune`: every trial, and all settings with the best in them; `run` was trained with these, if asked for."""
+    return {
+        "metric": "validation ndcg@10",
+        "protocol": given.protocol,
+        "trials": [asdict(trial) for trial in given.trials],
+        "best": asdict(given.best),
+        "importances": given.importances,
+        "config": given.config.model_dump(mode="json"),
+        "kept_in": str(given.folder),
+        "run": run,
     }
 
 

@@ -1,9 +1,11 @@
-"""Commands over several trainings: `compare`, `cross-validate`. `dashboard.cli` gives them their names."""
+"""Commands over several trainings: `compare`, `cross-validate`, `tune`. `dashboard.cli` gives them their names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -30,10 +32,10 @@ from dashboard.cli_options import (
     UserColumn,
     read_settings,
 )
-from dashboard.cli_output import Answer, ProgressView, complain, duration, figure
+from dashboard.cli_output import Answer, ProgressView, complain, duration, figure, remark
 
 if TYPE_CHECKING:
-    from engine import CrossValidation, Spread
+    from engine import CrossValidation, Search, Spread
 
 
 def compare(
@@ -87,7 +89,65 @@ def cross_validate(
     answer.give(documents.cross_validation(found), *_fold_tables(found, metric))
 
 
+def tune(
+    path: Log,
+    trials: Annotated[int, typer.Option(min=1, metavar="NUMBER", help="How many in all, earlier calls included.")] = 30,
+    timeout: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="End after this long, with what is found by then.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the best settings there as TOML.")] = None,
+    train: Annotated[bool, typer.Option("--train", help="Train a run with the best settings.")] = False,
+    name: Annotated[str | None, typer.Option(help="With --train: its name; default: the data's name.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --train: replace a run of that name.")] = False,
+    runs: RunsDir = RUNS,
+    config: Config = None,
+    changes: Set = None,
+    preset: PresetName = None,
+    seed: Seed = None,
+    user: UserColumn = None,
+    item: ItemColumn = None,
+    time_column: TimeColumn = None,
+    rating: RatingColumn = None,
+    min_rating: MinRating = None,
+    json: Json = False,
+) -> None:
+    """Search settings by NDCG@10 on the validation part; the test part is never asked. Prints the best as TOML.
+
+    Settings given by --set or --config stay as they are. The study is kept in a hidden folder of --runs: the same
+    command goes on where it was cut off, and a larger --trials adds to it.
+    """
+    answer = Answer(json)
+    if (name or overwrite) and not train:
+        raise typer.BadParameter("--name and --overwrite belong to a run: add --train.")
+    if name and (runs / name).exists() and not overwrite:  # before hours of search, not after them
+        raise typer.BadParameter(f"{runs / name} is there already; choose another --name, or pass --overwrite.")
+    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
+    run = None
+    with _going_on(answer, "the trials that are done") as view:
+        found = engine.tune(
+            path, trials=trials, timeout=timeout, runs_dir=runs, config=settings, on_progress=view
+        )  # fmt: skip
+        text = engine.describe_config(found.config)
+        if output is not None:
+            output.write_text(text, encoding="utf-8")
+        if train:
+            run = engine.train_best(
+                found, path, name=name, runs_dir=runs, on_progress=view, overwrite=overwrite
+            )  # fmt: skip
+    if output is not None:
+        remark(f"The best settings are in {output}: tailscope train {quote(str(path))} --config {quote(str(output))}")
+    lines = _search_lines(found)
+    if run is not None:
+        lines += [tables.run_line(run, run.seconds), tables.evaluation_table(run.evaluation, run.answers)]
+        lines += [*tables.several_targets(run.evaluation)]
+        lines += [tables.evaluation_note(run.evaluation, run.config.evaluation.confidence)]
+    answer.give(documents.search(found, run.name if run else None), *lines, *([] if output else [text.rstrip()]))
+
+
 METRICS = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
+
+SHOWN_TRIALS = 6
+"""Trials in the table; --json gives all."""
 
 
 @contextmanager
@@ -135,3 +195,28 @@ def _spread(given: Spread | None) -> str:
         return "–"
     spread = "" if given.sd is None else f" ± {figure(given.sd)}"
     return f"{figure(given.mean)}{spread} ({figure(given.low)}–{figure(given.high)})"
+
+
+def _search_lines(given: Search) -> list[Table | Text]:
+    """The best trials, best first, and what the differences between trials come from."""
+    done = [trial for trial in given.trials if trial.state == "done"]
+    shown = sorted(done, key=lambda trial: (-(trial.value or 0.0), trial.number))[:SHOWN_TRIALS]
+    names = [f"trial {trial.number}" for trial in shown]
+    best = tables.table("best first", *names, right=names)
+    best.add_row("validation NDCG@10", *(figure(trial.value) for trial in shown), style="bold")
+    best.add_row("epochs", *(str(trial.epochs) for trial in shown))
+    for key in given.best.settings:
+        best.add_row(key, *(str(trial.settings[key]) for trial in shown))
+    counts = {state: sum(trial.state == state for trial in given.trials) for state in ("done", "pruned", "failed")}
+    note = (
+        f"{len(given.trials)} trials: {counts['done']} done, {counts['pruned']} pruned, {counts['failed']} failed. "
+        f"The first has the settings as they stand ({figure(given.trials[0].value)}). Validation by {given.protocol}; "
+        f"the test part was not asked. Kept in {given.folder}."
+    )
+    out: list[Table | Text] = [best, Text(note, style="dim")]
+    if given.importances is not None:
+        weights = tables.table("setting", "importance", right=["importance"])
+        for key, share in given.importances.items():
+            weights.add_row(key, f"{share:.0%}")
+        out += [weights, Text("Importance: share of the differences between trials (PED-ANOVA).", style="dim")]
+    return out

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
+    from engine.search import Search, Trial, train_best, tune
 
 _HOMES = {
     "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
@@ -62,6 +63,7 @@ _HOMES = {
     "engine.finding": "find_users random_user",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
+    "engine.search": "Search Trial train_best tune",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -96,8 +98,10 @@ __all__ = [
     "RunConfig",
     "RunError",
     "RunSummary",
+    "Search",
     "Spread",
     "TrainingError",
+    "Trial",
     "UnknownIdError",
     "UserProfile",
     "View",
@@ -126,7 +130,9 @@ __all__ = [
     "recommend",
     "recommend_for",
     "resume_run",
+    "train_best",
     "train_run",
+    "tune",
     "warm_up",
 ]
 

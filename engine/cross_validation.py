@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -24,7 +22,7 @@ from engine.model.defaults import resolve
 from engine.model.features import Contents
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
-from engine.run_folder import fingerprint, lock, read_json, write_json
+from engine.run_folder import digest, fingerprint, lock, read_json, write_json
 from engine.runs import candidates_of, cohorts_of
 
 By = Literal["users", "time"]
@@ -143,11 +141,6 @@ def cross_validate(
             done.append(held)
             on_progress(Progress("fold", number / folds, f"{number} of {folds} folds done"))
     return _summary(by, dataset, splits, done, folder)
-
-
-def digest(work: dict[str, Any]) -> str:
-    """A short hash of plain values: the same data and settings have the same one."""
-    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _splits(dataset: Dataset, folds: int, by: By, config: RunConfig) -> tuple[Split, ...]:

@@ -199,6 +199,11 @@ def fingerprint(dataset: Dataset, times: bool = False) -> str:
     return digest.hexdigest()
 
 
+def digest(work: dict[str, Any]) -> str:
+    """A short hash of plain values, to name a hidden folder by what is worked on in it."""
+    return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:12]
+
+
 def put_in_place(working: Path, name: str, runs_dir: Path, overwrite: bool) -> Path:
     """Give a finished working folder its name, in one step.
 

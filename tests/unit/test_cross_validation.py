@@ -14,7 +14,7 @@ import torch
 
 import engine
 import engine.cross_validation as folding
-from engine.data.dataset import Dataset, Histories
+from engine.data.dataset import Dataset
 from engine.data.splits import Split, user_folds, windows_in_time
 from engine.fitting import fit
 from engine.model.defaults import resolve
@@ -56,11 +56,11 @@ def test_what_is_kept_out_changes_no_weight(log: Dataset) -> None:
     items = log.histories.items.copy()
     changed = out[log.histories.positions()]
     items[changed] = np.random.default_rng(1).integers(1, log.n_items + 1, changed.sum())
-    other = user_folds(replace(log, histories=Histories(log.histories.offsets, items)), 3, 0)[1]
+    other = user_folds(replace(log, histories=replace(log.histories, items=items)), 3, 0)[1]
     assert not np.array_equal(other.test.targets.items, fold.test.targets.items)
     assert same_weights(trained(fold), trained(other))
     items[~changed] = items[~changed][::-1]  # and what is kept in does change them
-    wrong = user_folds(replace(log, histories=Histories(log.histories.offsets, items)), 3, 0)[1]
+    wrong = user_folds(replace(log, histories=replace(log.histories, items=items)), 3, 0)[1]
     assert not same_weights(trained(fold), trained(wrong))
 
 
@@ -72,7 +72,7 @@ def test_what_comes_after_a_window_changes_no_weight_of_it(log: Dataset) -> None
     items = log.histories.items.copy()
     later = log.timestamps >= first.cuts[1]
     items[later] = np.random.default_rng(1).integers(1, log.n_items + 1, later.sum())
-    other = windows_in_time(replace(log, histories=Histories(log.histories.offsets, items)), 0.2, 2)[0]
+    other = windows_in_time(replace(log, histories=replace(log.histories, items=items)), 0.2, 2)[0]
     assert same_weights(trained(first), trained(other))
     assert first.test.targets.items.tolist() != other.test.targets.items.tolist()
 

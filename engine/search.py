@@ -1,0 +1,418 @@
+"""Settings found by trying: Optuna proposes, a training on the training part is validated, the best settings win.
+
+The measure is NDCG@10 on the validation part alone. The test part is taken away before the first trial, so that no
+trial can ask it, and figures measured on it afterwards are clean.
+
+The study lives in an SQLite file, in a hidden folder of the runs directory named after the data, the settings and the
+space. Trial n is proposed from a seed of its own and from the trials that ended before it, so that a search that was
+cut off goes on as if nothing had happened; its trial in hand goes on from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+    distribution_to_json,
+)
+from optuna.trial import FrozenTrial, TrialState
+
+from engine.config import RunConfig
+from engine.data.cleaning import load_dataset
+from engine.data.dataset import Histories
+from engine.data.splits import Holdout, Split
+from engine.errors import ConfigError, TrainingError
+from engine.fitting import contents_of, fit
+from engine.model.checkpoint import load_checkpoint
+from engine.model.defaults import resolve
+from engine.model.features import Contents
+from engine.model.training import Trained
+from engine.pipeline import train_run
+from engine.progress import OnProgress, Progress, ignore
+from engine.run_folder import digest, fingerprint, lock, write_json
+from engine.runs import Run, split_of
+
+STUDY = "study.sqlite"
+
+RANDOM_TRIALS = 8
+"""Trials drawn at random before the sampler (TPE) learns from what it has seen."""
+
+ENOUGH_FOR_IMPORTANCES = 10
+
+_NAME = "tailscope"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training with one set of settings.
+
+    Attributes:
+        number: 1 is the first, which has the settings as they stand.
+        state: "done"; "pruned", given up since it lagged behind earlier ones; or "failed", such as by a loss that is no
+            number.
+        value: the best NDCG@10 on the validation part that it reached; None where it failed before a validation.
+        settings: "section.key" -> value, of what is searched.
+        epochs: passes over the training part.
+    """
+
+    number: int
+    state: Literal["done", "pruned", "failed"]
+    value: float | None
+    settings: dict[str, Any]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes:
+        dataset: the dataset's name.
+        protocol: how the validation part was held out.
+        trials: all that ended, in order.
+        best: the one with the highest value.
+        config: the settings that were given, with the best trial's in them.
+        importances: share of the differences between trials that each setting accounts for, largest first; None where
+            too few trials were done to say.
+        folder: where the study is kept.
+    """
+
+    dataset: str
+    protocol: str
+    trials: tuple[Trial, ...]
+    best: Trial
+    config: RunConfig
+    importances: dict[str, float] | None
+    folder: Path
+
+
+class _OutOfTime(Exception):
+    """The search's time is over; the trial in hand is left for the next call."""
+
+
+def tune(
+    path: str | Path,
+    *,
+    trials: int = 30,
+    timeout: float | None = None,
+    runs_dir: str | Path = "runs",
+    config: RunConfig | None = None,
+    on_progress: OnProgress = ignore,
+) -> Search:
+    """The settings with the best NDCG@10 on the validation part; the test part is never asked.
+
+    The same call on the same data goes on where it was cut off, and adds trials where `trials` has grown.
+
+    Args:
+        path: a file or folder in one of the formats of `engine.data.readers`.
+        trials: how many in all, earlier calls included.
+        timeout: seconds after which this call ends, with the trials that are finished by then; None: no limit.
+        runs_dir: where runs live; made if need be.
+        config: settings; those that are set are kept, the others are searched or chosen by the data's size.
+        on_progress: told where the work stands.
+
+    Raises:
+        DataError: the log cannot be used.
+        ConfigError: every setting of the search space is set.
+        RunError: another process is at the same search.
+        TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
+        KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
+    """
+    ends = None if timeout is None else time.monotonic() + timeout
+    config = config or RunConfig()
+    on_progress(Progress("read", 0.0, f"reading {path}"))
+    dataset, _ = load_dataset(Path(path), config.data)
+    split = split_of(dataset, config)
+    nobody = np.empty(0, dtype=np.int64)
+    split = replace(split, test=Holdout(nobody, Histories.of([]), Histories.of([])))
+    contents = contents_of(dataset, resolve(config, split), on_progress)
+    space = search_space(config, resolve(config, split), contents.items is not None)
+    work = {
+        "fingerprint": fingerprint(dataset, times=split.cuts is not None),
+        "config": config.model_dump(mode="json"),
+        "space": {key: distribution_to_json(distribution) for key, distribution in space.items()},
+        "version": version("tailscope"),
+    }
+    folder = Path(runs_dir) / f".tune-{digest(work)}"
+    with lock(folder, "this search", "choose other settings"), _study(folder, config) as study:
+        write_json(folder / "work.json", work)
+        _discard_unfinished(study)
+        while (done := len(_ended(study))) < trials and (ends is None or time.monotonic() < ends):
+            try:
+                _Trying(folder, study, space, split, config, contents, on_progress, (done, trials), ends).run()
+            except _OutOfTime:
+                break
+        return _found(study, config, dataset.name, split.protocol, folder, timeout)
+
+
+def train_best(
+    search: Search,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    on_progress: OnProgress = ignore,
+    overwrite: bool = False,
+) -> Run:
+    """The run trained with the settings that a search found; a copy of the study is kept in its folder.
+
+    Args:
+        search: what `tune` found.
+        path: the log that it was found on.
+        name: the run folder's name; made from the data's name when not given.
+        runs_dir: where runs live.
+        on_progress: told where the work stands.
+        overwrite: replace a run of that name, once the new one is whole.
+
+    Raises:
+        EngineError: as `engine.pipeline.train_run`.
+    """
+    run = train_run(
+        path, name=name, runs_dir=runs_dir, config=search.config, on_progress=on_progress, overwrite=overwrite
+    )
+    beside = run.path / f"{STUDY}.new"
+    shutil.copyfile(search.folder / STUDY, beside)
+    os.replace(beside, run.path / STUDY)
+    return run
+
+
+def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> dict[str, BaseDistribution]:
+    """What is searched, by "section.key": settings that matter, within bounds that hold for any log.
+
+    Args:
+        config: settings as they were given; one that is set is no part of the space.
+        resolved: the same with the data's choices filled in; the space is widened to hold them.
+        has_content: whether items have content, without which `model.own_dropout` does nothing.
+
+    Raises:
+        ConfigError: nothing is left to search.
+    """
+    heads = config.model.n_heads or 1
+    floats = {
+        "training.learning_rate": (3e-4, 6e-3, True),
+        "training.weight_decay": (1e-4, 0.1, True),
+        "model.dropout": (0.05, 0.6, False),
+        "model.temperature": (0.03, 0.2, True),
+        "model.own_dropout": (0.0, 0.5, False),
+    }
+    choices = {
+        "model.d_model": [width for width in (32, 64, 96, 128, 192) if width % heads == 0],
+        "training.batch_tokens": [512, 1024, 2048, 4096],
+    }
+    idle = {"model.own_dropout"} if not has_content else set()
+    idle |= {"model.temperature"} if config.model.output == "dot" else set()
+    space: dict[str, BaseDistribution] = {}
+    for key, (low, high, log) in floats.items():
+        default = _value(resolved, key)
+        low, high = min(low, default or low), max(high, default)  # a decay of 0 has no logarithm, and stays outside
+        space[key] = FloatDistribution(low, high, log=log)
+    for key, values in choices.items():
+        space[key] = CategoricalDistribution(sorted({*values, _value(resolved, key)}))
+    space["model.n_layers"] = IntDistribution(1, max(3, _value(resolved, "model.n_layers")))
+    left = {key: space[key] for key in sorted(space) if _value(config, key) is None and key not in idle}
+    if not left:
+        raise ConfigError(
+            f"Nothing is left to search, since all of {', '.join(sorted(space))} are set or do nothing here; leave at "
+            "least one of them out of --set and --config."
+        )
+    return left
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    section, _, field = key.partition(".")
+    return getattr(getattr(config, section), field)
+
+
+def _with(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
+    changes: dict[str, dict[str, Any]] = {}
+    for key, value in settings.items():
+        section, _, field = key.partition(".")
+        changes.setdefault(section, {})[field] = value
+    return config.replace(changes)
+
+
+def _plain(params: dict[str, Any]) -> dict[str, Any]:
+    """Proposed values as a person would write them: floats to three significant digits."""
+    return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in sorted(params.items())}
+
+
+@contextmanager
+def _study(folder: Path, config: RunConfig) -> Iterator[optuna.Study]:
+    """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / STUDY).resolve()}")
+    try:
+        yield optuna.create_study(storage=storage, study_name=_NAME, direction="maximize", load_if_exists=True)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials with an outcome; one that was cut off has none, and is tried again."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        or (trial.state == TrialState.FAIL and "error" in trial.user_attrs)
+    ]
+
+
+def _discard_unfinished(study: optuna.Study) -> None:
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+class _Trying:
+    """One trial; lives only inside `tune`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        study: optuna.Study,
+        space: dict[str, BaseDistribution],
+        split: Split,
+        config: RunConfig,
+        contents: Contents,
+        on_progress: OnProgress,
+        place: tuple[int, int],
+        ends: float | None,
+    ) -> None:
+        self.study, self.split, self.contents, self.on_progress, self.ends = study, split, contents, on_progress, ends
+        self.done, self.of = place
+        self.trial = self._ask(space, config)
+        self.settings = _plain(self.trial.params)
+        self.config = resolve(_with(config, self.settings), split)
+        self.checkpoint = folder / f"trial-{digest(self.config.model_dump(mode='json'))}.safetensors"
+        for left in folder.glob("trial-*.safetensors"):
+            if left != self.checkpoint:
+                left.unlink()
+
+    def _ask(self, space: dict[str, BaseDistribution], config: RunConfig) -> optuna.Trial:
+        """The next trial. What is proposed hangs on the seed, its place, and the trials before it alone."""
+        seed = int(np.random.SeedSequence([config.training.seed, self.done]).generate_state(1)[0])
+        resolved = resolve(config, self.split)
+        assert resolved.training.max_epochs
+        self.study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=False, seed=seed
+        )
+        self.study.pruner = optuna.pruners.MedianPruner(
+            n_startup_trials=5, n_warmup_steps=resolved.training.max_epochs // 5, n_min_trials=3
+        )
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if self.done == 0 and not waiting:
+            self.study.enqueue_trial({key: _value(resolved, key) for key in space})
+        return self.study.ask(fixed_distributions=space)
+
+    def run(self) -> None:
+        """Train, and tell the study how it went.
+
+        Raises:
+            TrainingError: training failed, and these are the settings as they stand.
+            KeyboardInterrupt: training was interrupted; its checkpoint is kept.
+            _OutOfTime: likewise, by the time limit.
+        """
+        try:
+            self._report_what_was_done()
+            trained = fit(self.split, self.config, self.contents, self._hear, self.checkpoint)
+        except optuna.TrialPruned:
+            self._end(TrialState.PRUNED)
+            return
+        except TrainingError as error:
+            if self.done == 0:
+                raise
+            self.trial.set_user_attr("error", str(error))
+            self._end(TrialState.FAIL)
+            return
+        if trained.stopped_by == "interrupted":
+            raise KeyboardInterrupt
+        self._end(TrialState.COMPLETE, _best_of(trained))
+
+    def _report_what_was_done(self) -> None:
+        """Validations of a trial that was cut off, from its checkpoint."""
+        if self.checkpoint.is_file():
+            for epoch in load_checkpoint(self.checkpoint).log:
+                if epoch.valid_ndcg is not None:
+                    self.trial.report(epoch.valid_ndcg, epoch.epoch)
+
+    def _hear(self, progress: Progress) -> None:
+        """Pass training's progress on, and at the end of an epoch its validation to the pruner.
+
+        Raises:
+            TrialPruned: it lags behind.
+            _OutOfTime: the time is over.
+        """
+        training = self.config.training
+        assert training.validate_every
+        ndcg = "" if progress.valid_ndcg is None else f"  validation NDCG@10 {progress.valid_ndcg:.4f}"
+        message = f"{self.done + 1} of {self.of}: {progress.message}{ndcg}"
+        self.on_progress(Progress("trial", (self.done + progress.done) / self.of, message))
+        if (
+            progress.epoch is None
+            or progress.max_epochs is None
+            or progress.done != progress.epoch / progress.max_epochs
+        ):
+            return
+        last = progress.epoch == progress.max_epochs
+        if progress.valid_ndcg is not None and (last or progress.epoch % training.validate_every == 0):
+            self.trial.report(progress.valid_ndcg, progress.epoch)
+            if not last and self.trial.should_prune():
+                raise optuna.TrialPruned
+        if self.ends is not None and time.monotonic() >= self.ends and not last:
+            raise _OutOfTime
+
+    def _end(self, state: TrialState, value: float | None = None) -> None:
+        self.study.tell(self.trial, value, state)
+        self.checkpoint.unlink(missing_ok=True)
+        self.on_progress(Progress("trial", (self.done + 1) / self.of, f"{self.done + 1} of {self.of} trials done"))
+
+
+def _best_of(trained: Trained) -> float:
+    return max((epoch.valid_ndcg for epoch in trained.log if epoch.valid_ndcg is not None), default=0.0)
+
+
+def _found(
+    study: optuna.Study, config: RunConfig, dataset: str, protocol: str, folder: Path, timeout: float | None
+) -> Search:
+    trials = tuple(_as_trial(number, held) for number, held in enumerate(_ended(study), start=1))
+    done = [trial for trial in trials if trial.state == "done"]
+    if not done:
+        raise TrainingError(
+            f"No trial was finished in {timeout:g} seconds; the same command goes on with the first one, "
+            "and a longer --timeout gives it more time."
+        )
+    best = max(done, key=lambda trial: (trial.value or 0.0, -trial.number))
+    return Search(dataset, protocol, trials, best, _with(config, best.settings), _importances(study), folder)
+
+
+def _as_trial(number: int, held: FrozenTrial) -> Trial:
+    states: dict[TrialState, Literal["done", "pruned"]] = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}
+    seen = held.intermediate_values
+    value = held.value if held.state == TrialState.COMPLETE else max(seen.values(), default=None)
+    return Trial(number, states.get(held.state, "failed"), value, _plain(held.params), max(seen, default=0))
+
+
+def _importances(study: optuna.Study) -> dict[str, float] | None:
+    """PED-ANOVA over the trials that were done.
+
+    Source: Watanabe, Bansal and Hutter, "PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
+    subspaces" (IJCAI 2023).
+    """
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(done) < ENOUGH_FOR_IMPORTANCES or len({trial.value for trial in done}) < 2 or len(done[0].params) < 2:
+        return None
+    return {key: float(share) for key, share in optuna.importance.get_param_importances(study).items()}
