@@ -14,7 +14,7 @@ from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Dataset
 from engine.data.splits import Split, user_folds, windows_in_time
-from engine.errors import RunError
+from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import CohortReport, ModelReport
 from engine.fitting import blend, contents_of, fit, fit_baselines, measure
@@ -106,12 +106,18 @@ def cross_validate(
         on_progress: told where the work stands.
 
     Raises:
+        ConfigError: the settings start from another run's weights.
         DataError: the log cannot be used, or not be cut into so many folds.
         RunError: another process works on the same folds.
         TrainingError: training could not go on.
         KeyboardInterrupt: Ctrl-C; the fold in hand is not finished, the others are kept.
     """
     config = config or RunConfig()
+    if config.training.start_from is not None:
+        raise ConfigError(
+            f"training.start_from ({config.training.start_from!r}) would bring weights that may have learnt from what "
+            "a fold holds out; cross-validate without it."
+        )
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, _ = load_dataset(Path(path), config.data)
     splits = _splits(dataset, folds, by, config)

@@ -127,13 +127,18 @@ def tune(
 
     Raises:
         DataError: the log cannot be used.
-        ConfigError: every setting of the search space is set.
+        ConfigError: every setting of the search space is set, or the settings start from another run's weights.
         RunError: another process is at the same search.
         TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
         KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
     """
     ends = None if timeout is None else time.monotonic() + timeout
     config = config or RunConfig()
+    if config.training.start_from is not None:
+        raise ConfigError(
+            f"training.start_from ({config.training.start_from!r}) fixes the network that a search would vary; search "
+            "without it."
+        )
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, _ = load_dataset(Path(path), config.data)
     split = split_of(dataset, config)
@@ -298,9 +303,7 @@ class _Trying:
         self.settings = _plain(self.trial.params)
         self.config = resolve(_with(config, self.settings), split)
         self.checkpoint = folder / f"trial-{digest(self.config.model_dump(mode='json'))}.safetensors"
-        for left in folder.glob("trial-*.safetensors"):
-            if left != self.checkpoint:
-                left.unlink()
+        _remove_checkpoints(folder, but=self.checkpoint.stem)
 
     def _ask(self, space: dict[str, BaseDistribution], config: RunConfig) -> optuna.Trial:
         """The next trial. What is proposed hangs on the seed, its place, and the trials before it alone."""
@@ -362,7 +365,8 @@ class _Trying:
         message = f"{self.done + 1} of {self.of}: {progress.message}{ndcg}"
         self.on_progress(Progress("trial", (self.done + progress.done) / self.of, message))
         if (
-            progress.epoch is None
+            progress.stage != "train"
+            or progress.epoch is None
             or progress.max_epochs is None
             or progress.done != progress.epoch / progress.max_epochs
         ):
@@ -377,8 +381,15 @@ class _Trying:
 
     def _end(self, state: TrialState, value: float | None = None) -> None:
         self.study.tell(self.trial, value, state)
-        self.checkpoint.unlink(missing_ok=True)
+        _remove_checkpoints(self.checkpoint.parent)
         self.on_progress(Progress("trial", (self.done + 1) / self.of, f"{self.done + 1} of {self.of} trials done"))
+
+
+def _remove_checkpoints(folder: Path, but: str | None = None) -> None:
+    """Delete the checkpoints of trials, pre-training's too; those of one trial may stay."""
+    for path in folder.glob("trial-*.safetensors"):
+        if but is None or not path.name.startswith(f"{but}."):
+            path.unlink(missing_ok=True)
 
 
 def _best_of(trained: Trained) -> float:

@@ -157,6 +157,11 @@ def test_other_settings_are_other_folds(found: engine.CrossValidation, tiny_log_
     assert len(other.epochs) == 2
 
 
+def test_weights_of_another_run_are_no_start_of_a_fold(tiny_log_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(engine.ConfigError, match=r"training.start_from \('other'\).*cross-validate without it"):
+        engine.cross_validate(tiny_log_dir, runs_dir=tmp_path, config=quick(training__start_from="other"))
+
+
 def test_a_torn_fold_is_made_again(tiny_log_dir: Path, tmp_path: Path) -> None:
     first = engine.cross_validate(tiny_log_dir, folds=2, runs_dir=tmp_path, config=quick())
     file = first.folder / "fold-2.json"

@@ -247,6 +247,27 @@ def test_a_search_with_everything_set_is_refused() -> None:
         searching.search_space(config, resolve(config, _split()), has_content=False)
 
 
+def test_weights_of_another_run_are_no_start_of_a_search(tiny_log_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(engine.ConfigError, match=r"training.start_from \('other'\).*search without it"):
+        engine.tune(tiny_log_dir, runs_dir=tmp_path, config=quick(training__start_from="other"))
+
+
+def test_a_trial_is_validated_after_its_pre_training_alone(tiny_log_dir: Path, tmp_path: Path) -> None:
+    config = quick(training__pretrain_epochs=2, training__max_epochs=1)
+
+    def cut(progress: Progress) -> None:
+        if progress.message.startswith("2 of 2: epoch 2 of 2"):  # of its pre-training
+            raise Killed
+
+    with pytest.raises(Killed):
+        engine.tune(tiny_log_dir, trials=2, runs_dir=tmp_path / "cut", config=config, on_progress=cut)
+    again = engine.tune(tiny_log_dir, trials=2, runs_dir=tmp_path / "cut", config=config)
+    whole = engine.tune(tiny_log_dir, trials=2, runs_dir=tmp_path / "whole", config=config)
+    assert again.trials == whole.trials
+    assert [trial.epochs for trial in whole.trials] == [1, 1]
+    assert not list(again.folder.glob("*.safetensors"))
+
+
 def _split() -> Split:
     rows = [[1, 2, 3, 4, 5]] * 4
     nobody = leave_last_out(_Rows(rows))  # pyright: ignore[reportArgumentType]
