@@ -116,6 +116,12 @@ def test_other_test_targets_change_nothing(
     assert again.trials == found.trials
 
 
+def validations(search: engine.Search) -> list[dict[int, float]]:
+    """What each trial that ended reported, epoch by epoch."""
+    with searching._study(search.folder, quick()) as study:
+        return [dict(trial.intermediate_values) for trial in searching._ended(study)]
+
+
 class Killed(BaseException):
     """Stands for the end of the process: nothing in the engine catches it."""
 
@@ -143,6 +149,7 @@ def test_goes_on_as_if_nothing_had_happened(
     )
     assert again.trials == found.trials
     assert again.config == found.config
+    assert validations(again) == validations(found)  # what the pruner and the sampler go by
     first = next(message for message in said if "epoch" in message)
     assert first.startswith(moment)  # what was before it is not trained again
     assert not list(again.folder.glob("*.safetensors"))
