@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,6 +12,9 @@ from plotly.subplots import make_subplots
 from dashboard.charts.style import figure, label, palette, plain
 from dashboard.i18n import _
 from dashboard.i18n import figure as number
+
+SCALE_ROOM = 56
+"""Pixels above a map for its colour scale."""
 
 SET_OFF = 0.7
 """The gap, in rows, between the last row and the others: it alone reads out the next item."""
@@ -69,14 +73,15 @@ def chosen_map(
     p = palette(dark)
     size, n_columns = values.shape
     cell = 22 if size <= 32 else 14
-    fig = figure(dark, 220 + cell * size)
+    causal = bool(np.isnan(values).any())  # half of it is blank, so there is room for the scale
+    fig = figure(dark, 220 + cell * size + (0 if causal else SCALE_ROOM))
     x_edges = np.arange(n_columns + 1) - 0.5
     last_y = size - 1 + SET_OFF
     rows = [(values[:-1], np.arange(size) - 0.5), (values[-1:], np.array([last_y - 0.5, last_y + 0.5]))]
     for part, edges in rows:
         if len(part):
             fig.add_heatmap(z=part, x=x_edges, y=edges, coloraxis="coloraxis", hoverinfo="skip", xgap=1, ygap=1)
-    if np.isnan(values).any():  # a causal map, half of it blank
+    if causal:
         stairs_x, stairs_y = _staircase(size)
         fig.add_scatter(x=stairs_x, y=stairs_y, mode="lines", line={"color": p.muted, "width": 1}, hoverinfo="skip")
     fig.add_shape(
@@ -112,11 +117,15 @@ def chosen_map(
         tickfont={"size": 11},
     )
     # Wherever a click lands in a cell, however wide, it is its marker's.
-    fig.update_layout(coloraxis=_coloraxis(lifted, top, dark), hovermode="closest", hoverdistance=-1)
+    scale = _coloraxis(lifted, top, dark)
+    if not causal:  # the scale goes above a map that is full
+        scale["colorbar"] = {**scale["colorbar"], "yanchor": "bottom", "y": 1.02}
+        fig.update_layout(margin_t=SCALE_ROOM)
+    fig.update_layout(coloraxis=scale, hovermode="closest", hoverdistance=-1)
     return fig
 
 
-def _coloraxis(lifted: bool, top: float, dark: bool) -> dict[str, object]:
+def _coloraxis(lifted: bool, top: float, dark: bool) -> dict[str, Any]:
     return {
         "colorscale": _scale(dark),
         "cmin": 0,

@@ -211,6 +211,7 @@ def test_a_map_without_a_future_has_no_border_and_a_decoders_row_has_no_column(m
     assert {(q, k) for q, k, *_rest in cells} == {(q, k) for q in range(3 + more) for k in range(3)}
     frame = next(s for s in fig.layout.shapes if s.line.width == 1.5)
     assert (frame.x0, frame.x1) == (-0.5, 2.5)
+    assert fig.layout.coloraxis.colorbar.yanchor == "bottom"  # above a map that has no blank half to hold it
 
 
 @pytest.mark.parametrize(("layers", "heads"), [(1, 1), (1, 8), (2, 2), (3, 4), (6, 8)])
