@@ -32,7 +32,7 @@ def split_over(n_items: int, n_interactions: int, seed: int = 0) -> Split:
 
 
 def settings(split: Split, loss: str, device: str = "cpu", precision: str = "float32") -> RunConfig:
-    """The defaults of a short-history log, with a loss a device and a precision of one's choice."""
+    """The defaults of a short-history log, with a loss, a device and a precision of one's choice."""
     return resolve(RunConfig().replace({"training": {"loss": loss, "device": device, "precision": precision}}), split)
 
 

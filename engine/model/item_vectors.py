@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from engine.data.dataset import PAD
 from engine.model.content_vectors import ContentVectors
@@ -27,6 +28,7 @@ class ItemVectors(nn.Module):
         self.own = nn.Embedding(n_items + 1, d_model, padding_idx=PAD)
         self.content = ContentVectors(n_items, d_model, content) if content else None
         self._hidden: Tensor | None = None
+        self._few: tuple[Tensor, Tensor] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -75,9 +77,26 @@ class ItemVectors(nn.Module):
         finally:
             self._hidden = None
 
+    @contextmanager
+    def reading(self, few: tuple[Tensor, Tensor] | None) -> Iterator[None]:
+        """Within this, own vectors are read from a few rows, (R, D), at the places, (V + 1,), that come with them.
+
+        Only items that have a place there may be asked for; padding's is 0. None reads the whole table.
+        """
+        self._few = few
+        try:
+            yield
+        finally:
+            self._few = None
+
     def forward(self, items: Tensor) -> Tensor:
         """(..., D) vectors of item indices of any shape."""
-        vectors = self.own(items if self._hidden is None else items.masked_fill(self._hidden[items], PAD))
+        asked = items if self._hidden is None else items.masked_fill(self._hidden[items], PAD)
+        if self._few is None:
+            vectors = self.own(asked)
+        else:
+            rows, places = self._few
+            vectors = F.embedding(places[asked], rows, padding_idx=PAD)
         if self.content is None:
             return vectors
         return vectors + self.content(items.reshape(-1)).view(vectors.shape)

@@ -20,6 +20,7 @@ from engine.errors import TrainingError
 from engine.model.augmentation import augmentation_of
 from engine.model.batching import batches, count_batches, rows_at_once, windows
 from engine.model.features import Content, Contents
+from engine.model.late_rows import LATE_FROM, LateRows
 from engine.model.losses import softmax_loss
 from engine.model.memory import within_memory
 from engine.model.noise import Noise
@@ -30,6 +31,9 @@ from engine.model.speed import arithmetic, compile_blocks
 from engine.model.tasks import Batch, task_of
 from engine.model.transformer import Transformer, blank
 from engine.progress import OnProgress, Progress, ignore
+
+BETAS = (0.9, 0.98)
+"""AdamW's."""
 
 VALIDATION_K = 10
 """Training stops by NDCG at this list length."""
@@ -57,7 +61,7 @@ class Checkpoint:
         network: current weights by name.
         best: weights of the best validation so far; the current ones before the first.
         averaged: running average of the weights; empty where `training.average` is 0.
-        optimiser: AdamW's moments and steps, by "index.name".
+        optimiser: AdamW's moments and steps, by "index.name", and those of late rows, by "late.name".
         log: the epochs behind it.
     """
 
@@ -201,10 +205,18 @@ class _Loop:
         self.task = task_of(config.model.architecture, self.network.mask, t.mask_share)
         self.n_batches = count_batches(self.windows, t.batch_tokens)
         self.augmentation = augmentation_of(split, config)
+        own, mean = (n.item_vectors.own.weight for n in (self.network, self.averaged))
+        few = t.loss == "sampled" and split.n_items >= LATE_FROM and not t.l1
+        self.late = LateRows(own, mean.detach() if t.average else None, BETAS, t.weight_decay) if few else None
+        left_out = (own, mean) if few else ()
+        self.learnt, self.means = (
+            [p for p in n.parameters() if all(p is not table for table in left_out)]
+            for n in (self.network, self.averaged)
+        )
         self.optimiser = torch.optim.AdamW(
-            self.network.parameters(),
+            self.learnt,
             lr=t.learning_rate,
-            betas=(0.9, 0.98),
+            betas=BETAS,
             weight_decay=t.weight_decay,
             fused=self.device.type != "mps",
         )
@@ -241,6 +253,8 @@ class _Loop:
             total, count = total + loss * size, count + size
             if i % 20 == 19 and i + 1 < n_batches:  # the whole epoch is reported below, with its validation
                 self._report(number, (i + 1) / n_batches, total / count)
+        if self.late:
+            self.late.finish()
         due = number % t.validate_every == 0 or number == self.max_epochs
         ndcg = self.validate() if due else None
         previous = self.best_ndcg
@@ -267,7 +281,9 @@ class _Loop:
         if t.loss == "sampled":
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
-        with arithmetic(t, self.device), self.network.item_vectors.hiding(own):
+        vectors = self.network.item_vectors
+        late = self.late.take(self._read(items, targets, following, others)) if self.late else None
+        with arithmetic(t, self.device), vectors.hiding(own), vectors.reading(late and (late.values, late.places)):
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
@@ -281,15 +297,23 @@ class _Loop:
             group["lr"] = size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), t.clip_norm)
+        norm = torch.nn.utils.clip_grad_norm_([*self.learnt, *([late.values] if late else [])], t.clip_norm)
         value = loss.item()
         self._check_finite(value, norm.item())  # before the step, so that no checkpoint holds spoilt weights
         self.optimiser.step()
         if t.l1:
             self._soften(size * t.l1)
+        kept = min(t.average or 0.0, (step + 1) / (step + 10))
+        if self.late and late:
+            self.late.step(late, size, kept)
         if t.average:
-            self._average(min(t.average, (step + 1) / (step + 10)))
+            self._average(kept)
         return value, int(hidden.shape[0])
+
+    def _read(self, *items: Tensor | None) -> Tensor:
+        """The items that a step reads, again and again; [MASK] is none."""
+        flat = torch.cat([part.reshape(-1) for part in items if part is not None])
+        return flat.masked_fill(flat == self.network.mask, PAD)
 
     def _check_finite(self, loss: float, norm: float) -> None:
         if math.isfinite(loss) and math.isfinite(norm):
@@ -326,6 +350,8 @@ class _Loop:
 
     def finish(self, stopped_by: Stop) -> Trained:
         """The network with its best weights; the current ones where no validation was reached."""
+        if self.late:
+            self.late.finish()
         network = blank(self.network.shape) if self.compiled else self.network  # what is kept is not compiled
         network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
         network.eval()
@@ -335,6 +361,8 @@ class _Loop:
         """A copy of all state."""
         state = self.optimiser.state_dict()["state"]
         moments = {f"{i}.{name}": value.cpu().clone() for i, held in state.items() for name, value in held.items()}
+        if self.late:
+            moments |= {f"late.{name}": value.cpu().clone() for name, value in self.late.state().items()}
         best = self.best if self.best_ndcg is not None else _copy(self.averaged)
         averaged = _copy(self.averaged) if self.config.training.average else {}
         return Checkpoint(_copy(self.network), best, averaged, moments, tuple(self.log))
@@ -346,8 +374,13 @@ class _Loop:
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in saved.optimiser.items():
             index, name = key.split(".", 1)
+            if index == "late":
+                continue
             state.setdefault(int(index), {})[name] = value.clone()
         self.optimiser.load_state_dict({**self.optimiser.state_dict(), "state": state})
+        if self.late:
+            late = {k.removeprefix("late."): v for k, v in saved.optimiser.items() if k.startswith("late.")}
+            self.late.restore(late)
         self.best = copy.copy(saved.best)
         self.log = list(saved.log)
         self.before = self.log[-1].seconds if self.log else 0.0
@@ -361,7 +394,7 @@ class _Loop:
     @torch.no_grad()
     def _average(self, kept: float) -> None:
         """Move the averaged weights towards the current ones; a share `kept` of the old average stays."""
-        for average, weights in zip(self.averaged.parameters(), self.network.parameters(), strict=True):
+        for average, weights in zip(self.means, self.learnt, strict=True):
             average.lerp_(weights, 1 - kept)
 
     def _report(self, number: int, share: float, loss: float) -> None:
