@@ -160,13 +160,14 @@ def gap(key: RunKey, metric: str, model: str, by: Literal["users", "items"]) -> 
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def against_best_baseline(key: RunKey, metric: str) -> engine.Comparison | None:
-    """The Transformer against the best baseline on the same users; None where no baseline was measured."""
+    """The answering model against the best baseline on the same users; None where no baseline was measured."""
     run = _load(key)
-    baselines = {m: r.overall.metrics[metric].value for m, r in run.evaluation.models.items() if m != "transformer"}
+    models = run.evaluation.models.items()
+    baselines = {m: r.overall.metrics[metric].value for m, r in models if m not in ("transformer", "ensemble")}
     if not baselines:
         return None
     best = max(baselines, key=baselines.__getitem__)
-    return engine.paired_difference(run.evaluation, metric, "transformer", best, "all", run.config.evaluation)
+    return engine.paired_difference(run.evaluation, metric, run.answers, best, "all", run.config.evaluation)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -177,7 +178,7 @@ def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.D
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: str = "transformer") -> pd.DataFrame:
+def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: str) -> pd.DataFrame:
     """Tested users with `shortest` to `longest` training events, the worst served first.
 
     Returns:

@@ -334,7 +334,7 @@ def _give_evaluation(
         tables.run_line(run, seconds),
         tables.evaluation_table(evaluation, run.answers, _oracle(run)),
         *([] if (answers := tables.answers_line(run)) is None else [answers]),
-        *tables.several_targets(evaluation),
+        *tables.several_targets(evaluation, run.answers),
         tables.evaluation_note(evaluation, run.config.evaluation.confidence),
         hint,
     )

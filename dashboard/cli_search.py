@@ -139,7 +139,8 @@ def tune(
     lines = _search_lines(found)
     if run is not None:
         lines += [tables.run_line(run, run.seconds), tables.evaluation_table(run.evaluation, run.answers)]
-        lines += [*tables.several_targets(run.evaluation)]
+        lines += [] if (answers := tables.answers_line(run)) is None else [answers]
+        lines += [*tables.several_targets(run.evaluation, run.answers)]
         lines += [tables.evaluation_note(run.evaluation, run.config.evaluation.confidence)]
     answer.give(documents.search(found, run.name if run else None), *lines, *([] if output else [text.rstrip()]))
 

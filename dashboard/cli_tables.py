@@ -71,7 +71,7 @@ def evaluation_table(evaluation: Evaluation, answers: str, oracle: dict[str, Any
     return made
 
 
-def several_targets(evaluation: Evaluation) -> list[Table]:
+def several_targets(evaluation: Evaluation, answers: str) -> list[Table]:
     """Models down, the metrics that count several right items a user across; nothing where each user has one."""
     if evaluation.protocol != "temporal":
         return []
@@ -80,7 +80,7 @@ def several_targets(evaluation: Evaluation) -> list[Table]:
     made = table("model", *columns, right=columns)
     for name, report in evaluation.models.items():
         cells = [interval(report.overall.metrics.get(metric)) for metric in metrics]
-        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == "transformer" else "")
+        made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == answers else "")
     return [made]
 
 

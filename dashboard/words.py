@@ -13,7 +13,7 @@ from babel import Locale
 from dashboard.i18n import _, count, day, figure, language, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import Attribution, Comparison, Estimate, Gap, Player, Recommendations
+    from engine import Attribution, Blend, Comparison, Estimate, Gap, Player, Recommendations
 
 MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
@@ -185,6 +185,48 @@ def comparison(c: Comparison) -> str:
     if c.difference.value > 0:
         return _("The {model} is ahead of the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
     return _("The {model} is behind the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
+
+
+def answering(blend: Blend, answers: str) -> str:
+    """Which of a run's two trained models answers, and by what figures."""
+    figures = {"ours": figure(blend.validation["ensemble"]), "theirs": figure(blend.validation["transformer"])}
+    text = (
+        _("The ensemble answers in this run: on validation its NDCG@10 is {ours}, the Transformer's {theirs}.")
+        if answers == "ensemble"
+        else _(
+            "The Transformer answers in this run: on validation the ensemble, at an NDCG@10 of {ours}, "
+            "is not clearly better than its {theirs}."
+        )
+    )
+    return text.format(**figures)
+
+
+def answering_rule() -> str:
+    """By what rule a run chooses the model that answers."""
+    return _(
+        "The ensemble answers where weights learnt on half of the validation users beat the Transformer on the other "
+        "half by more than the standard error, else the Transformer does; test figures never decide."
+    )
+
+
+def validation_figures(blend: Blend) -> str:
+    """NDCG@10 of the ensemble and of each member alone, on validation."""
+    parts = [
+        _("{model} {value}").format(model=model_name(name), value=figure(value))
+        for name, value in sorted(blend.validation.items(), key=lambda item: (item[0] != "ensemble", -item[1]))
+    ]
+    return _("NDCG@10 on validation: {figures}.").format(figures=listing(parts))
+
+
+def shares(answer: Attribution) -> str:
+    """What each member of an ensemble adds to the score."""
+    parts = [
+        _("{model} {value}").format(model=model_name(name), value=signed(value))
+        for name, value in answer.shares.items()
+    ]
+    return _("Of the score {score}, the members give: {shares}.").format(
+        score=figure(answer.score), shares=listing(parts)
+    )
 
 
 def held_out(answer: Recommendations, k: int) -> str:

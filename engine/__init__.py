@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.data.public import fetch_public
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
+    from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
@@ -55,6 +56,7 @@ _HOMES = {
     "engine.data.cleaning": "load_dataset",
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
+    "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
@@ -71,6 +73,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = [
     "AttentionMap",
     "Attribution",
+    "Blend",
     "CleaningIssue",
     "CleaningReport",
     "Cohort",

@@ -80,7 +80,9 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
         tickfont={"color": p.text, "size": 12},
     )
     fig.update_xaxes(
-        title_text=_("raw logit of the item"),
+        title_text=_("raw logit of the item")
+        if answer.model == "transformer"
+        else _("the ensemble's score of the item"),
         range=[low - 0.06 * room, high + 0.04 * room],
         nticks=6,
         zeroline=False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.style import figure, palette, rgba
+from dashboard.charts.style import TRAINED, figure, look, named, palette, rgba
 from dashboard.i18n import _, count
 from dashboard.i18n import figure as number
 from dashboard.words import cohort_name, estimate, interval, metric_name, model_name
@@ -25,6 +25,7 @@ def cohorts(
     metric: str,
     dark: bool,
     oracle: dict[str, float] | None = None,
+    answers: str = "transformer",
 ) -> go.Figure:
     """Head and tail side by side for every model, with intervals.
 
@@ -34,19 +35,21 @@ def cohorts(
         metric: key such as "ndcg@10".
         dark: which palette.
         oracle: cohort -> its ceiling, drawn as dotted rules.
+        answers: the model whose name stands in bold.
     """
     p = palette(dark)
     order = list(reversed(scores))
     fig = figure(dark, 110 + 84 * len(order))
     for cohort, colour, shift in (("head", p.head, OFFSET), ("tail", p.tail, -OFFSET)):
         known = [(row, scores[m][cohort]) for row, m in enumerate(order) if cohort in scores[m]]
-        filled = [colour if order[row] == "transformer" else p.background for row, _e in known]
+        filled = [colour if order[row] in TRAINED else p.background for row, _e in known]
+        symbols = [look(order[row], dark).symbol for row, _e in known]
         fig.add_scatter(
             x=[e.value for _row, e in known],
             y=[row + shift for row, _e in known],
             mode="markers",
             name=f"{cohort_name(cohort)} (n = {count(sizes.get(cohort, 0))})",
-            marker={"size": 12, "color": filled, "line": {"color": colour, "width": 2}},
+            marker={"size": 12, "symbol": symbols, "color": filled, "line": {"color": colour, "width": 2}},
             error_x={
                 "array": [e.high - e.value for _row, e in known],
                 "arrayminus": [e.value - e.low for _row, e in known],
@@ -87,7 +90,7 @@ def cohorts(
     right = max([e.high for m in scores.values() for e in m.values()] + list((oracle or {}).values()) + [0.0])
     fig.update_yaxes(
         tickvals=list(range(len(order))),
-        ticktext=[f"<b>{model_name(m)}</b>" if m == "transformer" else model_name(m) for m in order],
+        ticktext=[named(m, model_name(m), answers) for m in order],
         tickfont={"color": p.text, "size": 13},
         range=[-0.6, len(order) - 0.1 if oracle else len(order) - 0.4],
         showgrid=False,
@@ -97,14 +100,13 @@ def cohorts(
     return fig
 
 
-def difference(estimates: dict[str, Estimate], metric: str, dark: bool) -> go.Figure:
+def difference(estimates: dict[str, Estimate], metric: str, dark: bool, answers: str = "transformer") -> go.Figure:
     """Tail minus head for every model, from the top in the order given, with its interval and a zero line."""
     p = palette(dark)
     order = list(reversed(estimates))
     fig = figure(dark, 110 + 36 * len(order))
     for row, model in enumerate(order):
-        e, ours = estimates[model], model == "transformer"
-        colour = p.model if ours else p.baseline
+        e, drawn = estimates[model], look(model, dark)
         fig.add_scatter(
             x=[e.value],
             y=[row],
@@ -112,10 +114,15 @@ def difference(estimates: dict[str, Estimate], metric: str, dark: bool) -> go.Fi
             marker={
                 "size": 12,
                 "symbol": "diamond",
-                "color": colour if ours else p.background,
-                "line": {"color": colour, "width": 2},
+                "color": drawn.fill,
+                "line": {"color": drawn.colour, "width": 2},
             },
-            error_x={"array": [e.high - e.value], "arrayminus": [e.value - e.low], "color": colour, "thickness": 2},
+            error_x={
+                "array": [e.high - e.value],
+                "arrayminus": [e.value - e.low],
+                "color": drawn.colour,
+                "thickness": 2,
+            },
             hovertemplate=f"{model_name(model)}: {estimate(e)} ({interval(e)})<extra></extra>",
         )
     reach = max([abs(v) for e in estimates.values() for v in (e.low, e.high)] + [1e-6]) * 1.15
@@ -132,7 +139,7 @@ def difference(estimates: dict[str, Estimate], metric: str, dark: bool) -> go.Fi
         )
     fig.update_yaxes(
         tickvals=list(range(len(order))),
-        ticktext=[f"<b>{model_name(m)}</b>" if m == "transformer" else model_name(m) for m in order],
+        ticktext=[named(m, model_name(m), answers) for m in order],
         tickfont={"color": p.text, "size": 13},
         range=[-0.6, len(order)],
         showgrid=False,
@@ -144,31 +151,31 @@ def difference(estimates: dict[str, Estimate], metric: str, dark: bool) -> go.Fi
     return fig
 
 
-def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool) -> go.Figure:
-    """Quality against history length: the Transformer with its band, baselines dashed, the cohort cut marked.
+def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool, answers: str = "transformer") -> go.Figure:
+    """Quality against history length: the answering model with its band, baselines dashed, the cohort cut marked.
 
     Args:
         quality: columns `model, low_length, high_length, label, n, value, low, high`, a row a model and bin.
         metric: key such as "ndcg@10".
         cut: the shortest head history.
         dark: which palette.
+        answers: the model drawn boldly and with a band.
     """
     p = palette(dark)
     bins = quality.drop_duplicates("label").sort_values(by="low_length").to_dict("records")
     places = {str(b["label"]): i for i, b in enumerate(bins)}
     fig = figure(dark, 380)
     ends: list[tuple[str, float, str]] = []
-    for model in sorted(quality["model"].unique(), key=lambda m: m == "transformer"):
+    for model in sorted(quality["model"].unique(), key=lambda m: (m == answers, m == "transformer")):
         rows = quality.loc[quality["model"] == model].sort_values(by="low_length")
         x = [places[str(text)] for text in rows["label"]]
-        ours = model == "transformer"
-        colour = p.model if ours else p.baseline
+        ours, drawn = model == answers, look(model, dark)
         if ours:
             fig.add_scatter(
                 x=[*x, *reversed(x)],
                 y=[*rows["high"], *reversed(rows["low"].tolist())],
                 fill="toself",
-                fillcolor=rgba(colour, 0.16),
+                fillcolor=rgba(drawn.colour, 0.16),
                 line={"width": 0},
                 hoverinfo="skip",
                 mode="lines",
@@ -177,11 +184,12 @@ def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool) -> go.Fi
             x=x,
             y=rows["value"],
             mode="lines+markers",
-            line={"color": colour, "width": 3 if ours else 1.5, "dash": "solid" if ours else "dash"},
+            line={"color": drawn.colour, "width": 3 if ours else 1.5, "dash": drawn.dash},
             marker={
                 "size": 10 if ours else 7,
-                "color": colour if ours else p.background,
-                "line": {"color": colour, "width": 2},
+                "symbol": drawn.symbol,
+                "color": drawn.fill,
+                "line": {"color": drawn.colour, "width": 2},
             },
             customdata=[
                 [f"{number(v)} ({number(low)}–{number(high)})", count(n), str(text)]
@@ -192,9 +200,9 @@ def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool) -> go.Fi
             hovertemplate=f"{model_name(model)}: %{{customdata[0]}}, n = %{{customdata[1]}}<extra></extra>",
         )
         if len(rows):
-            ends.append((model, float(rows["value"].to_numpy()[-1]), colour))
+            ends.append((model, float(rows["value"].to_numpy()[-1]), drawn.colour))
     top = float(quality["high"].to_numpy().max()) if len(quality) else 1.0
-    _label_ends(fig, ends, len(places) - 1, top)
+    _label_ends(fig, ends, len(places) - 1, top, answers)
     edge = _cut_place(bins, cut)
     if edge is not None:
         fig.add_shape(
@@ -234,7 +242,7 @@ def _cut_place(bins: list[Any], cut: int) -> float | None:
     return None
 
 
-def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float) -> None:
+def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float, answers: str) -> None:
     """Write each line's name at its right end, pushed apart where lines end close together."""
     gap, last = 0.065 * top, float("-inf")
     for model, y, colour in sorted(ends, key=lambda end: end[1]):
@@ -242,7 +250,7 @@ def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, to
         fig.add_annotation(
             x=x,
             y=last,
-            text=f"<b>{model_name(model)}</b>" if model == "transformer" else model_name(model),
+            text=named(model, model_name(model), answers),
             showarrow=False,
             xanchor="left",
             xshift=12,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.style import figure, palette
+from dashboard.charts.style import figure, look, named, palette
 from dashboard.i18n import _, count
 from dashboard.i18n import figure as number
 from dashboard.words import estimate, interval, metric_name, model_name
@@ -103,25 +103,39 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
     return fig
 
 
-def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark: bool) -> go.Figure:
-    """Every model's figure with its interval; the Transformer filled, baselines hollow, the oracle a dotted rule."""
+def models(
+    scores: dict[str, Estimate], metric: str, oracle: float | None, dark: bool, answers: str = "transformer"
+) -> go.Figure:
+    """Every model's figure with its interval; what was trained filled, baselines hollow, the oracle a dotted rule.
+
+    Args:
+        scores: model -> estimate; the best is drawn at the top.
+        metric: key such as "ndcg@10".
+        oracle: the ceiling, if there is one.
+        dark: which palette.
+        answers: the model whose name stands in bold.
+    """
     p = palette(dark)
     order = sorted(scores, key=lambda m: scores[m].value)
     fig = figure(dark, 96 + 52 * len(order))
     for row, model in enumerate(order):
-        ours = model == "transformer"
-        colour = p.model if ours else p.baseline
-        e = scores[model]
+        drawn, e = look(model, dark), scores[model]
         fig.add_scatter(
             x=[e.value],
             y=[row],
             mode="markers",
             marker={
                 "size": 13,
-                "color": colour if ours else p.background,
-                "line": {"color": colour, "width": 2},
+                "symbol": drawn.symbol,
+                "color": drawn.fill,
+                "line": {"color": drawn.colour, "width": 2},
             },
-            error_x={"array": [e.high - e.value], "arrayminus": [e.value - e.low], "color": colour, "thickness": 2},
+            error_x={
+                "array": [e.high - e.value],
+                "arrayminus": [e.value - e.low],
+                "color": drawn.colour,
+                "thickness": 2,
+            },
             hovertemplate=f"{model_name(model)}: {estimate(e)} ({interval(e)})<extra></extra>",
         )
         fig.add_annotation(
@@ -130,7 +144,7 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
             text=number(e.value),
             showarrow=False,
             yshift=17,
-            font={"color": p.text if ours else p.muted, "size": 13},
+            font={"color": p.text if model == answers else p.muted, "size": 13},
         )
     right = max([e.high for e in scores.values()] + ([oracle] if oracle is not None else []))
     if oracle is not None:
@@ -153,7 +167,7 @@ def models(scores: dict[str, Estimate], metric: str, oracle: float | None, dark:
         )
     fig.update_yaxes(
         tickvals=list(range(len(order))),
-        ticktext=[f"<b>{model_name(m)}</b>" if m == "transformer" else model_name(m) for m in order],
+        ticktext=[named(m, model_name(m), answers) for m in order],
         tickfont={"color": p.text, "size": 13},
         range=[-0.5, len(order) + (0.1 if oracle is not None else -0.3)],
         showgrid=False,

@@ -20,6 +20,7 @@ class Palette:
     head: str
     tail: str
     model: str
+    ensemble: str
     baseline: str
     raises: str
     lowers: str
@@ -35,6 +36,7 @@ LIGHT = Palette(
     head="#0369A1",
     tail="#C2410C",
     model="#6D28D9",
+    ensemble="#15803D",
     baseline="#6B7280",
     raises="#D81B4A",
     lowers="#1F6FD6",
@@ -49,6 +51,7 @@ DARK = Palette(
     head="#38BDF8",
     tail="#FDA065",
     model="#C4B5FD",
+    ensemble="#86EFAC",
     baseline="#94A0B0",
     raises="#FF7A9C",
     lowers="#6FB1FF",
@@ -59,6 +62,41 @@ DARK = Palette(
 def palette(dark: bool) -> Palette:
     """The colours of the dark or the light theme."""
     return DARK if dark else LIGHT
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a model is drawn: what was trained is filled and solid, a baseline hollow and dashed.
+
+    Attributes:
+        colour: of lines, and of the edge of markers.
+        fill: of markers.
+        symbol, dash: in plotly's words, so that no model is told by colour alone.
+    """
+
+    colour: str
+    fill: str
+    symbol: str
+    dash: str
+
+
+TRAINED = ("transformer", "ensemble")
+"""Models that are no baselines."""
+
+
+def look(model: str, dark: bool) -> Look:
+    """How a model is drawn in every chart."""
+    p = palette(dark)
+    if model == "transformer":
+        return Look(p.model, p.model, "circle", "solid")
+    if model == "ensemble":
+        return Look(p.ensemble, p.ensemble, "square", "solid")
+    return Look(p.baseline, p.background, "circle", "dash")
+
+
+def named(model: str, name: str, answers: str) -> str:
+    """A model's name as an axis label: in bold if it is the one that answers."""
+    return f"<b>{name}</b>" if model == answers else name
 
 
 def figure(dark: bool, height: int, **layout: Any) -> go.Figure:

@@ -200,8 +200,15 @@ def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
     return table.loc[:, list(names)].rename(columns=names)
 
 
-def caution() -> None:
+def caution(page: Page) -> None:
     """What attention is, and what it is not."""
+    if page.run.answers == "ensemble":
+        components.note(
+            _(
+                "The ensemble answers in this run; these attentions are those of its Transformer, "
+                "which is one member among others."
+            )
+        )
     with st.container(border=True):
         st.markdown(
             ":material/info: "
@@ -259,7 +266,7 @@ def draw() -> None:
                 "First, previous, newest: their shares of the last row."
             )
         )
-        caution()
+        caution(page)
     components.table_twin(
         last_row_table(found, (layer, head)),
         _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1),

@@ -72,6 +72,8 @@ def additivity(answer: engine.Attribution) -> None:
             base=figure(answer.base), events=signed(moved), score=figure(answer.score)
         )
     )
+    if answer.model == "ensemble":
+        st.markdown(escape_markdown(words.shares(answer)))
 
 
 def bars(page: Page, answer: engine.Attribution) -> None:
@@ -94,19 +96,40 @@ def bars(page: Page, answer: engine.Attribution) -> None:
     components.table_twin(pd.DataFrame(rows, columns=columns), _("Explain"))
 
 
+def score_and_absence(answer: engine.Attribution) -> list[str]:
+    """What the score is, and what it means that an event is absent."""
+    absent = _(
+        "An absent event is masked at its place: no other event can attend to it and its vector is zero. "
+        "Deleting it would shift the others."
+    )
+    if answer.model == "transformer":
+        return [
+            _(
+                "What is explained is the item's raw logit: the figure that ranks it, before any softmax. "
+                "It compares items of this user, not users."
+            ),
+            absent,
+        ]
+    return [
+        _(
+            "What is explained is the ensemble's score, the figure that ranks the item: the Transformer's logit and "
+            "the scores of the other members, weighted for a history of this length. It compares items of this user, "
+            "not users."
+        ),
+        absent,
+        _(
+            "The other members know no order: for them an absent event is left out, while weights and scales stay "
+            "those of the whole history."
+        ),
+    ]
+
+
 def trust(answer: engine.Attribution) -> None:
     """How the values were found and how far they go."""
     components.section(_("How far to trust this"))
     points = [
         words.steadiness(answer),
-        _(
-            "What is explained is the item's raw logit: the figure that ranks it, before any softmax. "
-            "It compares items of this user, not users."
-        ),
-        _(
-            "An absent event is masked at its place: no other event can attend to it and its vector is zero. "
-            "Deleting it would shift the others."
-        ),
+        *score_and_absence(answer),
         _(
             "These are Shapley values of the model, not of the world: "
             "they say what moved this score, not what the user likes."

@@ -11,6 +11,7 @@ import engine
 from dashboard import cache, components, state, words
 from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, percent
+from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
 from engine import EngineError
 
@@ -40,9 +41,10 @@ def choose_metric(page: Page) -> str:
 
 
 def ordered_models(page: Page, metric: str) -> list[str]:
-    """The Transformer first, then the baselines, the best first."""
-    models = page.run.evaluation.models
-    return sorted(models, key=lambda m: (m != "transformer", -models[m].overall.metrics[metric].value))
+    """The model that answers first, then the other one trained, then the baselines, the best first."""
+    models, first = page.run.evaluation.models, (page.run.answers, "transformer", "ensemble")
+    places = {name: place for place, name in reversed(list(enumerate(first)))}
+    return sorted(models, key=lambda m: (places.get(m, len(first)), -models[m].overall.metrics[metric].value))
 
 
 def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
@@ -52,14 +54,14 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     except EngineError as error:
         components.error_panel(str(error))
         return
-    ours = gaps["transformer"]
+    ours = gaps[page.run.answers]
     if by == "items":
         components.section(words.verdict(ours, by).text)
         components.note(words.verdict(ours, by).evidence)
     scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
     sizes = {"head": ours.n_head, "tail": ours.n_tail}
     oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
-    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle)
+    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle, page.run.answers)
     alt = _("{metric} of head and tail for every model, with intervals.").format(metric=words.metric_name(metric))
     components.chart(fig, f"cohorts_{by}", alt)
     components.note(cohort_note(page, by, ours))
@@ -97,7 +99,7 @@ def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
 def gap_chart(page: Page, metric: str) -> None:
     """The gap itself with its interval."""
     gaps = {model: cache.gap(page.key, metric, model, "users") for model in ordered_models(page, metric)}
-    fig = charts.difference({m: g.difference for m, g in gaps.items()}, metric, page.dark)
+    fig = charts.difference({m: g.difference for m, g in gaps.items()}, metric, page.dark, page.run.answers)
     components.chart(
         fig, "difference", _("Difference between tail and head for every model, with intervals and a zero line.")
     )
@@ -128,13 +130,17 @@ def curve(page: Page, metric: str) -> None:
     except EngineError as error:
         components.error_panel(str(error))
         return
-    fig = charts.by_length(quality, metric, page.run.cohorts.user_cut, page.dark)
+    fig = charts.by_length(quality, metric, page.run.cohorts.user_cut, page.dark, page.run.answers)
     alt = _("{metric} against events in training history for every model.").format(metric=words.metric_name(metric))
     components.chart(fig, "curve", alt)
     components.note(
         _(
-            "Every bin holds whole lengths and {low} to {high} tested users; the band is the Transformer's interval."
-        ).format(low=count(quality["n"].to_numpy().min()), high=count(quality["n"].to_numpy().max()))
+            "Every bin holds whole lengths and {low} to {high} tested users; the band is the interval of: {model}."
+        ).format(
+            model=words.model_name(page.run.answers),
+            low=count(quality["n"].to_numpy().min()),
+            high=count(quality["n"].to_numpy().max()),
+        )
     )
     names = {
         "label": _("Events"),
@@ -151,7 +157,7 @@ def curve(page: Page, metric: str) -> None:
 
 def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
     """The users of a chosen bin, the worst served first."""
-    bins = quality.loc[quality["model"] == "transformer"].sort_values(by="low_length")
+    bins = quality.loc[quality["model"] == page.run.answers].sort_values(by="low_length")
     labels = bins["label"].astype(str).tolist()
     components.section(_("The users behind a point"))
     choices = [
@@ -165,7 +171,7 @@ def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
         width=260,
     )
     row = bins.iloc[chosen or 0]
-    users = cache.users_behind(page.key, metric, int(row["low_length"]), int(row["high_length"]))
+    users = cache.users_behind(page.key, metric, int(row["low_length"]), int(row["high_length"]), page.run.answers)
     ids = users["user_id"].astype(str).tolist()
     shown = users.assign(
         cohort=users["cohort"].map(words.cohort_name),
@@ -199,7 +205,7 @@ def draw() -> None:
     top = st.container()
     metric = choose_metric(page)
     try:
-        found = words.verdict(cache.gap(page.key, metric, "transformer", "users"))
+        found = words.verdict(cache.gap(page.key, metric, page.run.answers, "users"))
     except EngineError as error:
         with top:
             components.headline(_("Head and tail cannot be compared in this run"))
@@ -208,6 +214,7 @@ def draw() -> None:
     with top:
         components.headline(found.text)
         components.note(found.evidence)
+        who_answers(page)
         head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
         if head is not None and tail is not None:
             components.note(words.ceiling_gap(head, tail))
@@ -220,6 +227,7 @@ def draw() -> None:
         components.section(_("The gap"))
         gap_chart(page, metric)
     curve(page, metric)
+    members(page)
     cohorts(page, metric, "items")
     exposure(page)
 

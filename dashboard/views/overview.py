@@ -10,6 +10,7 @@ import streamlit as st
 from dashboard import cache, components, words
 from dashboard.charts import overview as charts
 from dashboard.i18n import _, count, figure, moment, ngettext, percent
+from dashboard.views.blend import who_answers
 from dashboard.views.frame import Page, metric_of, open_page, oracle_value
 from engine import EngineError
 
@@ -17,19 +18,20 @@ from engine import EngineError
 def verdict(page: Page, metric: str) -> None:
     """The page's first line."""
     try:
-        found = words.verdict(cache.gap(page.key, metric, "transformer", "users"))
+        found = words.verdict(cache.gap(page.key, metric, page.run.answers, "users"))
     except EngineError as error:
         components.headline(_("This run cannot compare tail and head users"))
         components.error_panel(str(error))
         return
     components.headline(found.text)
     components.note(found.evidence + " " + words.metric_gloss(metric))
+    who_answers(page)
 
 
 def four_figures(page: Page, metric: str) -> None:
     """Users, items, interactions and quality."""
     data, cohorts = page.run.dataset, page.run.cohorts
-    overall = page.run.evaluation.models["transformer"].overall
+    overall = page.run.evaluation.models[page.run.answers].overall
     lengths = page.run.split.train.lengths
     tail = int((~cohorts.user_is_head).sum())
     components.figures(
@@ -72,18 +74,18 @@ def activity(page: Page) -> None:
 
 
 def models(page: Page, metric: str) -> None:
-    """The Transformer beside the baselines."""
+    """What was trained beside the baselines."""
     components.section(_("The model against the baselines"))
     scores = {name: report.overall.metrics[metric] for name, report in page.run.evaluation.models.items()}
     against = cache.against_best_baseline(page.key, metric)
     if against is not None:
         st.markdown(components.escape_markdown(words.comparison(against)))
     oracle = oracle_value(page, metric, "all")
-    fig = charts.models(scores, metric, oracle, page.dark)
+    fig = charts.models(scores, metric, oracle, page.dark, page.run.answers)
     components.chart(
         fig, "models", _("{metric} of every model with its interval.").format(metric=words.metric_name(metric))
     )
-    n = page.run.evaluation.models["transformer"].overall.n
+    n = page.run.evaluation.models[page.run.answers].overall.n
     text = ngettext(
         "All items ranked, seen ones left out; {protocol} on {n} user; bars are {share} intervals.",
         "All items ranked, seen ones left out; {protocol} on {n} users; bars are {share} intervals.",
@@ -160,6 +162,11 @@ def provenance(page: Page) -> None:
             (_("Ended by"), run.stopped_by),
             (_("Training"), _("{n} seconds").format(n=figure(run.seconds["train"]))),
             (_("Evaluation"), _("{n} seconds").format(n=figure(run.seconds["evaluate"]))),
+            *(
+                [(_("Learning the ensemble"), _("{n} seconds").format(n=figure(run.seconds["ensemble"])))]
+                if "ensemble" in run.seconds
+                else []
+            ),
             (_("Protocol"), words.protocol(run.split.protocol, run.split.cuts)),
             (_("Device"), run.device),
             *run.versions.items(),

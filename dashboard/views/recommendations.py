@@ -173,6 +173,11 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
                 st.page_link("views/explain.py", label=why, query_params=state.link(item=item.item_id), width="content")
     components.note(
         _("Score: the model's raw logit, which ranks items for this user alone. Bars are relative to the first.")
+        if answer.model == "transformer"
+        else _(
+            "Score: the ensemble's, a weighted sum of its members' scores, which ranks items for this user alone. "
+            "Bars are relative to the first."
+        )
     )
     rows = [
         (i.rank, i.title, i.category, i.score, words.cohort_name(i.item_cohort), i.item_id, i.is_held_out)

@@ -25,20 +25,28 @@ class Blend:
         members: their names; the Transformer first.
         longest: (n_bins - 1,) int64, rising: the longest history of every bin of lengths but the last, which is open.
         weights: (n_bins, n_members) float64, none under 0; each row sums to 1.
-        validation: NDCG@10 of each member alone, and of the "ensemble", on all validation users, between 0 and 1.
+        spreads: (n_members,) float64 usual deviation of a member's scores over the items that one user can get.
+        validation: NDCG@10 of each member alone, and of the "ensemble", on the validation users asked, between 0 and 1.
         by_length: the same in every bin: (n_bins,) float64 each, NaN where a bin has no validation user.
         n_users: (n_bins,) int64 validation users.
         pays: whether it beats the Transformer on validation: weights learnt on one half of the users do so on the
-            other half by more than the standard error, and so does the blend on all users.
+            other half by more than the standard error, and so does the blend on all that are asked.
     """
 
     members: tuple[str, ...]
     longest: np.ndarray
     weights: np.ndarray
+    spreads: np.ndarray
     validation: Mapping[str, float]
     by_length: Mapping[str, np.ndarray]
     n_users: np.ndarray
     pays: bool
+
+    @property
+    def influence(self) -> np.ndarray:
+        """(n_bins, n_members) float64 shares: weights times spreads, since a weight alone counts for little or much."""
+        moved = self.weights * self.spreads
+        return moved / moved.sum(axis=1, keepdims=True)
 
     def bins_of(self, lengths: np.ndarray) -> np.ndarray:
         """(n,) the bin of each length."""
@@ -151,7 +159,7 @@ def member_scores(transformer: Explainable, parts: Sequence[ItemWeights], histor
 def _standardised(part: ItemWeights, histories: Histories) -> np.ndarray:
     """(B, n_items + 1) float32 scores of a set-model, over their row's deviation and on a logarithmic scale."""
     sums = part.sums(histories)
-    sums.data /= np.repeat(deviations(sums, part.n_items), np.diff(sums.indptr)).astype(np.float32)
+    sums.data *= np.repeat((1 / deviations(sums, part.n_items)).astype(np.float32), np.diff(sums.indptr))
     sums.data = logarithmic(sums.data)
     return sums.toarray()
 
@@ -173,9 +181,9 @@ def mixed(given: Iterable[np.ndarray], weights: np.ndarray) -> np.ndarray:
 
 def deviations(sums: sp.csr_array, n_items: int) -> np.ndarray:
     """(B,) float64 standard deviation of each row over all items; 1 where a row is constant."""
-    n_rows = len(sums.indptr) - 1
-    rows = np.repeat(np.arange(n_rows), np.diff(sums.indptr))
-    values = sums.data.astype(np.float64)
-    mean, square = (np.bincount(rows, v, minlength=n_rows) / n_items for v in (values, values**2))
+    shape = len(sums.indptr) - 1, n_items + 1
+    ones = np.ones(n_items + 1)  # of float64, in which the products then add up
+    squares = sp.csr_array((np.square(sums.data, dtype=np.float64), sums.indices, sums.indptr), shape=shape)
+    mean, square = (rows @ ones / n_items for rows in (sums, squares))
     variance = np.maximum(square - mean**2, 0)
     return np.where(variance > 0, np.sqrt(variance), 1.0)

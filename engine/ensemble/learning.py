@@ -2,8 +2,8 @@
 
 A grid of weights is tried. For every validation user the ranks of the target under all of them are counted once, on a
 shortlist of the items that any member ranks high; to choose weights for some users is then to add up their rows. What
-is chosen is checked by full ranking on every validation user: where it falls behind the best member, that member is
-used alone.
+is chosen is checked by full ranking on the same users: where it falls behind the best member, that member is used
+alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from engine.data.splits import Holdout, Split
 from engine.ensemble.ensemble import Blend, Ensemble, member_scores, mixed
 from engine.model.batching import rows_at_once
 from engine.model.item_weights import ItemWeights
-from engine.recommender import Explainable, mask_seen
+from engine.recommender import Explainable, mask_seen, top_of
 
 GRID = (0.0, 0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.95, 1.4, 2.0, 3.0)
 """Weights tried for a set-model, against 1 for the Transformer over the usual deviation of its logits within a row."""
@@ -40,7 +40,7 @@ K = 10
 """Weights are chosen, and the result is measured, by NDCG at this list length."""
 
 MOST_USERS = 6_000
-"""Validation users that weights are learnt from; all of them are asked when the result is checked."""
+"""Validation users that weights are learnt from and checked on: as many as training asks, and seconds of work."""
 
 ROUNDS = 5
 """Times that the users are halved to see whether what one half teaches holds on the other."""
@@ -51,7 +51,7 @@ _CHUNK = 512
 def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: Split, config: RunConfig) -> Ensemble:
     """The ensemble of a Transformer and set-models, its weights learnt on `split.valid` alone.
 
-    On all validation users its NDCG@10 is not below that of its best member. The order of users changes nothing.
+    On the validation users asked its NDCG@10 is not below that of its best member. The order of users changes nothing.
 
     Args:
         transformer: trained on the training part.
@@ -63,22 +63,24 @@ def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: S
     keys = _keys(split.valid, config.training.seed)
     drawn = np.argsort(keys, kind="stable")[:MOST_USERS]
     asked, keys = split.valid.take(drawn), keys[drawn]
-    excess, able, spread = _shortlists(transformer, parts, asked, hide_seen)
-    grid = _grid(len(parts), spread)
+    excess, able, spreads = _shortlists(transformer, parts, asked, hide_seen)
+    grid = _grid(len(parts), float(spreads[0]))
     ranks = _ranks(excess, grid)
     longest = _longest(split.train.lengths)
     bins = np.searchsorted(longest, asked.histories.lengths[able])
     chosen = grid[_choose(ranks, bins, len(longest) + 1)]
     pays = _pays(ranks, bins, len(longest) + 1, keys[able])
-    blend = Blend((transformer.name, *(part.name for part in parts)), longest, chosen, {}, {}, np.zeros(0, int), pays)
-    figures, by_length = _figures(transformer, parts, blend, split.valid, hide_seen)
+    blend = Blend(
+        (transformer.name, *(part.name for part in parts)), longest, chosen, spreads, {}, {}, np.zeros(0, int), pays
+    )
+    figures, by_length = _figures(transformer, parts, blend, asked, hide_seen)
     *alone, ours = figures
     best = int(np.argmax(alone))
     if ours < alone[best]:
         ours, figures[-1], by_length[-1] = alone[best], alone[best], by_length[best]
         blend = replace(blend, weights=np.tile(np.eye(1 + len(parts))[best], (len(chosen), 1)))
     names = (*blend.members, "ensemble")
-    n_users = np.bincount(blend.bins_of(split.valid.histories.lengths), minlength=len(chosen))
+    n_users = np.bincount(blend.bins_of(asked.histories.lengths), minlength=len(chosen))
     figures, by_length = dict(zip(names, figures, strict=True)), dict(zip(names, by_length, strict=True))
     return Ensemble(
         transformer,
@@ -153,32 +155,32 @@ def _keys(holdout: Holdout, seed: int) -> np.ndarray:
 
 def _shortlists(
     transformer: Explainable, parts: Sequence[ItemWeights], asked: Holdout, exclude_seen: bool
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """How far shortlisted items score above the target, for each member, and the usual spread of the logits.
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How far shortlisted items score above the target, for each member, and the usual spread of its scores.
 
     Returns:
         (n, members x SHORTLIST + 1, members) float32, very low for an item that must never count; (U,) bool, True for
-        the n users whose target can be recommended, since no weights help the others; and the mean over users of the
-        deviation of their logits.
+        the n users whose target can be recommended, since no weights help the others; and the (members,) mean over
+        users of the deviation of the scores that each member gives to what can be recommended, 1 where there is none.
     """
     width = (1 + len(parts)) * min(SHORTLIST, len(transformer.candidates)) + 1
     rows = [np.zeros((0, width, 1 + len(parts)), dtype=np.float32)]
-    able, spreads = [np.zeros(0, dtype=bool)], [np.zeros(0)]
+    able, spreads = [np.zeros(0, dtype=bool)], [np.zeros((1 + len(parts), 0))]
     candidates = transformer.candidates
     for histories, targets in _chunks(asked, transformer):
         given = list(member_scores(transformer, parts, histories))
-        spreads.append(given[0][:, candidates].std(axis=1, dtype=np.float64))
+        spreads.append(np.stack([scores[:, candidates].std(axis=1) for scores in given]))
         given = [_ranked(scores, histories, candidates, exclude_seen) for scores in given]
         able.append(np.isfinite(given[0][np.arange(len(targets)), targets]))
         rows.append(_excess([scores[able[-1]] for scores in given], targets[able[-1]]))
-    spread = np.concatenate(spreads)
-    return np.concatenate(rows), np.concatenate(able), float(spread.mean()) if spread.any() else 1.0
+    total = np.concatenate(spreads, axis=1).sum(axis=1)
+    return np.concatenate(rows), np.concatenate(able), np.where(total > 0, total / max(len(asked), 1), 1.0)
 
 
 def _excess(scores: list[np.ndarray], targets: np.ndarray) -> np.ndarray:
     """What `_shortlists` says of each member's (b, V) scores."""
     k = min(SHORTLIST, scores[0].shape[1])
-    tops = [np.argpartition(-of, k - 1, axis=1)[:, :k] for of in scores]
+    tops = [top_of(of, k)[0] for of in scores]
     items = np.sort(np.concatenate([targets[:, None], *tops], axis=1), axis=1)
     own = targets[:, None]
     above = [np.take_along_axis(of, items, axis=1) - np.take_along_axis(of, own, axis=1) for of in scores]

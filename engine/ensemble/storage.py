@@ -22,6 +22,7 @@ def save_ensemble(ensemble: Ensemble, path: Path) -> None:
     arrays = {
         "longest": blend.longest.astype(np.int64),
         "weights": blend.weights.astype(np.float64),
+        "spreads": blend.spreads.astype(np.float64),
         "n_users": blend.n_users.astype(np.int64),
         **{f"by_length/{name}": values.astype(np.float64) for name, values in blend.by_length.items()},
     }
@@ -51,6 +52,7 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             members,
             arrays["longest"],
             arrays["weights"],
+            arrays["spreads"],
             about["validation"],
             {name: arrays[f"by_length/{name}"] for name in (*members, "ensemble")},
             arrays["n_users"],

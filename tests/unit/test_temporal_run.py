@@ -100,7 +100,7 @@ def test_a_page_says_how_it_was_measured(runs: Path, run: engine.Run, monkeypatc
 
 
 def test_the_table_of_the_command_line_counts_several_right_items(run: engine.Run) -> None:
-    (table,) = tables.several_targets(run.evaluation)
+    (table,) = tables.several_targets(run.evaluation, "transformer")
     assert [column.header for column in table.columns] == [
         "model", "Precision@10\nall users", "Recall@10\nall users", "F1@10\nall users", "MAP@10\nall users"
     ]  # fmt: skip

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import i18n
-from dashboard.charts import attention, explain, gap, overview, style
-from engine import Attribution, Estimate, Player
+from dashboard.charts import attention, blend, explain, gap, overview, style
+from engine import Attribution, Blend, Estimate, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
 
@@ -43,7 +43,7 @@ def _luminance(colour: str) -> float:
 def test_colours_stand_out_from_the_ground(dark: bool) -> None:
     p = style.palette(dark)
     ground = _luminance(p.background)
-    for name in ("text", "muted", "head", "tail", "model", "baseline", "raises", "lowers"):
+    for name in ("text", "muted", "head", "tail", "model", "ensemble", "baseline", "raises", "lowers"):
         light, deep = sorted((_luminance(getattr(p, name)), ground), reverse=True)
         assert (light + 0.05) / (deep + 0.05) >= 4.5, name
 
@@ -106,6 +106,48 @@ def test_the_transformer_is_filled_and_baselines_are_hollow(dark: bool) -> None:
     assert fig.layout.xaxis.range[1] >= 0.12
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_ensemble_has_a_colour_and_a_shape_of_its_own(dark: bool) -> None:
+    looks = [style.look(model, dark) for model in ("transformer", "ensemble", "ease")]
+    assert len({look.colour for look in looks}) == 3
+    assert looks[0].symbol != looks[1].symbol
+    fig = overview.models(SCORES | {"ensemble": Estimate(0.08, 0.07, 0.09)}, "ndcg@10", None, dark, "ensemble")
+    drawn = next(t for t in fig.data if float(t.x[0]) == 0.08)
+    assert (drawn.marker.color, drawn.marker.symbol) == (style.palette(dark).ensemble, looks[1].symbol)
+    assert list(fig.layout.yaxis.ticktext)[-1] == "<b>Ensemble</b>"  # bold: it answers
+    assert "Transformer" in fig.layout.yaxis.ticktext
+
+
+BLEND = Blend(
+    ("transformer", "ease", "itemknn"),
+    np.array([2, 3]),
+    np.array([[0.25, 0.75, 0.0], [0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]),
+    np.array([3.0, 1.0, 2.0]),
+    {"transformer": 0.05, "ease": 0.03, "itemknn": 0.02, "ensemble": 0.06},
+    {name: np.array([0.1, 0.2, np.nan]) for name in ("transformer", "ease", "itemknn", "ensemble")},
+    np.array([7, 5, 0]),
+    True,
+)
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_bars_of_influence_fill_the_whole_and_name_the_lengths(dark: bool) -> None:
+    fig = blend.influence(BLEND, dark)
+    assert [t.name for t in fig.data] == ["Transformer", "EASE", "Item kNN"]
+    shares, begins = (np.array([t[key] for t in fig.data], dtype=float) for key in ("x", "base"))
+    np.testing.assert_allclose(shares.sum(axis=0), 1)
+    np.testing.assert_allclose(begins, shares.cumsum(axis=0) - shares)
+    np.testing.assert_allclose(shares[0], [0.5, 1.5 / 2.25, 1.0])
+    assert list(fig.layout.yaxis.ticktext) == ["1–2", "3", "4+"]
+    written = [note.text for note in fig.layout.annotations]
+    assert written.count(i18n.percent(1.0)) == 1
+    assert i18n.percent(0.0) not in written
+    table = blend.blend_table(BLEND)
+    assert table["n"].tolist() == [7, 5, 0]
+    assert table["weight ease"].tolist() == [0.75, 0.25, 0.0]
+    assert table["ndcg ensemble"].isna().tolist() == [False, False, True]
+
+
 # --- head against tail
 
 
@@ -118,6 +160,22 @@ def test_cohorts_keep_their_colours_and_name_their_sizes() -> None:
     assert list(head.marker.color).count(style.LIGHT.head) == 1  # the Transformer's alone is filled
     assert fig.layout.xaxis.title.text == "HR@5"
     assert {s.x0 for s in fig.layout.shapes} == {0.2, 0.1}
+
+
+def test_both_trained_models_are_filled_and_told_apart_by_shape() -> None:
+    scores = {m: {"head": e, "tail": e} for m, e in (SCORES | {"ensemble": SCORES["ease"]}).items()}
+    head = gap.cohorts(scores, {}, "hr@5", False, answers="ensemble").data[0]
+    assert list(head.marker.color).count(style.LIGHT.head) == 2
+    assert list(head.marker.symbol).count("square") == 1
+
+
+def test_the_curves_band_is_the_answering_models() -> None:
+    quality = pd.concat([QUALITY, QUALITY.loc[QUALITY["model"] == "ease"].assign(model="ensemble", value=0.06)])
+    fig = gap.by_length(quality, "ndcg@10", 99, dark=False, answers="ensemble")
+    (band,) = [t for t in fig.data if t.fill == "toself"]
+    assert band.fillcolor == style.rgba(style.LIGHT.ensemble, 0.16)
+    bold = next(t for t in fig.data if t.line.width == 3)
+    assert bold.line.color == style.LIGHT.ensemble
 
 
 def test_models_stand_in_the_order_given() -> None:

@@ -6,10 +6,11 @@ import math
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dashboard import i18n, words
-from engine import Attribution, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations
+from engine import Attribution, Blend, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +103,26 @@ def test_the_model_is_ahead_behind_or_level() -> None:
 
 EVENT = Event(5, "i3", "Lamp", None, None, "tail")
 ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1, 1200, 0.1, "transformer")
+
+
+def blend_of(ours: float, theirs: float) -> Blend:
+    figures = {"transformer": theirs, "ease": 0.03, "itemknn": 0.02, "ensemble": ours}
+    return Blend(tuple(figures)[:3], np.zeros(0, int), np.eye(3)[:1], np.ones(3), figures, {}, np.ones(1, int), True)
+
+
+def test_which_model_answers_and_by_what_figures() -> None:
+    assert words.answering(blend_of(0.061, 0.052), "ensemble") == (
+        "The ensemble answers in this run: on validation its NDCG@10 is 0.0610, the Transformer's 0.0520."
+    )
+    assert words.answering(blend_of(0.053, 0.052), "transformer").startswith("The Transformer answers in this run")
+    assert words.validation_figures(blend_of(0.061, 0.052)) == (
+        "NDCG@10 on validation: Ensemble 0.0610, Transformer 0.0520, EASE 0.0300 and Item kNN 0.0200."
+    )
+
+
+def test_what_each_member_gives_of_the_score() -> None:
+    answer = replace(_explained(1.0), score=2.5, shares={"transformer": 3.0, "ease": -0.5})
+    assert words.shares(answer) == "Of the score 2.50, the members give: Transformer +3 and EASE −0.500."
 
 
 def test_where_the_held_out_item_ranks() -> None:

@@ -28,8 +28,21 @@ def ensemble(habits: Split, parts: tuple[ItemWeights, ...]) -> Ensemble:
     table = np.random.default_rng(1).normal(0, 2, (N_ITEMS + 1, N_ITEMS + 1))
     members = ("transformer", "ease", "itemknn")
     by_length = {name: np.array([0.5, np.nan]) for name in (*members, "ensemble")}
-    blend = Blend(members, np.array([4]), WEIGHTS, {"ensemble": 0.25}, by_length, np.array([7, 0]), True)
+    blend = Blend(
+        members,
+        np.array([4]),
+        WEIGHTS,
+        np.array([4.0, 0.5, 1.0]),
+        {"ensemble": 0.25},
+        by_length,
+        np.array([7, 0]),
+        True,
+    )
     return Ensemble(LaidDown(table, habits.candidates), parts, blend)
+
+
+def test_influence_is_the_share_of_weight_times_spread(ensemble: Ensemble):
+    np.testing.assert_allclose(ensemble.blend.influence, [[2.0 / 2.35, 0.15 / 2.35, 0.2 / 2.35], [0.5, 0, 0.5]])
 
 
 @settings(deadline=None)
@@ -123,6 +136,7 @@ def test_what_is_loaded_is_what_was_saved_to_the_last_bit(ensemble: Ensemble, tm
     assert again.blend.members == ensemble.blend.members
     assert (again.blend.validation, again.blend.pays) == (ensemble.blend.validation, ensemble.blend.pays)
     np.testing.assert_array_equal(again.blend.n_users, ensemble.blend.n_users)
+    np.testing.assert_array_equal(again.blend.spreads, ensemble.blend.spreads)
     assert again.blend.by_length.keys() == ensemble.blend.by_length.keys()
     for name, values in ensemble.blend.by_length.items():
         np.testing.assert_array_equal(again.blend.by_length[name], values)

@@ -139,6 +139,9 @@ def test_weights_sum_to_one_and_follow_the_length(habits: Split, walker: LaidDow
     np.testing.assert_allclose(blend.weights.sum(axis=1), 1)
     assert len(blend.weights) == len(blend.longest) + 1
     assert (np.diff(blend.longest) > 0).all()
+    logits = walker.score(habits.valid.histories)[:, habits.candidates]
+    assert blend.spreads[0] == pytest.approx(logits.std(axis=1, dtype=np.float64).mean(), rel=1e-6)
+    assert (blend.spreads > 0).all()
     spread = replace(blend, longest=np.array([2, 5]), weights=np.eye(3))
     np.testing.assert_array_equal(spread.of_lengths(np.array([0, 2, 3, 5, 6, 99])).argmax(axis=1), [0, 0, 1, 1, 2, 2])
 
