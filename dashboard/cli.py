@@ -26,6 +26,7 @@ from dashboard import cli_tables as tables
 from dashboard import serving
 from dashboard.cli_options import (
     RUNS,
+    About,
     Address,
     Browser,
     Config,
@@ -176,6 +177,7 @@ def recommend(
     run: RunName,
     user: User = None,
     events: Events = None,
+    about: About = None,
     k: Annotated[int, typer.Option("-k", "--k", min=1, help="Length of the list.")] = 10,
     held_out: HeldOut = False,
     runs: RunsDir = RUNS,
@@ -183,11 +185,11 @@ def recommend(
 ) -> None:
     """What a run recommends next: to a user of the data, or to somebody new from the events given."""
     answer = Answer(json)
-    items = _new_events(user, events, held_out)
+    items, known = _new_events(user, events, held_out), _known(about, events)
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         if user is None:
-            given = engine.recommend_for(found, items, k=k)
+            given = engine.recommend_for(found, items, k=k, about=known)
         else:
             given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
     answer.give(documents.recommendations(given), *tables.recommendation_tables(given))
@@ -198,6 +200,7 @@ def explain(
     run: RunName,
     user: User = None,
     events: Events = None,
+    about: About = None,
     item: Annotated[str | None, typer.Option(metavar="ID", help="Item id; default: the top recommendation.")] = None,
     held_out: HeldOut = False,
     runs: RunsDir = RUNS,
@@ -205,11 +208,11 @@ def explain(
 ) -> None:
     """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
     answer = Answer(json)
-    items = _new_events(user, events, held_out)
+    items, known = _new_events(user, events, held_out), _known(about, events)
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         if user is None:
-            given = engine.explain_for(found, items, item_id=item)
+            given = engine.explain_for(found, items, item_id=item, about=known)
         else:
             given = engine.explain(found, user, item_id=item, view="evaluated" if held_out else "full")
     answer.give(documents.attribution(given, found), *tables.attribution_lines(given))
@@ -285,6 +288,16 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
     answer = Answer(json)
     settings = engine.load_config(config, changes or ())
     answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
+
+
+def _known(about: list[str] | None, events: str | None) -> dict[str, str]:
+    """What --about tells, by column."""
+    if about and events is None:
+        raise typer.BadParameter("--about tells of somebody new: give --events too; the data tell of their own users.")
+    pairs = [text.partition("=") for text in about or ()]
+    if wrong := [column for column, equals, value in pairs if not (column.strip() and equals and value.strip())]:
+        raise typer.BadParameter(f"--about {wrong[0]!r} must read COLUMN=VALUE, for example region=North.")
+    return {column.strip(): value.strip() for column, _, value in pairs}
 
 
 def _new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:

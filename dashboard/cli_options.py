@@ -56,6 +56,14 @@ Events = Annotated[
         help='Somebody new: the item ids that they met, oldest first; "" for nothing at all. Instead of --user.',
     ),
 ]
+About = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--about",
+        metavar="COLUMN=VALUE",
+        help="With --events: what is known of somebody new, as in the users' table; may be given several times.",
+    ),
+]
 HeldOut = Annotated[
     bool,
     typer.Option(

@@ -239,7 +239,7 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
     heading = f"{who}: {part} {len(answer.history):,} events, oldest first"
     known: list[Table | Text] = [Text(heading, style="bold"), history]
     if not answer.history:
-        known = [Text(f"{who}: nothing is known", style="bold")]
+        known = [Text(f"{who}: no event is known", style="bold")]
     out: list[Table | Text] = [*known, Text("Recommended next", style="bold"), ranked]
     if answer.n_held_out > 1:
         hits = sum(item.is_held_out for item in answer.items)

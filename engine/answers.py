@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -26,7 +26,10 @@ from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
 from engine.explanation.shapley import shapley_values
+from engine.model.content_storage import load_contents
+from engine.model.features import one_row
 from engine.recommender import mask_seen, top_of
+from engine.run_folder import CONTENTS
 from engine.runs import Run
 
 
@@ -80,7 +83,9 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     return _ranked_list(run, asked, k, lang)
 
 
-def recommend_for(run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en") -> Recommendations:
+def recommend_for(
+    run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", about: Mapping[str, str] | None = None
+) -> Recommendations:
     """The k best items for somebody who is not in the data, from events given now; nothing is trained.
 
     Without any event the network answers from a place that holds nothing, which `model.event_dropout` has taught it to
@@ -91,14 +96,16 @@ def recommend_for(run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "e
         item_ids: what they met, oldest first; may be empty.
         k: length of the list.
         lang: of the titles.
+        about: what is known of them: column of the users' table to value.
 
     Returns:
         Recommendations whose `user_id` is None and whose view is "full"; their events bear no time.
 
     Raises:
         UnknownIdError: an item is none of the data's; all such are named.
-        EngineError: k is under 1.
+        EngineError: k is under 1, or training read no such column or value.
     """
+    run = _knowing(run, about)
     return _ranked_list(run, _newcomer(run, item_ids, lang), k, lang)
 
 
@@ -189,6 +196,7 @@ def explain_for(
     lang: str = "en",
     seed: int = 0,
     max_events: int = 20,
+    about: Mapping[str, str] | None = None,
 ) -> Attribution:
     """Shapley values of events given now, for one item's score to somebody who is not in the data.
 
@@ -199,13 +207,15 @@ def explain_for(
         lang: of the titles.
         seed: of the sampled orders.
         max_events: events that are players of their own; earlier ones form one player.
+        about: what is known of them: column of the users' table to value; part of the base.
 
     Raises:
         UnknownIdError: an item is none of the data's.
-        EngineError: there is no event, or the item is not ranked.
+        EngineError: there is no event, the item is not ranked, or training read no such column or value.
     """
     if not item_ids:
         raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
+    run = _knowing(run, about)
     return _attribution(run, _newcomer(run, item_ids, lang), item_id, lang, seed, max_events)
 
 
@@ -295,6 +305,24 @@ def _newcomer(run: Run, item_ids: Sequence[str], lang: str) -> _Asked:
         )
     events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
     return _Asked(None, "full", history, events)
+
+
+def _knowing(run: Run, about: Mapping[str, str] | None) -> Run:
+    """The run, answering for somebody of whom that is known.
+
+    Raises:
+        EngineError: training read no such column or value.
+    """
+    if not about:
+        return run
+    content = load_contents(run.path / CONTENTS, run.recommender.network).users
+    if content is None:
+        raise EngineError(
+            f"Run {run.name!r} read nothing of its users but events, so {next(iter(about))!r} would change nothing."
+        )
+    known = run.recommender.knowing(*one_row(content, run.dataset.user_table, about))
+    ensemble = None if run.ensemble is None else replace(run.ensemble, transformer=known)
+    return replace(run, recommender=known, ensemble=ensemble)
 
 
 def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Literal, Protocol
 
@@ -97,6 +98,21 @@ class TransformerRecommender:
     def network(self) -> Transformer:
         """The network, for saving."""
         return self._network
+
+    def knowing(self, tokens: np.ndarray, dense: np.ndarray) -> TransformerRecommender:
+        """The same recommender, which knows this much of whoever is nobody in the data.
+
+        Args:
+            tokens: (width,) int64 and
+            dense: (n_dense,) float32, from `engine.model.features.one_row` of the users' content.
+        """
+        network = copy.deepcopy(self._network)
+        assert network.user_vectors is not None
+        if network.user_vectors.tokens is not None:
+            network.user_vectors.tokens[0] = torch.from_numpy(tokens)
+        if network.user_vectors.dense is not None:
+            network.user_vectors.dense[0] = torch.from_numpy(dense)
+        return TransformerRecommender(network, self.candidates)
 
     @torch.inference_mode()
     def score(self, histories: Histories) -> np.ndarray:

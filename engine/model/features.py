@@ -7,12 +7,14 @@ or not: content is known before anybody meets an item, so it leaks no target.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
+from engine.errors import EngineError
 from engine.model.text import TextSpace, learn_text_space
 
 MOST_TOKENS = 32
@@ -85,6 +87,66 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: Tex
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
     dense = np.concatenate([above, dense.astype(np.float32)])
     return Content(tokens, tuple(names), dense, tuple(dense_names), space)
+
+
+def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
+    """What the network reads of somebody or something that is in no table.
+
+    Args:
+        content: of the table that training read.
+        table: that table, by whose numbers new ones are scaled.
+        values: column to value, as in the table; a list of categories is taken apart as there.
+
+    Returns:
+        (width,) int64 tokens and (n_dense,) float32.
+
+    Raises:
+        EngineError: a column is not read, or a value was never met in it or is no number.
+    """
+    grouped = dict.fromkeys(name.split("=", 1)[0] for name in content.token_names)
+    numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in table.columns]
+    texts = [c for c in display_columns(table) if c.casefold().startswith(TEXT_COLUMNS)] if content.text else []
+    known = [*grouped, *numbers, *texts]
+    if unknown := [column for column in values if column not in known]:
+        raise EngineError(f"{unknown[0]!r} is no column that this run reads; it reads {', '.join(known) or 'none'}.")
+    dense = np.zeros(content.dense.shape[1], dtype=np.float32)
+    if content.text is not None and (text := " ".join(values[c] for c in texts if c in values)):
+        dense[: len(content.text.components)] = content.text.directions([text])[0]
+    for column in (c for c in numbers if c in values):
+        dense[content.dense_names.index(column)] = _scaled(
+            column, values[column], table[column].to_numpy(dtype=np.float64)
+        )
+    found = [_token(content, c, part.strip()) for c in grouped if c in values for part in _parts(values[c])]
+    tokens = np.zeros(content.tokens.shape[1], dtype=np.int64)
+    tokens[: len(found)] = found[: len(tokens)]
+    return tokens, dense
+
+
+def _parts(value: str) -> list[str]:
+    return value.split(LIST_SEPARATOR)
+
+
+def _token(content: Content, column: str, value: str) -> int:
+    name = f"{column}={value}"
+    if name not in content.token_names:
+        met = [n.removeprefix(f"{column}=") for n in content.token_names if n.startswith(f"{column}=")]
+        raise EngineError(
+            f"{column} = {value!r} was not met in training; known are {', '.join(met[:12])}"
+            f"{' …' if len(met) > 12 else ''}."
+        )
+    return content.token_names.index(name) + 1
+
+
+def _scaled(column: str, text: str, known: np.ndarray) -> float:
+    """A number on the scale on which the table's are read."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise EngineError(f"{column} = {text!r} is no number, and {column} is a column of numbers.")
+    deviation = float(known.std()) or 1.0
+    return float(np.clip((value - float(known.mean())) / deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS))
 
 
 def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str]]:

@@ -32,7 +32,7 @@ def test_recommend_json(tailscope: Tailscope, tiny_run_dir: Path, run: engine.Ru
 def test_nothing_known(tailscope: Tailscope, tiny_run_dir: Path):
     command = ("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir)
     out = tailscope(*command).out
-    assert "Somebody new: nothing is known" in out
+    assert "Somebody new: no event is known" in out
     assert "Recommended next" in out
     assert (
         len(tailscope("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir, "--json").document["items"]) == 10
@@ -66,6 +66,8 @@ def test_events_that_cannot_be_explained(tailscope: Tailscope, tiny_run_dir: Pat
         ([], "give either --user ID or --events"),
         (["--user", "u005", "--events", "i01"], "give either --user ID or --events"),
         (["--events", "i01", "--held-out"], "with --events just leave it out"),
+        (["--user", "u005", "--about", "region=north"], "--about tells of somebody new: give --events too"),
+        (["--events", "i01", "--about", "north"], "--about 'north' must read COLUMN=VALUE"),
     ],
 )
 def test_who_is_asked_about_must_be_clear(
@@ -75,3 +77,16 @@ def test_who_is_asked_about_must_be_clear(
     done = tailscope(command, TINY_RUN, *arguments)
     assert (done.code, done.out) == (2, "")
     assert words in done.err
+
+
+def test_what_is_known_of_somebody_new_changes_their_scores(tailscope: Tailscope, tiny_run_dir: Path):
+    def scores(*about: str) -> list[float]:
+        command = ("recommend", TINY_RUN, "--events", "i03,i04", *about, "--runs", tiny_run_dir, "--json")
+        return [item["score"] for item in tailscope(*command).document["items"]]
+
+    told = scores("--about", "region=South", "--about", "age_band=50+")
+    assert told != scores()
+    assert told != scores("--about", "region=西部")
+    wrong = tailscope("explain", TINY_RUN, "--events", "i03", "--about", "region=East", "--runs", tiny_run_dir)
+    assert wrong.code == 1
+    assert "region = 'East' was not met in training; known are North, South, 西部." in wrong.err

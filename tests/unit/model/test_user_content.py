@@ -10,12 +10,14 @@ import pytest
 import torch
 
 from engine.config import RunConfig
-from engine.data.dataset import NOBODY, Histories
+from engine.data.attributes import clean_attributes
+from engine.data.dataset import NOBODY, Histories, Vocabulary
 from engine.data.splits import Holdout, Split
+from engine.errors import EngineError
 from engine.explanation.shapley import shapley_values
 from engine.model.checkpoint import load_network, save_network
 from engine.model.defaults import resolve
-from engine.model.features import Content, Contents, table_content
+from engine.model.features import Content, Contents, one_row, table_content
 from engine.model.training import Trained, train
 from engine.recommender import TransformerRecommender
 
@@ -123,6 +125,40 @@ def test_users_are_saved_with_the_weights(learnt: tuple[Split, Trained], tmp_pat
     assert not loaded.user_vectors(None)[0].any()
     models = [TransformerRecommender(n, split.candidates) for n in (loaded, trained.network)]
     np.testing.assert_array_equal(*(m.score(split.test.histories) for m in models))
+
+
+def test_a_row_of_somebody_new_is_read_as_the_tables_are() -> None:
+    ages, notes = [20.0, 30.0, 40.0, 50.0] * 3, ["likes tents", "likes kettles"] * 6
+    ids = Vocabulary(np.array([f"u{i}" for i in range(12)], dtype=object), first=0, kind="user")
+    raw = pd.DataFrame({"user_id": ids.ids, "age": ages, "region": ["north|east", "south"] * 6, "text": notes})
+    table = clean_attributes(raw.assign(line=range(2, 14)), "users", ids, {})[0]
+    content = table_content(table, 2)
+    assert content is not None
+    tokens, dense = one_row(content, table, {"region": "north|east", "age": "20", "text": "likes tents"})
+    assert sorted(tokens) == sorted(content.tokens[1])
+    np.testing.assert_allclose(dense, content.dense[1], atol=1e-6)
+    only_age = one_row(content, table, {"age": "1e9"})
+    assert not only_age[0].any()
+    assert only_age[1].max() == 5
+    with pytest.raises(EngineError, match=r"region = 'west' was not met in training; known are east, north, south\."):
+        one_row(content, table, {"region": "west"})
+    with pytest.raises(EngineError, match=r"'hat' is no column that this run reads; it reads region, age, text\."):
+        one_row(content, table, {"hat": "red"})
+    with pytest.raises(EngineError, match="age = 'old' is no number"):
+        one_row(content, table, {"age": "old"})
+
+
+def test_what_is_said_of_somebody_new_counts_as_if_it_were_in_the_data(learnt: tuple[Split, Trained]) -> None:
+    split, trained = learnt
+    model = TransformerRecommender(trained.network, split.candidates)
+    content = trained.network.user_vectors
+    assert content is not None
+    assert content.tokens is not None
+    asked = split.test.histories.take(np.array([0]))
+    told = model.knowing(content.tokens[int(split.test.users[0]) + 1].numpy(), np.zeros(0, dtype=np.float32))
+    stranger = Histories(asked.offsets, asked.items, np.array([NOBODY]))
+    np.testing.assert_allclose(told.score(stranger), model.score(asked), rtol=1e-5)
+    assert not np.allclose(model.score(stranger), model.score(asked), rtol=1e-3)
 
 
 def test_windows_know_whose_they_are() -> None:
