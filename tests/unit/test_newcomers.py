@@ -8,12 +8,23 @@ import numpy as np
 import pytest
 
 import engine
-from tests.conftest import TINY_RUN
+from tests.conftest import BLENDED_RUN, TINY_RUN, tiny_config
 
 
 @pytest.fixture(scope="module")
 def run(tiny_run_dir: Path) -> engine.Run:
     return engine.load_run(TINY_RUN, tiny_run_dir)
+
+
+@pytest.fixture(scope="module", params=["transformer", "ensemble"])
+def blind(
+    request: pytest.FixtureRequest, tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory, blended_run_dir: Path
+) -> engine.Run:
+    """A run that reads nothing of its users but their events, by the model that answers in it."""
+    if request.param == "ensemble":
+        return engine.load_run(BLENDED_RUN, blended_run_dir)
+    runs = tmp_path_factory.mktemp("blind")
+    return engine.train_run(tiny_log_dir, runs_dir=runs, config=tiny_config(model__user_content="false"))
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +47,9 @@ def some_users(run: engine.Run) -> list[tuple[str, list[str]]]:
     return [(data.users.term(u), data.items.terms(data.histories[u]).tolist()) for u in (0, 1, 5, 40, 80)]
 
 
-def test_events_given_now_count_as_the_same_events_in_the_data(run: engine.Run):
-    for user, items in some_users(run):
-        ours, theirs = engine.recommend_for(run, items, k=7), engine.recommend(run, user, k=7, view="full")
+def test_events_given_now_count_as_the_same_events_in_the_data(blind: engine.Run):
+    for user, items in some_users(blind):
+        ours, theirs = engine.recommend_for(blind, items, k=7), engine.recommend(blind, user, k=7, view="full")
         assert [(i.item_id, i.rank) for i in ours.items] == [(i.item_id, i.rank) for i in theirs.items]
         assert [i.score for i in ours.items] == pytest.approx([i.score for i in theirs.items], abs=1e-5)
         assert (ours.user_id, ours.view, ours.held_out, ours.held_out_rank) == (None, "full", None, None)
@@ -48,15 +59,15 @@ def test_events_given_now_count_as_the_same_events_in_the_data(run: engine.Run):
         assert ours.n_candidates == theirs.n_candidates
 
 
-def test_explanations_likewise(run: engine.Run):
-    user, items = some_users(run)[3]
-    ours, theirs = engine.explain_for(run, items), engine.explain(run, user, view="full")
+def test_explanations_likewise(blind: engine.Run):
+    user, items = some_users(blind)[3]
+    ours, theirs = engine.explain_for(blind, items), engine.explain(blind, user, view="full")
     assert (ours.item_id, ours.rank) == (theirs.item_id, 1)
     assert [p.position for p in ours.players] == [p.position for p in theirs.players]
     assert [p.value for p in ours.players] == pytest.approx([p.value for p in theirs.players], abs=1e-5)
     assert ours.base + sum(p.value for p in ours.players) == pytest.approx(ours.score, abs=1e-4)
-    chosen = engine.recommend_for(run, items, k=4).items[-1]
-    assert engine.explain_for(run, items, chosen.item_id).rank == 4
+    chosen = engine.recommend_for(blind, items, k=4).items[-1]
+    assert engine.explain_for(blind, items, chosen.item_id).rank == 4
 
 
 def test_order_counts_and_titles_have_a_language(run: engine.Run):
