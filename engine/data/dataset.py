@@ -48,9 +48,10 @@ class Vocabulary:
         Raises:
             UnknownIdError: the id is unknown and no `missing` was given.
         """
-        found = int(self.numbers([term], missing=-1)[0])
-        if found >= 0:
-            return found
+        try:  # a fifth of the time of looking up an array of one
+            return int(self._index.get_loc(term)) + self.first  # pyright: ignore[reportArgumentType]
+        except (KeyError, TypeError, pd.errors.InvalidIndexError):
+            pass
         if missing is not None:
             return missing
         sample = ", ".join(str(i) for i in self.ids[:3])

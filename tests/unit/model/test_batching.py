@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from hypothesis import given, settings
@@ -100,3 +101,19 @@ def test_a_chunk_is_as_large_as_its_memory_allows(n_items: int, most: int) -> No
     assert 1 <= rows <= most
     assert rows == 1 or rows * size <= SCORE_BYTES
     assert rows == most or (rows + 1) * size > SCORE_BYTES
+
+
+def test_histories_on_disk_are_streamed_as_those_in_memory_are(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    held = Histories.of([rng.integers(1, 99, n) for n in rng.geometric(0.1, 200)])
+    mapped = []
+    for name, array in (("offsets", held.offsets), ("items", held.items)):
+        np.save(tmp_path / f"{name}.npy", array)
+        mapped.append(np.load(tmp_path / f"{name}.npy", mmap_mode="r"))
+    on_disk = Histories(*mapped)
+    assert isinstance(on_disk.items, np.memmap)
+    cuts = [windows(histories, 20) for histories in (on_disk, held)]
+    passes = [[b.padded() for b in batches(cut, 64, np.random.default_rng(1))] for cut in cuts]
+    assert len(passes[0]) == len(passes[1]) > 10
+    for ours, theirs in zip(*passes, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
