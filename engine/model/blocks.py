@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -38,10 +39,25 @@ class SelfAttention(nn.Module):
         """
         B, L, D = x.shape
         q, k, v = self.project_in(x).view(B, L, 3, self.n_heads, D // self.n_heads).permute(2, 0, 3, 1, 4)
+        return self._mix(q, k, v, blocked, noise)
+
+    def of_one(self, x: Tensor, blocked: Tensor, at: Tensor) -> Tensor:
+        """(B, 1, D) mixed values of one query a row, that at place `at`, (B,); otherwise as `forward`."""
+        B, L, D = x.shape
+        rows = torch.arange(B, device=x.device)
+        shape = (B, -1, self.n_heads, D // self.n_heads)
+        weight, bias = self.project_in.weight, self.project_in.bias
+        q = F.linear(x[rows, at], weight[:D], bias[:D]).view(shape).transpose(1, 2)  # (B, H, 1, D / H)
+        k, v = F.linear(x, weight[D:], bias[D:]).view(B, L, 2, *shape[2:]).permute(2, 0, 3, 1, 4)
+        own = blocked[at] if blocked.dim() == 2 else blocked.expand(B, 1, L, L)[rows, 0, at]  # (B, L)
+        return self._mix(q, k, v, own[:, None, None], None)[0]
+
+    def _mix(self, q: Tensor, k: Tensor, v: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
+        B, D = len(q), q.shape[1] * q.shape[3]
         scores = q @ k.transpose(-2, -1) / math.sqrt(D // self.n_heads)  # (B, H, L, L)
         weights = scores.masked_fill(blocked, -math.inf).softmax(dim=-1)
         mixed = drop(weights, self.dropout, noise) @ v  # (B, H, L, D / H)
-        return self.project_out(mixed.transpose(1, 2).reshape(B, L, D)), weights
+        return self.project_out(mixed.transpose(1, 2).reshape(B, -1, D)), weights
 
 
 class CrossAttention(nn.Module):
@@ -114,5 +130,14 @@ class Block(nn.Module):
         if self.cross is not None and self.norm_cross is not None and memory is not None:
             mixed, across = self.cross(self.norm_cross(x), *memory, noise)
             x = x + drop(mixed, self.dropout, noise)
+        return self._feed(x, noise), weights, across
+
+    def of_one(self, x: Tensor, blocked: Tensor, at: Tensor) -> Tensor:
+        """(B, 1, D) what `forward` gives at one place of each row, `at`, (B,), for a share of the work."""
+        rows = torch.arange(len(x), device=x.device)
+        mixed = self.attention.of_one(self.norm_attention(x), blocked, at)
+        return self._feed(x[rows, at][:, None] + mixed, None)
+
+    def _feed(self, x: Tensor, noise: Noise | None) -> Tensor:
         wide = drop(F.gelu(self.widen(self.norm_feed(x))), self.dropout, noise)  # (B, L, d_ff)
-        return x + drop(self.narrow(wide), self.dropout, noise), weights, across
+        return x + drop(self.narrow(wide), self.dropout, noise)

@@ -97,6 +97,7 @@ class Transformer(nn.Module):
         noise: Noise | None = None,
         following: Tensor | None = None,
         users: Tensor | None = None,
+        readout: Tensor | None = None,
     ) -> ModelOutput:
         """Hidden states of a batch of histories.
 
@@ -110,6 +111,8 @@ class Transformer(nn.Module):
             following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
             users: (B,) int64 rows of the users' content, whose vectors join every place; 0 or None is somebody of whom
                 nothing is known.
+            readout: (B,) the only place of each row whose state is wanted, so `hidden` is (B, 1, D): the last block
+                works for it alone. Not while training, not with attentions, not in an encoder-decoder.
         """
         causal = self.shape.architecture == "causal"
         x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
@@ -117,10 +120,15 @@ class Transformer(nn.Module):
         x = x if user is None else x + user
         x = drop(x if noise is None else noise.jitter(x), self.shape.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
-        for block in self.blocks:
+        whole = len(self.blocks) - (readout is not None)
+        for block in self.blocks[:whole]:
             x, weights, _ = block(x, blocked, noise)
             if attentions:
                 kept.append(weights)
+        for block in self.blocks[whole:]:
+            assert readout is not None
+            assert isinstance(block, Block)
+            x = block.of_one(x, blocked, readout)
         seen = torch.stack(kept) if attentions else None
         if self.decoder is None or self.norm_memory is None:
             return ModelOutput(self.norm(x), seen)
@@ -182,12 +190,17 @@ class Transformer(nn.Module):
             output = self(items, absent, attentions, users=users)
             return replace(output, hidden=output.hidden[:, 0])
         if self.shape.architecture == "causal":
+            place = (lengths - 1).clamp(min=0)
+        else:
+            place = lengths
+            items = F.pad(items, (0, 1))
+            items[rows, place] = self.mask
+            absent = None if absent is None else F.pad(absent, (0, 1))
+        if attentions:
             output = self(items, absent, attentions, users=users)
-            return replace(output, hidden=output.hidden[rows, (lengths - 1).clamp(min=0)])
-        items = F.pad(items, (0, 1))
-        items[rows, lengths] = self.mask
-        output = self(items, None if absent is None else F.pad(absent, (0, 1)), attentions, users=users)
-        return replace(output, hidden=output.hidden[rows, lengths])
+            return replace(output, hidden=output.hidden[rows, place])
+        output = self(items, absent, users=users, readout=place)
+        return replace(output, hidden=output.hidden[:, 0])
 
     def output_vectors(self, items: Tensor | None = None) -> Tensor:
         """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""
