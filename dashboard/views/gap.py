@@ -21,9 +21,9 @@ FAMILIES = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
 def choose_metric(page: Page) -> str:
     """Choose a metric and a list length."""
     ks = page.run.config.evaluation.ks
-    names = {
-        family: words.metric_name(family) for family in FAMILIES if f"{family}@{ks[0]}" in page.run.evaluation.metrics
-    }
+    single = page.run.evaluation.protocol == "leave-last-out"  # with one target a user, MAP is MRR
+    offered = [f for f in FAMILIES if f"{f}@{ks[0]}" in page.run.evaluation.metrics and not (single and f == "map")]
+    names = {family: words.metric_name(family) for family in offered}
     tops = {k: _("top {k}").format(k=k) for k in ks}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         family = st.segmented_control(

@@ -33,7 +33,7 @@ def test_the_folder_holds_what_the_design_names(tiny_run_dir: Path) -> None:
     folder = tiny_run_dir / TINY_RUN
     expected = {
         "config.json", "dataset", "vocabulary.parquet", "model.safetensors", "progress.jsonl", "metrics.json",
-        "per_user.parquet", "recommendations.parquet", "cleaning.json",
+        "per_user.parquet", "recommendations.parquet", "cleaning.json", "contents.safetensors",
     }  # fmt: skip
     assert {path.name for path in folder.iterdir()} == expected
     assert [path.name for path in tiny_run_dir.iterdir()] == [TINY_RUN]  # nothing else is left behind

@@ -78,7 +78,7 @@ def test_per_user_rows_tell_who_and_what(world):
     assert frame["model"].tolist() == ["guess"] * 40 + ["oracle"] * 40
     assert list(frame.columns) == [
         *("model", "user_idx", "history_length", "user_cohort", "target_idx", "item_cohort", "rank"),
-        *(f"{name}@{k}" for k in (1, 3) for name in ("hr", "ndcg", "mrr", "precision", "recall", "f1")),
+        *(f"{name}@{k}" for k in (1, 3) for name in ("hr", "ndcg", "mrr", "precision", "recall", "f1", "map")),
     ]
     one = frame[frame["model"] == "guess"]
     assert one["user_idx"].tolist() == list(range(40))
