@@ -75,6 +75,7 @@ def begin_training(given: list[str], runs: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # who started the tests may ignore Ctrl-C
     )
     progress = runs / ".ring.training" / "progress.jsonl"
     deadline = time.monotonic() + 120
@@ -82,21 +83,6 @@ def begin_training(given: list[str], runs: Path) -> subprocess.Popen[str]:
         assert time.monotonic() < deadline, "training did not begin"
         time.sleep(0.01)
     return process
-
-
-def interrupt(process: subprocess.Popen[str], progress: Path) -> tuple[str, str]:
-    """Output of a training after Ctrl-C; pressed again if training plainly goes on.
-
-    Python drops an interrupt that comes while it runs a destructor or the like, which a loaded machine met once.
-    """
-    for _ in range(6):
-        process.send_signal(signal.SIGINT)
-        time.sleep(3)
-        reached = progress.stat().st_size if progress.is_file() else 0
-        time.sleep(3)
-        if process.poll() is not None or not progress.is_file() or progress.stat().st_size == reached:
-            break
-    return process.communicate(timeout=120)
 
 
 def check_then_finish(runs: Path, expected: dict[str, np.ndarray], log: Path, epochs: int) -> None:
@@ -190,7 +176,8 @@ def test_killed_while_it_trains_then_resumed_by_the_command(architecture: str, l
 def test_ctrl_c_ends_training_with_a_whole_run(log: Path, tmp_path: Path):
     """SIGINT to the real command: the best weights so far are measured and kept, and standard error says so."""
     process = begin_training([*arguments(log, 100_000), "--json"], tmp_path)
-    out, err = interrupt(process, tmp_path / ".ring.training" / "progress.jsonl")
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     run = engine.load_run("ring", tmp_path)
     assert run.stopped_by == "interrupted"
