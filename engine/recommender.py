@@ -12,7 +12,7 @@ import torch
 from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
 from engine.model.batching import rows_at_once
-from engine.model.training import last_hidden, numbers
+from engine.model.readout import last_hidden, numbers
 from engine.model.transformer import Transformer
 
 Answering = Literal["transformer", "ensemble"]

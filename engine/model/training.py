@@ -14,17 +14,18 @@ import torch
 from torch import Tensor
 
 from engine.config import RunConfig
-from engine.data.dataset import PAD, Histories
-from engine.data.splits import Holdout, Split
+from engine.data.dataset import PAD
+from engine.data.splits import Split
 from engine.errors import TrainingError
 from engine.model.augmentation import augmentation_of
-from engine.model.batching import batches, count_batches, rows_at_once, windows
+from engine.model.batching import batches, count_batches, windows
 from engine.model.features import Content, Contents
 from engine.model.late_rows import LATE_FROM, LateRows
 from engine.model.losses import softmax_loss
 from engine.model.memory import within_memory
 from engine.model.noise import Noise
 from engine.model.pretraining import Start, begin_from
+from engine.model.readout import numbers, validation_ndcg
 from engine.model.schedule import step_size
 from engine.model.shape import ContentShape, Shape
 from engine.model.speed import arithmetic, compile_blocks
@@ -34,9 +35,6 @@ from engine.progress import OnProgress, Progress, ignore
 
 BETAS = (0.9, 0.98)
 """AdamW's."""
-
-VALIDATION_K = 10
-"""Training stops by NDCG at this list length."""
 
 NOTHING_KNOWN = Contents()
 
@@ -412,64 +410,3 @@ class _Loop:
 
 def _copy(network: Transformer) -> dict[str, Tensor]:
     return {name: value.detach().cpu().clone() for name, value in network.state_dict().items()}
-
-
-@torch.no_grad()
-def validation_ndcg(
-    network: Transformer, holdout: Holdout, candidates: np.ndarray, exclude_seen: bool, chunk: int = 1024
-) -> float:
-    """Mean NDCG@10 of rows of one or more targets, between 0 and 1, as `engine.evaluation.metrics` defines it.
-
-    At most `chunk` rows are scored at once, fewer over a large catalogue.
-    """
-    discounts = 1.0 / np.log2(np.arange(2, VALIDATION_K + 2))
-    ideal = np.cumsum(discounts)[np.minimum(holdout.targets.lengths, VALIDATION_K) - 1]  # (U,)
-    device = network.item_vectors.device
-    network.eval()
-    chunk = rows_at_once(network.shape.n_items, chunk)
-    vectors = network.output_vectors()
-    barred = torch.as_tensor(~candidates, device=device)
-    gains: list[Tensor] = []
-    for start in range(0, len(holdout), chunk):
-        part = holdout.take(np.arange(start, min(start + chunk, len(holdout))))
-        scores = network.logits(last_hidden(network, part.histories), vectors=vectors)
-        scores[:, barred] = -math.inf
-        if exclude_seen:
-            rows = torch.as_tensor(part.histories.positions(), device=device)
-            scores[rows, torch.as_tensor(part.histories.items, device=device).long()] = -math.inf
-        for turn in range(int(part.targets.lengths.max())):  # everybody's first target, then second ones, ...
-            asked = np.flatnonzero(part.targets.lengths > turn)
-            target = torch.as_tensor(part.targets.items[part.targets.offsets[asked] + turn], device=device).long()
-            rows = scores if len(asked) == len(part) else scores[torch.as_tensor(asked, device=device)]
-            own = rows.gather(1, target[:, None])
-            rank = (rows >= own).sum(1)
-            hit = (rank <= VALIDATION_K) & torch.isfinite(own[:, 0])
-            gain = torch.where(hit, 1.0 / torch.log2(rank + 1.0), torch.zeros(()))
-            gains.append(gain / torch.as_tensor(ideal[start + asked], dtype=gain.dtype, device=device))
-    return float(torch.cat(gains).sum()) / len(holdout) if gains else 0.0
-
-
-def last_hidden(network: Transformer, histories: Histories) -> Tensor:
-    """(n, D) state of each history that reads out its next item; only the last `max_len` events count.
-
-    Rows of like length go through the network together, so that padding costs little.
-    """
-    device = network.item_vectors.device
-    cut = histories.last(network.shape.max_len)
-    lengths = cut.lengths
-    out = torch.empty(len(cut), network.shape.d_model, device=device)
-    order = np.argsort(lengths, kind="stable")
-    for rows in np.array_split(order, max(1, -(-len(order) // 256))):
-        width = max(1, int(lengths[rows].max(initial=0)))
-        items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
-        held = torch.from_numpy(lengths[rows]).to(device)
-        whose = numbers(network, None if cut.users is None else cut.users[rows])
-        out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held, users=whose).hidden
-    return out
-
-
-def numbers(network: Transformer, users: np.ndarray | None) -> Tensor | None:
-    """(B,) rows of the network's user content for user indices: one more, 0 for `NOBODY`; None where none is read."""
-    if network.user_vectors is None or users is None:
-        return None
-    return torch.from_numpy(users + 1).to(network.item_vectors.device)

@@ -15,7 +15,8 @@ from engine.evaluation.metrics import ndcg
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.checkpoint import load_checkpoint, load_network, save_checkpoint, save_network
 from engine.model.defaults import resolve
-from engine.model.training import Checkpoint, choose_device, last_hidden, train, validation_ndcg
+from engine.model.readout import last_hidden, validation_ndcg
+from engine.model.training import Checkpoint, choose_device, train
 from engine.progress import Progress
 from engine.recommender import TransformerRecommender
 
