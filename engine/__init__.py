@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.explanation.attention import lift_over_uniform
     from engine.finding import find_users, random_user
+    from engine.outside import Outside, diagnose_lists
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
@@ -63,6 +64,7 @@ _HOMES = {
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
+    "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.search": "Search Trial train_best tune",
@@ -92,6 +94,7 @@ __all__ = [
     "Gap",
     "ModelReport",
     "OnProgress",
+    "Outside",
     "Player",
     "Progress",
     "RankedItem",
@@ -112,6 +115,7 @@ __all__ = [
     "compare_runs",
     "cross_validate",
     "describe_config",
+    "diagnose_lists",
     "display_columns",
     "document",
     "evaluate_run",

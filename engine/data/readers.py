@@ -60,7 +60,7 @@ class RawTables:
 
 
 @dataclass(frozen=True)
-class _Table:
+class RawTable:
     """One table as read: its rows with `line`, and what RawTables says of all."""
 
     frame: pd.DataFrame
@@ -69,7 +69,7 @@ class _Table:
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
-_Tables = tuple[_Table, _Table | None, _Table | None]
+_Tables = tuple[RawTable, RawTable | None, RawTable | None]
 """Interactions, users, items."""
 
 
@@ -113,13 +113,13 @@ def read(path: Path | str, config: DataConfig) -> RawTables:
 
 def _read_folder(log: Path, config: DataConfig) -> _Tables:
     """`interactions.*` with `items.*` and `users.*` beside it."""
-    interactions = _log_of(_open(log), config)
+    interactions = _log_of(open_table(log), config)
     return interactions, _beside(log, "users", USER_ID, config.user), _beside(log, "items", ITEM_ID, config.item)
 
 
 def _read_single(log: Path, config: DataConfig) -> _Tables:
     """One table of interactions with columns of any name."""
-    return _log_of(_open(log), config), None, None
+    return _log_of(open_table(log), config), None, None
 
 
 def _read_movielens(log: Path, config: DataConfig) -> _Tables:
@@ -159,7 +159,7 @@ def _open_atomic(path: Path) -> tuple[Delimited, dict[str, str]]:
     return replace(table, names=tuple(types)), types
 
 
-def _atomic_attributes(path: Path, name: TableName, key: str, given: str | None) -> _Table:
+def _atomic_attributes(path: Path, name: TableName, key: str, given: str | None) -> RawTable:
     opened, types = _open_atomic(path)
     table = _attributes_of(opened, name, key, given)
     by_column = dict(zip(table.frame.columns, types.values(), strict=False))  # `line` comes last and has no type
@@ -174,49 +174,49 @@ def _read_sequences(log: Path, config: DataConfig) -> _Tables:
     """`user item item ...` a line, and the item attributes of an `item2attributes.json` beside it."""
     frame, malformed, notes = read_sequences(log)
     attributes = read_item_attributes(log, stem(log))
-    items = None if attributes is None else _Table(attributes, kinds={ATTRIBUTES: "text"})
-    return _Table(frame, tuple(notes + unused_settings(config, "sequences")), malformed), None, items
+    items = None if attributes is None else RawTable(attributes, kinds={ATTRIBUTES: "text"})
+    return RawTable(frame, tuple(notes + unused_settings(config, "sequences")), malformed), None, items
 
 
 # ---- Tables, text or Parquet -----------------------------------------------------------------------------------------
 
 
-def _open(path: Path) -> Delimited | Path:
+def open_table(path: Path) -> Delimited | Path:
     """A text table with its header read, or the path itself where it is Parquet."""
     return path if is_parquet(path) else open_delimited(path, read_text(path))
 
 
-def _columns(table: Delimited | Path) -> tuple[Path, tuple[str, ...]]:
+def columns_of(table: Delimited | Path) -> tuple[Path, tuple[str, ...]]:
     return (table, parquet_columns(table)) if isinstance(table, Path) else (table.path, table.names)
 
 
-def _rows(table: Delimited | Path, name: TableName, columns: list[str], ids: list[str]) -> _Table:
+def rows_of(table: Delimited | Path, name: TableName, columns: list[str], ids: list[str]) -> RawTable:
     """The wanted columns of a table, under their own names."""
     if isinstance(table, Path):
         frame, text = read_parquet(table, columns, frozenset(ids))
-        return _Table(frame.assign(**{LINE: np.arange(1, len(frame) + 1)}), kinds=dict.fromkeys(text, "text"))
+        return RawTable(frame.assign(**{LINE: np.arange(1, len(frame) + 1)}), kinds=dict.fromkeys(text, "text"))
     frame, lines, malformed = split_rows(table, name, columns)
-    return _Table(frame.assign(**{LINE: lines}), malformed=malformed)
+    return RawTable(frame.assign(**{LINE: lines}), malformed=malformed)
 
 
-def _log_of(table: Delimited | Path, config: DataConfig) -> _Table:
+def _log_of(table: Delimited | Path, config: DataConfig) -> RawTable:
     """Interactions with their columns mapped; only those columns are split and kept."""
-    roles, notes = map_interactions(*_columns(table), config)
+    roles, notes = map_interactions(*columns_of(table), config)
     columns = list(roles.values())
-    rows = _rows(table, "interactions", columns, [roles[USER_ID], roles[ITEM_ID]])
+    rows = rows_of(table, "interactions", columns, [roles[USER_ID], roles[ITEM_ID]])
     return replace(rows, frame=rows.frame.set_axis([*roles, LINE], axis=1), notes=tuple(notes), kinds={})
 
 
-def _attributes_of(table: Delimited | Path, name: TableName, key: str, given: str | None) -> _Table:
+def _attributes_of(table: Delimited | Path, name: TableName, key: str, given: str | None) -> RawTable:
     """A user or item table with its id, title and category columns renamed; all others keep their names."""
-    path, names = _columns(table)
+    path, names = columns_of(table)
     renames, notes = map_attributes(path, names, key, given)
-    rows = _rows(table, name, list(names), [c for c in names if renames.get(c, c) == key])
+    rows = rows_of(table, name, list(names), [c for c in names if renames.get(c, c) == key])
     kinds = {renames.get(c, c): kind for c, kind in rows.kinds.items()}
     return replace(rows, frame=rows.frame.rename(columns=renames), notes=tuple(notes), kinds=kinds)
 
 
-def _beside(log: Path, name: TableName, key: str, given: str | None) -> _Table | None:
+def _beside(log: Path, name: TableName, key: str, given: str | None) -> RawTable | None:
     """The table of that name in the folder of the log."""
     found = [p for p in sorted(log.parent.iterdir()) if p.is_file() and stem(p) == name and is_table(p)]
-    return _attributes_of(_open(only(log.parent, found)), name, key, given) if found else None
+    return _attributes_of(open_table(only(log.parent, found)), name, key, given) if found else None

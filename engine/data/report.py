@@ -11,7 +11,7 @@ FIRST_LINES = 5
 EXAMPLE_LENGTH = 80
 """Longer example values are cut; a line may be ten megabytes long."""
 
-TableName = Literal["interactions", "users", "items"]
+TableName = Literal["interactions", "users", "items", "lists"]
 
 
 def shorten(value: object, length: int = EXAMPLE_LENGTH) -> str:
@@ -25,7 +25,7 @@ class CleaningIssue:
     """One reason for which rows of one table were dropped or mended.
 
     Attributes:
-        table: where: "interactions", "users" or "items".
+        table: where: "interactions", "users", "items", or "lists" of recommendations.
         reason: what was wrong, as a phrase.
         action: "dropped" rows are gone; "mended" rows were changed and kept.
         rows: how many.

@@ -167,12 +167,29 @@ def evaluate(
 
         ranking = rank_targets(recommender, split.test, max(config.ks), config.exclude_seen, progress=told)
         tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
-        frame = _per_user(recommender.name, ranking, split, cohorts, config.ks)
+        frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config)
         frames.append(frame)
-        reports[recommender.name] = _report(frame, ranking, recommender.candidates, cohorts, config)
+        reports[recommender.name] = report
     tell("Evaluated", 1.0)
     per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return Evaluation(split.protocol, reports, per_user)
+
+
+def measured(
+    name: str, ranking: Ranking, candidates: np.ndarray, split: Split, cohorts: Cohorts, config: EvaluationConfig
+) -> tuple[pd.DataFrame, ModelReport]:
+    """The rows of `Evaluation.per_user` and the report of one model, from how it ranked.
+
+    Args:
+        name: of the model.
+        ranking: its answers to the test part.
+        candidates: (n_items + 1,) bool; what it could have recommended.
+        split: its test part was asked.
+        cohorts: of the same split.
+        config: list lengths, intervals, seed.
+    """
+    frame = _per_user(name, ranking, split, cohorts, config.ks)
+    return frame, _report(frame, ranking, candidates, cohorts, config)
 
 
 def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: Sequence[int]) -> pd.DataFrame:

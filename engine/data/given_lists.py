@@ -1,0 +1,174 @@
+"""Lists of recommendations that some other system made, read from a file and matched with the ids of a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from engine.data.dataset import Dataset, Histories
+from engine.data.readers import columns_of, open_table, rows_of
+from engine.data.recognise import stem
+from engine.data.report import CleaningIssue, shorten
+from engine.data.schema import ITEM_ID, LINE, USER_ID, USUAL_NAMES, find_column
+from engine.errors import DataError
+
+RANK, SCORE = "rank", "score"
+
+USUAL_RANKS = ("rank", "ranking", "position", "pos", "place", "order")
+USUAL_SCORES = ("score", "prediction", "pred", "predicted", "relevance", "weight", "logit", "estimate", "est", "value")
+
+
+@dataclass(frozen=True)
+class GivenLists:
+    """Recommendations as given, by the indices of a dataset.
+
+    Attributes:
+        name: of the system: the file's name without its ending.
+        source: the path as given.
+        items: one row for every user of the dataset, best first; 0 stands in the place of an item that the dataset does
+            not know. A user who was given nothing has an empty row.
+        ranks: (total,) int64, aligned with `items.items`: the place of each in its list, 1 is best. Items of one list
+            that score the same all have the last of their places.
+        rows_read: rows of the file.
+        notes: what was guessed or left aside, one sentence each.
+        issues: rows that were dropped.
+    """
+
+    name: str
+    source: str
+    items: Histories
+    ranks: np.ndarray
+    rows_read: int
+    notes: tuple[str, ...]
+    issues: tuple[CleaningIssue, ...]
+
+    @property
+    def longest(self) -> int:
+        """Length of the longest list."""
+        return int(self.items.lengths.max(initial=0))
+
+
+def read_lists(path: Path | str, dataset: Dataset, user: str | None = None, item: str | None = None) -> GivenLists:
+    """Recommendations from a CSV, TSV or Parquet file: a row for each user and item, with a rank or a score.
+
+    Ranks are taken as they are where they are whole numbers from 1 on, no two the same for one user, as RecTools writes
+    them. Otherwise, and for scores, a place is the number of the user's items that do at least as well.
+
+    Args:
+        path: the file.
+        dataset: the log that the recommendations are for.
+        user: column of user ids; guessed from usual names when not given.
+        item: column of item ids; guessed likewise.
+
+    Raises:
+        DataError: the file is no such table, or nothing in it belongs to the log; names the place, the rule, the way
+            out.
+    """
+    path = Path(path)
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise DataError(f"{path} {what}; give one CSV, TSV or Parquet file with a user, an item and a rank or score.")
+    table = open_table(path)
+    _, names = columns_of(table)
+    roles = _roles(path, names, user, item)
+    rows = rows_of(table, "lists", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
+    frame = rows.frame.set_axis([*roles, LINE], axis=1)
+    notes = [f"column {column!r} read as {role}" for role, column in roles.items() if column != role]
+    by = RANK if RANK in roles else SCORE
+    places = _numbers(path, frame, by)
+    issues = list(rows.malformed)
+    users = dataset.users.numbers(frame[USER_ID].astype(str).str.strip())
+    items = np.maximum(dataset.items.numbers(frame[ITEM_ID].astype(str).str.strip()), 0)
+    kept = users >= 0
+    if not kept.any():
+        theirs, ours = (", ".join(map(repr, ids[:3])) for ids in (list(frame[USER_ID]), list(dataset.users.ids)))
+        raise DataError(
+            f"{path}: none of its users is among the {dataset.n_users:,} of {dataset.name!r} (the file has {theirs}, "
+            f"the log {ours}); name the column of user ids with --user, or give the log that these lists are for."
+        )
+    _drop(issues, frame, ~kept, USER_ID, "user is not in the log")
+    order = np.lexsort((np.arange(len(frame)), places, users))
+    order = order[kept[order]]
+    known = order[items[order] > 0]
+    pairs = users[known].astype(np.int64) * (dataset.n_items + 1) + items[known]
+    again = np.ones(len(known), dtype=bool)
+    again[np.unique(pairs, return_index=True)[1]] = False  # the first is the best placed
+    twice = np.zeros(len(frame), dtype=bool)
+    twice[known[again]] = True
+    _drop(issues, frame, twice, ITEM_ID, "item is in the user's list already")
+    order = order[~twice[order]]
+    if unknown := int((items[order] == 0).sum()):
+        notes.append(f"{unknown:,} places hold items that the log does not know; they count as places without a hit")
+    lists = _histories(users[order], items[order], dataset.n_users)
+    ranks, as_given = _ranks(lists, places[order], by)
+    if by == RANK and not as_given:
+        notes.append("ranks are not 1, 2, 3, … for every user, so only their order is used")
+    return GivenLists(stem(path), str(path), lists, ranks, len(frame), (*notes, *rows.notes), tuple(issues))
+
+
+def _roles(path: Path, names: Sequence[str], user: str | None, item: str | None) -> dict[str, str]:
+    """Column of each role: user and item, and a rank, or else a score."""
+    roles: dict[str, str] = {}
+    for role, given, option in ((USER_ID, user, "user"), (ITEM_ID, item, "item")):
+        if given is not None and given not in names:
+            raise DataError(f"{path} has no column {given!r}; --{option} must be one of: {', '.join(names)}.")
+        free = [n for n in names if n not in roles.values()]
+        found = given or find_column(free, USUAL_NAMES[role])
+        if found is None:
+            raise DataError(
+                f"{path} has no column with a usual name for {option}s; its columns are {', '.join(names)}. "
+                f"Say which it is with --{option} NAME."
+            )
+        roles[role] = found
+    free = [n for n in names if n not in roles.values()]
+    for role, usual in ((RANK, USUAL_RANKS), (SCORE, USUAL_SCORES)):
+        if (found := find_column(free, usual)) is not None:
+            return {**roles, role: found}
+    raise DataError(
+        f"{path} has neither a rank nor a score; its columns are {', '.join(names)}. "
+        "Call the column of ranks (1 is best) 'rank', or that of scores (highest is best) 'score'."
+    )
+
+
+def _numbers(path: Path, frame: pd.DataFrame, by: str) -> np.ndarray:
+    """(n,) numbers by which rows are placed, the smallest first."""
+    read = frame[by]
+    numbers = np.asarray(pd.to_numeric(read, errors="coerce"), dtype=np.float64)
+    wrong = np.flatnonzero(~np.isfinite(numbers))
+    if len(wrong):
+        row = wrong[0]
+        raise DataError(
+            f"{path}, line {frame[LINE].iat[row]}: {by} {shorten(read.iat[row])!r} is no number; "
+            f"every row needs one ({len(wrong):,} of {len(frame):,} have none)."
+        )
+    return numbers if by == RANK else -numbers
+
+
+def _drop(issues: list[CleaningIssue], frame: pd.DataFrame, rows: np.ndarray, column: str, reason: str) -> None:
+    if rows.any():
+        gone = frame.loc[rows]
+        lines = tuple(int(line) for line in sorted(gone[LINE])[:5])
+        issues.append(CleaningIssue("lists", reason, "dropped", len(gone), lines, shorten(gone[column].iat[0])))
+
+
+def _histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histories:
+    """Rows of items for all users; the input is sorted by user."""
+    offsets = np.zeros(n_users + 1, dtype=np.int64)
+    np.cumsum(np.bincount(users, minlength=n_users), out=offsets[1:])
+    return Histories(offsets, items.astype(np.int32), np.arange(n_users))
+
+
+def _ranks(lists: Histories, places: np.ndarray, by: str) -> tuple[np.ndarray, bool]:
+    """Ranks of all places, and whether they are as they were given."""
+    owners = lists.positions()
+    changed = np.flatnonzero((np.diff(owners) != 0) | (np.diff(places) != 0))
+    ends = np.append(changed, len(places) - 1)  # the last place of each run of equals
+    tied = len(ends) < len(places)
+    if by == RANK and not tied and (places >= 1).all() and (places == np.floor(places)).all():
+        return places.astype(np.int64), True
+    last = np.repeat(ends, np.diff(ends, prepend=-1))
+    return last - lists.offsets[owners] + 1, False

@@ -1,0 +1,51 @@
+"""Lists that another system made, measured as our own models are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.config import EvaluationConfig
+from engine.data.given_lists import GivenLists
+from engine.data.splits import Split
+from engine.errors import DataError
+from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.ranking import Ranking
+from engine.evaluation.report import Evaluation, measured
+
+
+def evaluate_given(given: GivenLists, split: Split, cohorts: Cohorts, config: EvaluationConfig) -> Evaluation:
+    """The figures of given lists on the test part of a split.
+
+    A target's rank is its place in the user's list, and a target outside it is a miss; so is every target of a user who
+    was given no list. Whether a list holds what the user had met already is not looked at: it is measured as it was
+    made.
+
+    Raises:
+        DataError: no tested user has a list.
+    """
+    asked = given.items.take(split.test.users)
+    if not asked.lengths.any():
+        raise DataError(
+            f"{given.source}: none of the {len(split.test):,} tested users has a list, though "
+            f"{int((given.items.lengths > 0).sum()):,} other users do; recommend for the users who are tested "
+            f"(protocol {split.protocol})."
+        )
+    frame, report = measured(given.name, _ranking(given, split, config), split.candidates, split, cohorts, config)
+    return Evaluation(split.protocol, {given.name: report}, frame)
+
+
+def _ranking(given: GivenLists, split: Split, config: EvaluationConfig) -> Ranking:
+    """The places of the targets, and the lists, cut to the longest length that is measured."""
+    width = split.n_items + 1
+    held = given.items.positions() * width + given.items.items
+    order = np.argsort(held, kind="stable")
+    wanted = split.test.users[split.test.targets.positions()] * width + split.test.targets.items
+    at = order[np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)]
+    ranks = np.where(held[at] == wanted, given.ranks[at], 0)
+    asked = given.items.take(split.test.users)
+    rows = asked.positions()
+    places = np.arange(len(rows)) - asked.offsets[rows]
+    shown = places < max(config.ks)
+    top = np.zeros((len(split.test), max(config.ks)), dtype=np.int32)
+    top[rows[shown], places[shown]] = asked.items[shown]
+    return Ranking(ranks.astype(np.int32), top)
