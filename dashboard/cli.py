@@ -20,6 +20,7 @@ import typer
 from rich.text import Text
 
 import engine
+from dashboard import cli_diagnose as diagnosing
 from dashboard import cli_documents as documents
 from dashboard import cli_search as searching
 from dashboard import cli_tables as tables
@@ -219,6 +220,7 @@ def explain(
 
 
 app.command(rich_help_panel=LOOK)(searching.compare)
+app.command(rich_help_panel=LOOK)(diagnosing.diagnose)
 app.command(rich_help_panel=MAKE)(searching.tune)
 app.command(rich_help_panel=MAKE)(searching.cross_validate)
 

@@ -85,7 +85,7 @@ def read_lists(path: Path | str, dataset: Dataset, user: str | None = None, item
     items = np.maximum(dataset.items.numbers(frame[ITEM_ID].astype(str).str.strip()), 0)
     kept = users >= 0
     if not kept.any():
-        theirs, ours = (", ".join(map(repr, ids[:3])) for ids in (list(frame[USER_ID]), list(dataset.users.ids)))
+        theirs, ours = (", ".join(map(repr, ids[:3])) for ids in (frame[USER_ID].unique(), dataset.users.ids))
         raise DataError(
             f"{path}: none of its users is among the {dataset.n_users:,} of {dataset.name!r} (the file has {theirs}, "
             f"the log {ours}); name the column of user ids with --user, or give the log that these lists are for."
