@@ -31,6 +31,8 @@ FORMAT_VERSION = 2
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
 CONFIG, METRICS, PER_USER = "config.json", "metrics.json", "per_user.parquet"
 MODEL, CONTENTS = "model.safetensors", "contents.safetensors"
+LISTS, OWN_LISTS = "lists.parquet", "recommendations.parquet"
+"""Every model's lists by index, and the answering model's by id, with scores, for other programs."""
 ENSEMBLE = "ensemble.safetensors"
 """Only where a run has an ensemble."""
 
@@ -162,7 +164,7 @@ def save_results(
     metrics: dict[str, Any],
     lists: tuple[np.ndarray, np.ndarray],
 ) -> None:
-    """Write what was measured: metrics.json, per_user.parquet, recommendations.parquet.
+    """Write what was measured: metrics.json, per_user.parquet, lists.parquet, recommendations.parquet.
 
     Args:
         folder: the working folder.
@@ -172,6 +174,7 @@ def save_results(
         lists: (U, k) item indices and scores by which the run recommends, for the users of the test part, in its order.
     """
     evaluation.per_user.to_parquet(folder / PER_USER)
+    _lists_table(evaluation).to_parquet(folder / LISTS)
     items, scores = lists
     own = evaluation.per_user.loc[evaluation.per_user["model"] == "transformer", "user_idx"].to_numpy()
     shown = items > 0
@@ -183,8 +186,61 @@ def save_results(
             "score": scores[shown],
         }
     )
-    table.to_parquet(folder / "recommendations.parquet")
+    table.to_parquet(folder / OWN_LISTS)
     write_json(folder / METRICS, metrics)
+
+
+def _lists_table(evaluation: Evaluation) -> pd.DataFrame:
+    """`Evaluation.lists` as rows of `model`, `user_idx`, `rank` (1 is best) and `item_idx`; empty places left out."""
+    parts: list[pd.DataFrame] = []
+    names = list(evaluation.lists)
+    for name, top in evaluation.lists.items():
+        per_user = evaluation.per_user
+        users = per_user.loc[per_user["model"] == name, "user_idx"].to_numpy(np.int32)
+        rows, places = np.nonzero(top)
+        model = pd.Categorical.from_codes(np.full(len(rows), names.index(name)), names)
+        ranks = (places + 1).astype(np.int32)
+        parts.append(
+            pd.DataFrame({"model": model, "user_idx": users[rows], "rank": ranks, "item_idx": top[rows, places]})
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, answers: str) -> dict[str, np.ndarray]:
+    """`Evaluation.lists` of a run; where they were not kept yet, those of the model that answers alone.
+
+    Args:
+        folder: of the run.
+        dataset: its data.
+        users: (n,) user indices of the test part, in its order.
+        width: the longest list.
+        answers: the model that `recommendations.parquet` is of.
+
+    Raises:
+        ValueError: a row is of no tested user, of no item or of no place in a list.
+        OSError: a file is missing or damaged.
+    """
+    if (folder / LISTS).is_file():
+        table = pd.read_parquet(folder / LISTS)
+        parts = {str(name): table.loc[table["model"] == name] for name in table["model"].unique()}
+        return {name: _list_array(part, dataset.n_items, users, width) for name, part in parts.items()}
+    own = pd.read_parquet(folder / OWN_LISTS)
+    numbers = {"user_idx": dataset.users.numbers(own["user_id"]), "item_idx": dataset.items.numbers(own["item_id"])}
+    return {answers: _list_array(own.assign(**numbers), dataset.n_items, users, width)}
+
+
+def _list_array(table: pd.DataFrame, n_items: int, users: np.ndarray, width: int) -> np.ndarray:
+    """(n, width) int32 item indices from rows of `user_idx`, `rank` and `item_idx`."""
+    row_of = np.full(int(users.max(initial=0)) + 1, -1)
+    row_of[users] = np.arange(len(users))
+    owners, ranks, items = (table[column].to_numpy() for column in ("user_idx", "rank", "item_idx"))
+    known = (owners >= 0) & (owners < len(row_of)) & (items >= 1) & (items <= n_items) & (ranks >= 1)
+    if not known.all() or (row_of[owners] < 0).any():
+        raise ValueError("a list is of no tested user, or holds no item of the data")
+    shown = ranks <= width
+    top = np.zeros((len(users), width), dtype=np.int32)
+    top[row_of[owners[shown]], ranks[shown] - 1] = items[shown]
+    return top
 
 
 def fingerprint(dataset: Dataset, times: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from engine.ensemble.storage import load_ensemble
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
+from engine.evaluation.metrics import log_ranks
 from engine.evaluation.report import Estimate, Evaluation
 from engine.model.checkpoint import load_network
 from engine.model.transformer import Transformer
@@ -32,6 +33,7 @@ from engine.run_folder import (
     RUN_NAME,
     check_name,
     load_data,
+    load_lists,
     read_about,
     read_json,
     working_folder,
@@ -177,7 +179,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             split=split,
             cohorts=cohorts_of(split, config),
             cleaning=cleaning,
-            evaluation=Evaluation.from_dict(metrics["models"], pd.read_parquet(path / PER_USER), metrics["protocol"]),
+            evaluation=_evaluation(path, metrics, dataset, split, config, recommender.candidates),
             oracle=about.get("oracle"),
             epochs=about["epochs"],
             best_epoch=about["best_epoch"],
@@ -192,6 +194,20 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         )
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise _damaged(name, path, error) from error
+
+
+def _evaluation(
+    path: Path, metrics: dict[str, Any], dataset: Dataset, split: Split, config: RunConfig, candidates: np.ndarray
+) -> Evaluation:
+    """What was measured; a run made before there was `log_rank` or `lists` is brought up to date as far as can be."""
+    per_user = pd.read_parquet(path / PER_USER)
+    if "log_rank" not in per_user:
+        own = per_user["model"].isin(get_args(Answering)).to_numpy()
+        sizes = np.where(own, candidates.sum(), split.candidates.sum())
+        ranks = log_ranks(per_user["rank"].to_numpy(), sizes)
+        per_user.insert(list(per_user.columns).index("rank") + 1, "log_rank", ranks)
+    lists = load_lists(path, dataset, split.test.users, max(config.evaluation.ks), _answers(metrics))
+    return Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], lists)
 
 
 def _answers(metrics: dict[str, Any]) -> Answering:

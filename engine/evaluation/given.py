@@ -30,8 +30,9 @@ def evaluate_given(given: GivenLists, split: Split, cohorts: Cohorts, config: Ev
             f"{int((given.items.lengths > 0).sum()):,} other users do; recommend for the users who are tested "
             f"(protocol {split.protocol})."
         )
-    frame, report = measured(given.name, _ranking(given, split, config), split.candidates, split, cohorts, config)
-    return Evaluation(split.protocol, {given.name: report}, frame)
+    ranking = _ranking(given, split, config)
+    frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config)
+    return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top})
 
 
 def _ranking(given: GivenLists, split: Split, config: EvaluationConfig) -> Ranking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from engine.data.splits import Split
 from engine.errors import EngineError
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.metrics import per_user_metrics
+from engine.evaluation.metrics import log_ranks, per_user_metrics
 from engine.evaluation.ranking import Ranking, rank_targets
 from engine.recommender import Recommender
 
@@ -107,12 +107,16 @@ class Evaluation:
         models: a report for each recommender, by name, in the order they were given.
         per_user: one row a model and user: `model`, `user_idx`, `history_length` (training part), `user_cohort`,
             `target_idx` (the first target), `item_cohort` (of that target), `rank` (the best of the user's targets;
-            0 is a miss), then a column a metric.
+            0 is a miss), `log_rank` (see `engine.evaluation.metrics`), then a column a metric.
+        lists: what each model recommends to each user: (n_test_users, longest k) int32 item indices, best first, 0
+            where there was nothing more; rows in the order of `per_user`. A run of before lists were kept has those of
+            the model that answers alone.
     """
 
     protocol: str
     models: dict[str, ModelReport]
     per_user: pd.DataFrame
+    lists: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -125,10 +129,15 @@ class Evaluation:
 
     @classmethod
     def from_dict(
-        cls, models: Mapping[str, Any], per_user: pd.DataFrame, protocol: str = "leave-last-out"
+        cls,
+        models: Mapping[str, Any],
+        per_user: pd.DataFrame,
+        protocol: str = "leave-last-out",
+        lists: Mapping[str, np.ndarray] | None = None,
     ) -> Evaluation:
         """The inverse of to_dict, given what it leaves out."""
-        return cls(protocol, {name: ModelReport.from_dict(report) for name, report in models.items()}, per_user)
+        reports = {name: ModelReport.from_dict(report) for name, report in models.items()}
+        return cls(protocol, reports, per_user, dict(lists or {}))
 
 
 def evaluate(
@@ -160,6 +169,7 @@ def evaluate(
     tell = progress or (lambda message, share: None)
     reports: dict[str, ModelReport] = {}
     frames: list[pd.DataFrame] = []
+    lists: dict[str, np.ndarray] = {}
     for turn, recommender in enumerate(recommenders):
 
         def told(share: float, turn: int = turn, name: str = recommender.name) -> None:
@@ -170,9 +180,10 @@ def evaluate(
         frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config)
         frames.append(frame)
         reports[recommender.name] = report
+        lists[recommender.name] = ranking.top
     tell("Evaluated", 1.0)
     per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    return Evaluation(split.protocol, reports, per_user)
+    return Evaluation(split.protocol, reports, per_user, lists)
 
 
 def measured(
@@ -188,11 +199,13 @@ def measured(
         cohorts: of the same split.
         config: list lengths, intervals, seed.
     """
-    frame = _per_user(name, ranking, split, cohorts, config.ks)
+    frame = _per_user(name, ranking, int(candidates.sum()), split, cohorts, config.ks)
     return frame, _report(frame, ranking, candidates, cohorts, config)
 
 
-def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: Sequence[int]) -> pd.DataFrame:
+def _per_user(
+    name: str, ranking: Ranking, n_candidates: int, split: Split, cohorts: Cohorts, ks: Sequence[int]
+) -> pd.DataFrame:
     """The rows of `Evaluation.per_user` of one model."""
     test = split.test
     offsets = test.targets.offsets
@@ -200,6 +213,7 @@ def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: S
     sides = np.array(["tail", "head"])
     # A miss is the worst rank, so let it sort last while the best one is looked for.
     best = np.minimum.reduceat(np.where(ranking.ranks > 0, ranking.ranks, np.iinfo(np.int32).max), offsets[:-1])
+    best = np.where(best == np.iinfo(np.int32).max, 0, best).astype(np.int32)
     return pd.DataFrame(
         {
             "model": np.repeat(name, len(test)),
@@ -208,7 +222,8 @@ def _per_user(name: str, ranking: Ranking, split: Split, cohorts: Cohorts, ks: S
             "user_cohort": sides[cohorts.user_is_head[test.users].astype(int)],
             "target_idx": first_target,
             "item_cohort": sides[cohorts.item_is_head[first_target].astype(int)],
-            "rank": np.where(best == np.iinfo(np.int32).max, 0, best).astype(np.int32),
+            "rank": best,
+            "log_rank": log_ranks(best, n_candidates),
             **per_user_metrics(ranking.ranks, offsets, ks),
         }
     )

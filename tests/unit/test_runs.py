@@ -33,7 +33,7 @@ def test_the_folder_holds_what_the_design_names(tiny_run_dir: Path) -> None:
     folder = tiny_run_dir / TINY_RUN
     expected = {
         "config.json", "dataset", "vocabulary.parquet", "model.safetensors", "progress.jsonl", "metrics.json",
-        "per_user.parquet", "recommendations.parquet", "cleaning.json", "contents.safetensors",
+        "per_user.parquet", "lists.parquet", "recommendations.parquet", "cleaning.json", "contents.safetensors",
     }  # fmt: skip
     assert {path.name for path in folder.iterdir()} == expected
     assert [path.name for path in tiny_run_dir.iterdir()] == [TINY_RUN]  # nothing else is left behind
@@ -72,6 +72,38 @@ def test_recommendations_on_disk_are_those_of_the_model(run: engine.Run) -> None
     assert [item.item_id for item in ours.items] == theirs["item_id"].tolist()
     assert [item.score for item in ours.items] == pytest.approx(theirs["score"].tolist(), abs=1e-4)
     assert theirs["rank"].tolist() == list(range(1, 21))
+
+
+def test_loaded_lists_are_those_of_every_model(run: engine.Run) -> None:
+    again = engine.evaluate_run(run)
+    assert list(run.evaluation.lists) == list(again.lists) == list(run.evaluation.models)
+    for name, top in run.evaluation.lists.items():
+        assert top.dtype == np.int32
+        np.testing.assert_array_equal(top, again.lists[name], err_msg=name)
+    own = engine.recommend(run, run.dataset.users.term(int(run.split.test.users[5])), k=20)
+    numbers = run.dataset.items.numbers([item.item_id for item in own.items])
+    assert run.evaluation.lists[run.answers][5].tolist() == numbers.tolist()
+
+
+def test_a_run_of_before_lists_were_kept_has_its_own_and_its_log_ranks(run: engine.Run, copy: Path) -> None:
+    folder = copy / TINY_RUN
+    (folder / "lists.parquet").unlink()
+    per_user = pd.read_parquet(folder / "per_user.parquet")
+    per_user.drop(columns="log_rank").to_parquet(folder / "per_user.parquet")
+    older = engine.load_run(TINY_RUN, copy)
+    assert list(older.evaluation.lists) == [run.answers]
+    np.testing.assert_array_equal(older.evaluation.lists[run.answers], run.evaluation.lists[run.answers])
+    pd.testing.assert_frame_equal(older.evaluation.per_user, run.evaluation.per_user)
+
+
+@pytest.mark.parametrize(("column", "value"), [("user_idx", 9999), ("user_idx", -1), ("item_idx", 0), ("rank", 0)])
+def test_lists_of_nobody_or_of_nothing_are_damage(copy: Path, column: str, value: int) -> None:
+    file = copy / TINY_RUN / "lists.parquet"
+    table = pd.read_parquet(file)
+    table.loc[3, column] = value
+    table.to_parquet(file)
+    with pytest.raises(RunError, match="is damaged"):
+        engine.load_run(TINY_RUN, copy)
 
 
 def test_a_list_of_runs_is_newest_first_and_leaves_out_what_is_no_run(copy: Path) -> None:
@@ -113,7 +145,14 @@ def test_another_format_version_is_refused(copy: Path) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["metrics.json", "model.safetensors", "per_user.parquet", "vocabulary.parquet", "dataset/interactions.parquet"],
+    [
+        "metrics.json",
+        "model.safetensors",
+        "per_user.parquet",
+        "lists.parquet",
+        "vocabulary.parquet",
+        "dataset/interactions.parquet",
+    ],
 )
 def test_a_damaged_file_is_named(copy: Path, name: str) -> None:
     file = copy / TINY_RUN / name

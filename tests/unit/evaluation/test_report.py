@@ -11,6 +11,7 @@ from engine.config import EvaluationConfig
 from engine.errors import EngineError
 from engine.evaluation.cohorts import make_cohorts
 from engine.evaluation.report import Evaluation, evaluate
+from engine.recommender import top_k
 
 CONFIG = EvaluationConfig(ks=(1, 3), bootstrap_samples=50)  # pyright: ignore[reportCallIssue]
 
@@ -77,7 +78,7 @@ def test_per_user_rows_tell_who_and_what(world):
     frame = evaluate(recommenders, split, cohorts, CONFIG).per_user
     assert frame["model"].tolist() == ["guess"] * 40 + ["oracle"] * 40
     assert list(frame.columns) == [
-        *("model", "user_idx", "history_length", "user_cohort", "target_idx", "item_cohort", "rank"),
+        *("model", "user_idx", "history_length", "user_cohort", "target_idx", "item_cohort", "rank", "log_rank"),
         *(f"{name}@{k}" for k in (1, 3) for name in ("hr", "ndcg", "mrr", "precision", "recall", "f1", "map")),
     ]
     one = frame[frame["model"] == "guess"]
@@ -97,6 +98,25 @@ def test_rank_is_the_best_of_several_targets(table_recommender, make_split, make
     frame = evaluate([recommender], split, make_cohorts(split, 0.2, 0.2), CONFIG).per_user
     # 9 is left out, so 8, 7, 6, 5, 4 come first; then a seen one with no candidate; then no candidate with 4
     assert frame["rank"].tolist() == [4, 0, 5]
+
+
+def test_lists_are_what_was_ranked_first(world):
+    split, cohorts, recommenders = world
+    lists = evaluate(recommenders, split, cohorts, CONFIG).lists
+    assert list(lists) == ["guess", "oracle"]
+    for recommender in recommenders:
+        expected, _ = top_k(recommender, split.test.histories, 3)
+        np.testing.assert_array_equal(lists[recommender.name], expected)
+
+
+def test_log_rank_counts_a_miss_as_one_behind_the_last(world):
+    split, cohorts, recommenders = world
+    frame = evaluate(recommenders, split, cohorts, CONFIG).per_user
+    missed = frame["rank"] == 0
+    assert missed.any()
+    assert not missed.all()
+    assert (frame.loc[missed, "log_rank"] == np.log(split.candidates.sum() + 1)).all()
+    assert np.exp(frame.loc[~missed, "log_rank"]).tolist() == pytest.approx(frame.loc[~missed, "rank"].tolist())
 
 
 def test_coverage_and_exposure_by_hand(table_recommender, make_split):
