@@ -37,12 +37,15 @@ if TYPE_CHECKING:
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
+    from engine.evaluation.groups import Group, group_sizes, item_groups, standard_groups
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
+    from engine.evaluation.rules import Between, OneOf, Rule, members
     from engine.explanation.attention import lift_over_uniform
     from engine.finding import find_users, random_user
     from engine.outside import Outside, diagnose_lists
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
+    from engine.run_groups import delete_group, load_groups, run_facts, save_group
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
     from engine.search import Search, Trial, train_best, tune
 
@@ -61,13 +64,16 @@ _HOMES = {
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
+    "engine.evaluation.groups": "Group group_sizes item_groups standard_groups",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
+    "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.search": "Search Trial train_best tune",
+    "engine.run_groups": "delete_group load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -75,6 +81,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 __all__ = [
     "AttentionMap",
     "Attribution",
+    "Between",
     "Blend",
     "CleaningIssue",
     "CleaningReport",
@@ -92,13 +99,16 @@ __all__ = [
     "Evaluation",
     "Event",
     "Gap",
+    "Group",
     "ModelReport",
     "OnProgress",
+    "OneOf",
     "Outside",
     "Player",
     "Progress",
     "RankedItem",
     "Recommendations",
+    "Rule",
     "Run",
     "RunComparison",
     "RunConfig",
@@ -114,6 +124,7 @@ __all__ = [
     "attention",
     "compare_runs",
     "cross_validate",
+    "delete_group",
     "describe_config",
     "diagnose_lists",
     "display_columns",
@@ -125,11 +136,15 @@ __all__ = [
     "fetch_public",
     "find_users",
     "gap",
+    "group_sizes",
+    "item_groups",
     "lift_over_uniform",
     "list_runs",
     "load_config",
     "load_dataset",
+    "load_groups",
     "load_run",
+    "members",
     "paired_difference",
     "profile",
     "quality_by_length",
@@ -137,6 +152,9 @@ __all__ = [
     "recommend",
     "recommend_for",
     "resume_run",
+    "run_facts",
+    "save_group",
+    "standard_groups",
     "train_best",
     "train_run",
     "tune",

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+SMALL = 30
+"""With fewer users than this in a group, intervals and tests are rough and the answer says so."""
+
 _CELLS = 8_000_000
 """Resampling counts held in memory at a time (8 bytes each)."""
 

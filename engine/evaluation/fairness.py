@@ -12,11 +12,9 @@ from scipy import stats
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
-from engine.evaluation.bootstrap import Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.bootstrap import SMALL, Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.groups import bin_label, value_bins
 from engine.evaluation.report import Estimate, Evaluation
-
-SMALL = 30
-"""With fewer users than this in a group, intervals and tests are rough and the answer says so."""
 
 _BINS = 12
 
@@ -236,31 +234,14 @@ def quality_by_length(
         for low, high in bins:
             inside = values[(lengths >= low) & (lengths <= high)]
             estimate = _estimate(float(inside.mean()), _resample(inside, config, rng), config)
-            label = _label(low, high, last=(low, high) == bins[-1])
+            label = bin_label(low, high, last=(low, high) == bins[-1])
             rows.append((model, low, high, label, len(inside), estimate.value, estimate.low, estimate.high))
     return pd.DataFrame(rows, columns=["model", "low_length", "high_length", "label", "n", "value", "low", "high"])
 
 
 def length_bins(lengths: np.ndarray) -> list[tuple[int, int]]:
-    """Bins (lowest, highest length) that hold all users, shortest first; the last takes in what would be too few."""
-    distinct, counts = np.unique(lengths, return_counts=True)
-    wanted = max(SMALL, len(lengths) / _BINS)
-    starts, held = [], np.inf
-    for place, count in enumerate(counts):
-        if held >= wanted:
-            starts.append(place)
-            held = 0
-        held += count
-    if held < wanted and len(starts) > 1:
-        starts.pop()
-    stops = [*starts[1:], len(distinct)]
-    return [(int(distinct[start]), int(distinct[stop - 1])) for start, stop in zip(starts, stops, strict=True)]
-
-
-def _label(low: int, high: int, last: bool) -> str:
-    if low == high:
-        return str(low)
-    return f"{low}+" if last else f"{low}–{high}"
+    """Bins (lowest, highest length) that hold all users, shortest first; see `value_bins`."""
+    return [(int(low), int(high)) for low, high in value_bins(lengths, _BINS)]
 
 
 def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:

@@ -1,0 +1,286 @@
+"""Rules that say which users belong to a group: text for people and links on one side, conditions on the other.
+
+    history_length=3..5 & gender=F|"A & B"
+
+A rule is a conjunction. A condition names a column of a table of facts, and either values that it may have or a range
+of numbers, both ends in it and either of them open. A name or value that holds `&`, `|`, `=`, `"` or `..`, that begins
+or ends with white space, or that is empty, stands in double quotes as in JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.data.schema import LIST_SEPARATOR
+from engine.errors import EngineError
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[&|=]|[^&|="]+', re.DOTALL)
+_SPECIAL = re.compile(r'[&|="]|\.\.')
+_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A column has one of some values, compared as text (as numbers, where the column holds numbers).
+
+    Attributes:
+        column: its name.
+        values: at least one.
+
+    Raises:
+        EngineError: there is no value.
+    """
+
+    column: str
+    values: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values:
+            raise EngineError(f"A condition on {self.column!r} names no value; write {_quoted(self.column)}=VALUE.")
+
+    def __str__(self) -> str:
+        return f"{_quoted(self.column)}={'|'.join(map(_quoted, self.values))}"
+
+
+@dataclass(frozen=True)
+class Between:
+    """A column's number lies in a range.
+
+    Attributes:
+        column: its name.
+        low: the least that is in it; None where it is open.
+        high: the most, likewise; not both are open.
+
+    Raises:
+        EngineError: the range is open at both ends, an end is no finite number, or nothing lies between them.
+    """
+
+    column: str
+    low: float | None
+    high: float | None
+
+    def __post_init__(self) -> None:
+        ends = [end for end in (self.low, self.high) if end is not None]
+        if not ends:
+            raise EngineError(f"The range of {self.column!r} is open at both ends; give it one, such as 3.. or ..5.")
+        if not all(map(math.isfinite, ends)):
+            raise EngineError(f"The range {self} has an end that is no finite number; leave an open end empty.")
+        if len(ends) == 2 and ends[0] > ends[1]:
+            raise EngineError(
+                f"The range {self} is empty: its low end is above its high end; write {plain_number(ends[1])}.."
+                f"{plain_number(ends[0])}."
+            )
+
+    def __str__(self) -> str:
+        return f"{_quoted(self.column)}={plain_number(self.low)}..{plain_number(self.high)}"
+
+
+Condition = OneOf | Between
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Conditions that all hold; without any, everybody is meant.
+
+    >>> str(Rule.parse("history_length = 3.. & gender=F"))
+    'history_length=3.. & gender=F'
+    """
+
+    conditions: tuple[Condition, ...] = ()
+
+    def __str__(self) -> str:
+        return " & ".join(map(str, self.conditions))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it asks for, in order."""
+        return tuple(condition.column for condition in self.conditions)
+
+    @classmethod
+    def parse(cls, text: str) -> Rule:
+        """The rule that a text spells: the inverse of `str`.
+
+        Raises:
+            EngineError: it spells none.
+        """
+        if not text.strip():
+            return cls()
+        parts: list[list[str]] = [[]]
+        for token in _tokens(text):
+            if token == "&":
+                parts.append([])
+            else:
+                parts[-1].append(token)
+        return cls(tuple(_condition(part, text) for part in parts))
+
+
+def members(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
+    """(n,) bool: which rows of a table of facts a rule holds for.
+
+    A text that lists values, such as "Animation|Comedy", has each of them, and is also a value as a whole. A row
+    without a number (NaN) lies in no range.
+
+    Args:
+        rule: its columns are columns of the table.
+        facts: one row a user.
+
+    Raises:
+        EngineError: there is no such column, or nobody at all has a value or lies in a range.
+    """
+    inside = np.ones(len(facts), dtype=bool)
+    for condition in rule.conditions:
+        if condition.column not in facts.columns:
+            raise EngineError(
+                f"The rule {str(rule)!r} asks for {condition.column!r}, which is not known of these users; known are "
+                f"{', '.join(map(str, facts.columns))}."
+            )
+        column = pd.Series(facts[condition.column])
+        if isinstance(condition, Between):
+            inside &= _lie_between(condition, column, rule)
+        elif pd.api.types.is_numeric_dtype(column.dtype):
+            inside &= _have_numbers(condition, column, rule)
+        else:
+            inside &= _have_texts(condition, column, rule)
+    return inside
+
+
+def split_texts(column: pd.Series) -> pd.Series:
+    """A text column with a row for each value that a text lists, under the row number of the text in the column."""
+    texts = pd.Series(column.astype(str).to_numpy(dtype=object))
+    if not texts.str.contains(LIST_SEPARATOR, regex=False).any():
+        return texts
+    return texts.str.split(LIST_SEPARATOR, regex=False).explode().str.strip()
+
+
+def _lie_between(condition: Between, column: pd.Series, rule: Rule) -> np.ndarray:
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        raise EngineError(
+            f"The rule {str(rule)!r} asks for a range of {condition.column!r}, which holds text and no numbers; name "
+            f"values of it, such as {OneOf(condition.column, (_common(column)[0],))}."
+        )
+    numbers = column.to_numpy(dtype=np.float64)
+    low = -np.inf if condition.low is None else condition.low
+    high = np.inf if condition.high is None else condition.high
+    inside = (numbers >= low) & (numbers <= high)
+    if not inside.any():
+        raise EngineError(f"The rule {str(rule)!r} asks for {condition}, and nobody is there; {_span(numbers)}.")
+    return inside
+
+
+def _have_numbers(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray:
+    numbers = column.to_numpy(dtype=np.float64)
+    inside = np.zeros(len(numbers), dtype=bool)
+    for value in condition.values:
+        try:
+            has = numbers == float(value)
+        except ValueError:
+            has = np.zeros(len(numbers), dtype=bool)
+        if not has.any():
+            raise EngineError(
+                f"The rule {str(rule)!r} asks for {OneOf(condition.column, (value,))}, a number that nobody has; "
+                f"{_span(numbers)}; a range is written low..high."
+            )
+        inside |= has
+    return inside
+
+
+def _have_texts(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray:
+    whole, listed = column.astype(str).to_numpy(dtype=object), split_texts(column)
+    inside = np.zeros(len(whole), dtype=bool)
+    for value in condition.values:
+        has = whole == value
+        has[listed.index.to_numpy()[listed.to_numpy() == value]] = True
+        if not has.any():
+            raise EngineError(
+                f"The rule {str(rule)!r} asks for {OneOf(condition.column, (value,))}, a value that nobody has; common "
+                f"ones are {', '.join(map(_quoted, _common(column)[:_SHOWN]))}."
+            )
+        inside |= has
+    return inside
+
+
+def _common(column: pd.Series) -> list[str]:
+    """Values of a text column, the most frequent first."""
+    return [str(value) for value in split_texts(column).value_counts().index] or ["VALUE"]
+
+
+def _span(numbers: np.ndarray) -> str:
+    known = numbers[~np.isnan(numbers)]
+    return (
+        f"it runs from {plain_number(known.min())} to {plain_number(known.max())}"
+        if len(known)
+        else "no number is known"
+    )
+
+
+def _tokens(text: str) -> list[str]:
+    """Quoted texts, bare texts without the white space around them, and the signs `&`, `|` and `=`."""
+    found = _TOKEN.findall(text)
+    if sum(map(len, found)) < len(text):
+        raise EngineError(f'The rule {text!r} has a double quote that is not closed; write \\" for one in a value.')
+    return [bare for token in found if (bare := token if token[0] == '"' else token.strip())]
+
+
+def _condition(tokens: list[str], text: str) -> Condition:
+    """A condition from its tokens: a column, an equals sign, and values with strokes between them."""
+    names, signs = tokens[::2], tokens[1::2]
+    well_formed = len(tokens) >= 3 and len(tokens) % 2 and signs[0] == "=" and all(sign == "|" for sign in signs[1:])
+    if not well_formed or any(name in ("&", "|", "=") for name in names):
+        raise EngineError(
+            f"The rule {text!r} cannot be read at {' '.join(tokens)!r}; a condition is column=value, "
+            'column=value|value or column=low..high, conditions are joined by &, and what holds one of &|=" or .. '
+            "stands in double quotes."
+        )
+    column, values = _unquoted(names[0], text), names[1:]
+    ranges = [value for value in values if value[0] != '"' and ".." in value]
+    if not ranges:
+        return OneOf(column, tuple(_unquoted(value, text) for value in values))
+    if len(values) > 1:
+        raise EngineError(
+            f"The rule {text!r} has the range {ranges[0]!r} beside other values of {column!r}; make two rules of it, "
+            "or put double quotes round it if it is a value."
+        )
+    low, _, high = values[0].partition("..")
+    return Between(column, _end(low, text), _end(high, text))
+
+
+def _end(spelled: str, text: str) -> float | None:
+    if not spelled.strip():
+        return None
+    try:
+        return float(spelled)
+    except ValueError:
+        raise EngineError(
+            f"The rule {text!r} has {spelled!r} as the end of a range, which is no number; write numbers, or put "
+            "double quotes round a value that holds two dots."
+        ) from None
+
+
+def _quoted(word: str) -> str:
+    """A name or value as a rule spells it."""
+    bare = bool(word) and word == word.strip() and not _SPECIAL.search(word)
+    return word if bare else json.dumps(word, ensure_ascii=False)
+
+
+def _unquoted(token: str, text: str) -> str:
+    if token[0] != '"':
+        return token
+    try:
+        return json.loads(token, strict=False)
+    except ValueError as error:
+        raise EngineError(f"The rule {text!r} has {token}, whose backslashes spell nothing ({error}).") from None
+
+
+def plain_number(number: float | None) -> str:
+    """The shortest text that spells a number exactly; nothing for an open end."""
+    if number is None:
+        return ""
+    return (
+        str(int(number)) if math.isfinite(number) and number % 1 == 0 and abs(number) < 2**53 else repr(float(number))
+    )

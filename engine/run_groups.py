@@ -1,0 +1,121 @@
+"""The groups of a run that people made themselves: kept in its folder, by name, as the text of their rules."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from engine.errors import EngineError, RunError, UnknownIdError
+from engine.evaluation.groups import Group, target_facts, user_facts
+from engine.evaluation.rules import Rule, members
+from engine.run_folder import read_json, write_json
+from engine.runs import Run
+
+COHORTS = "cohorts.json"
+
+_NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\u2028\u2029]{0,79}")
+
+
+def run_facts(run: Run) -> pd.DataFrame:
+    """What is known of each test user and of their (first) target: the columns that rules may ask for.
+
+    One row a test user, in the order of `run.split.test.users`; see `user_facts` and `target_facts`.
+    """
+    facts = user_facts(run.dataset, run.split, run.cohorts)
+    asked = target_facts(run.dataset, run.split, run.cohorts)
+    return pd.concat([facts, asked[[column for column in asked if column not in facts]]], axis=1)
+
+
+def load_groups(run: Run) -> tuple[Group, ...]:
+    """The groups saved with a run, in the order in which they were saved.
+
+    Raises:
+        RunError: their file is damaged.
+    """
+    path = run.path / COHORTS
+    if not path.exists():
+        return ()
+    way_on = f"mend {path}, or delete it to begin without saved groups"
+    try:
+        held = read_json(path).get("groups")
+    except RunError as error:
+        raise RunError(f"{str(error).removesuffix('; train the run again.')}; {way_on}.") from None
+    if not isinstance(held, list):
+        raise RunError(f'{path} has no list "groups"; {way_on}.')
+    groups: list[Group] = []
+    for place, entry in enumerate(held, start=1):
+        try:
+            groups.append(_group(entry))
+        except EngineError as error:
+            raise RunError(f"Group {place} in {path} cannot be read ({error}); {way_on}.") from None
+        if groups[-1].name in {group.name for group in groups[:-1]}:
+            raise RunError(f"{path} holds two groups called {groups[-1].name!r}; {way_on}.")
+    return tuple(groups)
+
+
+def save_group(run: Run, group: Group, overwrite: bool = False) -> None:
+    """Save a group with a run; what was saved before stays whole if this fails.
+
+    Args:
+        run: whose folder keeps it.
+        group: its rule must fit what is known of the run's users.
+        overwrite: replace a group of that name.
+
+    Raises:
+        EngineError: its name may not be one or is taken, or its rule does not fit.
+        RunError: the file of groups is damaged or cannot be written.
+    """
+    _check_name(group.name)
+    members(group.rule, run_facts(run))
+    held = load_groups(run)
+    if not overwrite and any(group.name == other.name for other in held):
+        raise EngineError(
+            f"A group called {group.name!r} is saved with run {run.name!r} already; choose another name, delete that "
+            "one first, or overwrite it."
+        )
+    kept = {other.name: other for other in held} | {group.name: group}
+    _write(run, tuple(kept.values()))
+
+
+def delete_group(run: Run, name: str) -> None:
+    """Forget a saved group.
+
+    Raises:
+        UnknownIdError: none has that name.
+        RunError: the file of groups is damaged or cannot be written.
+    """
+    held = load_groups(run)
+    names = [group.name for group in held]
+    if name not in names:
+        raise UnknownIdError(
+            f"No group {name!r} is saved with run {run.name!r}; there are {', '.join(map(repr, names)) or 'none'}."
+        )
+    _write(run, tuple(group for group in held if group.name != name))
+
+
+def _write(run: Run, groups: tuple[Group, ...]) -> None:
+    path = run.path / COHORTS
+    try:
+        write_json(path, {"groups": [{"name": group.name, "rule": str(group.rule)} for group in groups]})
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written ({error.strerror or error}); the groups saved before are as they were. Make "
+            "the folder writable, or make room."
+        ) from error
+
+
+def _group(entry: Any) -> Group:
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(key), str) for key in ("name", "rule")):
+        raise EngineError('it is no object with the texts "name" and "rule"')
+    return Group(_check_name(entry["name"]), Rule.parse(entry["rule"]))
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or name != name.strip():
+        raise EngineError(
+            f"A group cannot be called {name!r}: a name begins with a letter or digit, has at most 80 signs on one "
+            "line, and no white space at its end."
+        )
+    return name
