@@ -37,9 +37,11 @@ if TYPE_CHECKING:
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
+    from engine.evaluation.gap_parts import GapParts
     from engine.evaluation.groups import Group, group_sizes, item_groups, standard_groups
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.evaluation.rules import Between, OneOf, Rule, members
+    from engine.evaluation.truncation import Truncation
     from engine.explanation.attention import lift_over_uniform
     from engine.finding import find_users, random_user
     from engine.outside import Outside, diagnose_lists
@@ -64,9 +66,11 @@ _HOMES = {
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
+    "engine.evaluation.gap_parts": "GapParts",
     "engine.evaluation.groups": "Group group_sizes item_groups standard_groups",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.evaluation.rules": "Between OneOf Rule members",
+    "engine.evaluation.truncation": "Truncation",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
@@ -99,6 +103,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Gap",
+    "GapParts",
     "Group",
     "ModelReport",
     "OnProgress",
@@ -118,6 +123,7 @@ __all__ = [
     "Spread",
     "TrainingError",
     "Trial",
+    "Truncation",
     "UnknownIdError",
     "UserProfile",
     "View",
