@@ -239,18 +239,22 @@ def score_chunks(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Rows and their (B, n_items + 1) scores, -inf for what may not be recommended, a chunk of histories at a time.
 
-    A chunk holds at most `chunk` histories, and fewer over a large catalogue (`rows_at_once`).
+    A chunk holds at most `chunk` histories, and fewer over a large catalogue (`rows_at_once`). All chunks are given in
+    one piece of memory, so the scores hold only until the next are asked for.
 
     Raises:
         EngineError: the recommender gave a score that is not a number.
     """
     barred = np.flatnonzero(~recommender.candidates)
     chunk = rows_at_once(len(recommender.candidates) - 1, chunk)
+    memory = np.empty((min(chunk, len(histories)), len(recommender.candidates)), dtype=np.float32)
     for start in range(0, len(histories), chunk):
         rows = slice(start, min(start + chunk, len(histories)))
         part = histories.take(np.arange(rows.start, rows.stop))
-        given = recommender.score(part)
-        scores = mask_seen(given, part) if exclude_seen else np.array(given, dtype=np.float32)
+        scores = memory[: len(part)]  # a fresh copy for every chunk takes as long as scoring it
+        scores[:] = recommender.score(part)
+        if exclude_seen:
+            scores[part.positions(), part.items] = -np.inf
         scores[:, barred] = -np.inf
         bad = np.isnan(scores.max(axis=1))  # a NaN makes its row's maximum NaN
         if bad.any():
