@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.gap_parts import GapParts
+    from engine.evaluation.glossary import GLOSSARY, Term, term_of
     from engine.evaluation.groups import Group, group_sizes, item_groups, standard_groups
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.evaluation.rules import Between, OneOf, Rule, members
@@ -67,6 +68,7 @@ _HOMES = {
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.gap_parts": "GapParts",
+    "engine.evaluation.glossary": "GLOSSARY Term term_of",
     "engine.evaluation.groups": "Group group_sizes item_groups standard_groups",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.evaluation.rules": "Between OneOf Rule members",
@@ -83,6 +85,7 @@ _HOMES = {
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "GLOSSARY",
     "AttentionMap",
     "Attribution",
     "Between",
@@ -121,6 +124,7 @@ __all__ = [
     "RunSummary",
     "Search",
     "Spread",
+    "Term",
     "TrainingError",
     "Trial",
     "Truncation",
@@ -161,6 +165,7 @@ __all__ = [
     "run_facts",
     "save_group",
     "standard_groups",
+    "term_of",
     "train_best",
     "train_run",
     "tune",

@@ -42,7 +42,7 @@ class Spread:
         sd: standard deviation over these folds, with n - 1 below; None for one fold. Folds share training data, so it
             shows how much figures vary, and is no standard error of the mean.
         low, high: smallest and largest.
-        folds: each fold's figure; None where the cohort was empty.
+        folds: each fold's figure; None where the cohort was empty or the figure undefined.
     """
 
     mean: float
@@ -141,7 +141,7 @@ def cross_validate(
                 if not contents:
                     contents.append(contents_of(dataset, settings, on_progress))
                 tell = _within(on_progress, number, folds)
-                held = _fold(split, settings, contents[0], tell, file.with_suffix(".safetensors"))
+                held = _fold(dataset, split, settings, contents[0], tell, file.with_suffix(".safetensors"))
                 write_json(file, held)
                 file.with_suffix(".safetensors").unlink(missing_ok=True)
             done.append(held)
@@ -164,7 +164,12 @@ def _held(file: Path) -> dict[str, Any] | None:
 
 
 def _fold(
-    split: Split, config: RunConfig, contents: Contents, on_progress: OnProgress, checkpoint: Path
+    dataset: Dataset,
+    split: Split,
+    config: RunConfig,
+    contents: Contents,
+    on_progress: OnProgress,
+    checkpoint: Path,
 ) -> dict[str, Any]:
     """One fold, trained and measured, as plain values.
 
@@ -177,7 +182,7 @@ def _fold(
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     fitted = fit_baselines(split, config, on_progress)
     ensemble = blend(recommender, fitted, split, config, on_progress)
-    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, _cohorts(split, config))
+    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, _cohorts(split, config), dataset)
     return {"seconds": trained.seconds, "epochs": len(trained.log), "models": evaluation.to_dict()}
 
 
@@ -214,8 +219,8 @@ def _summary(
     for name, folds in parts.items():
         models[name] = {}
         for cohort in COHORTS:
-            metrics = next((fold[cohort].metrics for fold in folds if fold[cohort].n), None)
-            if metrics is not None:
+            metrics = dict.fromkeys(metric for fold in folds for metric in fold[cohort].metrics)
+            if metrics:
                 models[name][cohort] = {metric: _spread(cohort, metric, folds) for metric in metrics}
     return CrossValidation(
         by,
@@ -236,7 +241,8 @@ def _parts(report: ModelReport) -> dict[str, CohortReport]:
 
 
 def _spread(cohort: str, metric: str, folds: Sequence[dict[str, CohortReport]]) -> Spread:
-    values = tuple(fold[cohort].metrics[metric].value if fold[cohort].n else None for fold in folds)
+    held = [fold[cohort].metrics.get(metric) for fold in folds]
+    values = tuple(None if estimate is None else estimate.value for estimate in held)
     there = np.array([value for value in values if value is not None])
     sd = float(there.std(ddof=1)) if len(there) > 1 else None
     return Spread(float(there.mean()), sd, float(there.min()), float(there.max()), values)

@@ -15,6 +15,7 @@ from engine.data.splits import Split
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.learning import learn_blend
 from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.lists import item_facts
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import EASE, BaselineName, ItemKNN, Popularity, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint
@@ -168,6 +169,7 @@ def measure(
     ensemble: Ensemble | None = None,
     fitted: Baselines | None = None,
     cohorts: Cohorts | None = None,
+    dataset: Dataset | None = None,
 ) -> Evaluation:
     """The figures of a network, of its ensemble if it has one, and of the baselines on the test part of a split.
 
@@ -179,6 +181,7 @@ def measure(
         ensemble: what `blend` gave.
         fitted: what `fit_baselines` gave; baselines are fitted here where they are not given.
         cohorts: head and tail; as the settings cut them when not given.
+        dataset: what was split, for the categories of its items; lists are judged without them when not given.
     """
     if fitted is None:
         fitted = fit_baselines(split, config.replace({"model": {"ensemble": ()}}), on_progress)
@@ -188,7 +191,8 @@ def measure(
     def tell(message: str, done: float) -> None:
         on_progress(Progress("evaluate", done, message))
 
-    return evaluate(models, split, cohorts or cohorts_of(split, config), config.evaluation, tell)
+    cohorts = cohorts or cohorts_of(split, config)
+    return evaluate(models, split, cohorts, config.evaluation, tell, item_facts(dataset, split, cohorts))
 
 
 def _measured(split: Split, config: RunConfig) -> list[BaselineName]:

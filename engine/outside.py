@@ -13,6 +13,7 @@ from engine.data.given_lists import GivenLists, read_lists
 from engine.data.splits import Split
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.given import evaluate_given
+from engine.evaluation.lists import item_facts
 from engine.evaluation.report import Evaluation
 from engine.runs import cohorts_of, split_of
 
@@ -59,7 +60,7 @@ def diagnose_lists(
     given = read_lists(path, dataset, user, item)
     split = split_of(dataset, config)
     cohorts = cohorts_of(split, config)
-    evaluation = evaluate_given(given, split, cohorts, config.evaluation)
+    evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
     return Outside(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
 
 

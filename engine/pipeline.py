@@ -184,7 +184,7 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
         on_progress: told where the work stands.
     """
     config = (config or run.config).replace({"model": run.config.model.model_dump()})
-    return measure(run.recommender, run.split, config, on_progress, run.ensemble)
+    return measure(run.recommender, run.split, config, on_progress, run.ensemble, dataset=run.dataset)
 
 
 def document(
@@ -214,7 +214,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     blending = time.perf_counter()
     ensemble = blend(recommender, fitted, split, config, on_progress)
     blended = time.perf_counter()
-    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted)
+    evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, dataset=dataset)
     seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start - (blended - blending)}
     if ensemble is not None:
         seconds["ensemble"] = blended - blending

@@ -20,6 +20,19 @@ _CELLS = 8_000_000
 
 
 @dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
+
+    def to_dict(self) -> dict[str, float]:
+        """Plain values."""
+        return {"value": self.value, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True)
 class Levels:
     """A table of users by columns, as its distinct rows.
 

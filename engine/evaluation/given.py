@@ -9,16 +9,26 @@ from engine.data.given_lists import GivenLists
 from engine.data.splits import Split
 from engine.errors import DataError
 from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.lists import ItemFacts, item_facts
 from engine.evaluation.ranking import Ranking
 from engine.evaluation.report import Evaluation, measured
 
 
-def evaluate_given(given: GivenLists, split: Split, cohorts: Cohorts, config: EvaluationConfig) -> Evaluation:
+def evaluate_given(
+    given: GivenLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
+) -> Evaluation:
     """The figures of given lists on the test part of a split.
 
     A target's rank is its place in the user's list, and a target outside it is a miss; so is every target of a user who
     was given no list. Whether a list holds what the user had met already is not looked at: it is measured as it was
     made.
+
+    Args:
+        given: the lists.
+        split: its test part is asked.
+        cohorts: of the same split.
+        config: list lengths, intervals, seed.
+        facts: of the items, with their categories where the data has some; without categories when not given.
 
     Raises:
         DataError: no tested user has a list.
@@ -31,7 +41,8 @@ def evaluate_given(given: GivenLists, split: Split, cohorts: Cohorts, config: Ev
             f"(protocol {split.protocol})."
         )
     ranking = _ranking(given, split, config)
-    frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config)
+    facts = facts or item_facts(None, split, cohorts)
+    frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config, facts)
     return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top})
 
 

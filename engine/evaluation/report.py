@@ -12,8 +12,10 @@ import pandas as pd
 from engine.config import EvaluationConfig
 from engine.data.splits import Split
 from engine.errors import EngineError
-from engine.evaluation.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.bootstrap import Estimate, Levels, interval, resampled_means
 from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.list_intervals import Shown, list_estimates
+from engine.evaluation.lists import PER_USER, ItemFacts, history_popularity, item_facts, per_user_lists
 from engine.evaluation.metrics import log_ranks, per_user_metrics
 from engine.evaluation.ranking import Ranking, rank_targets
 from engine.recommender import Recommender
@@ -24,25 +26,14 @@ _SCORING_SHARE = 0.95  # of the time, as far as progress goes; intervals are qui
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A figure and the ends of its interval."""
-
-    value: float
-    low: float
-    high: float
-
-    def to_dict(self) -> dict[str, float]:
-        """Plain values."""
-        return {"value": self.value, "low": self.low, "high": self.high}
-
-
-@dataclass(frozen=True)
 class CohortReport:
     """The figures of some users.
 
     Attributes:
         n: how many users.
-        metrics: mean over them of "ndcg@10" and the like; empty when n is 0, since nothing was measured.
+        metrics: mean over them of "ndcg@10" and the like and of "log_rank"; but for cohorts by items, figures of their
+            lists as well, such as "aplt@10" and "coverage@10" (see `engine.evaluation.lists`). Empty when n is 0, since
+            nothing was measured; what is undefined for all of them is left out.
     """
 
     n: int
@@ -107,7 +98,8 @@ class Evaluation:
         models: a report for each recommender, by name, in the order they were given.
         per_user: one row a model and user: `model`, `user_idx`, `history_length` (training part), `user_cohort`,
             `target_idx` (the first target), `item_cohort` (of that target), `rank` (the best of the user's targets;
-            0 is a miss), `log_rank` (see `engine.evaluation.metrics`), then a column a metric.
+            0 is a miss), `log_rank` (see `engine.evaluation.metrics`), then a column a metric and a column a figure of
+            the user's list, NaN where that is undefined (see `engine.evaluation.lists`).
         lists: what each model recommends to each user: (n_test_users, longest k) int32 item indices, best first, 0
             where there was nothing more; rows in the order of `per_user`. A run of before lists were kept has those of
             the model that answers alone.
@@ -120,8 +112,13 @@ class Evaluation:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """Names of the metrics, such as "ndcg@10"."""
-        return tuple(column for column in self.per_user.columns if "@" in column)
+        """Names of the metrics of accuracy, such as "ndcg@10"."""
+        return tuple(c for c in self.per_user.columns if "@" in c and c.partition("@")[0] not in PER_USER)
+
+    @property
+    def list_metrics(self) -> tuple[str, ...]:
+        """Names of the figures of users' lists, such as "aplt@10"; none in a run of before they were measured."""
+        return tuple(c for c in self.per_user.columns if "@" in c and c.partition("@")[0] in PER_USER)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values of `models`; holds no NaN."""
@@ -146,10 +143,12 @@ def evaluate(
     cohorts: Cohorts,
     config: EvaluationConfig,
     progress: Callable[[str, float], None] | None = None,
+    facts: ItemFacts | None = None,
 ) -> Evaluation:
     """The figures of recommenders on the test part of a split.
 
-    Intervals are percentile bootstraps over users, drawn within each cohort; a model's metrics share their draws.
+    Intervals are percentile bootstraps over users, drawn within each cohort; a model's metrics share their draws, and
+    so do the figures of its lists.
 
     Args:
         recommenders: of different names.
@@ -157,6 +156,7 @@ def evaluate(
         cohorts: of the same split.
         config: list lengths, intervals, seed.
         progress: told what is going on and the share done, from 0 to 1.
+        facts: of the items, with their categories where the data has some; without categories when not given.
 
     Raises:
         EngineError: a score is not a number, or two recommenders share a name.
@@ -167,6 +167,7 @@ def evaluate(
             f"Two recommenders share a name: {', '.join(names)}; reports are kept by name, so rename one."
         )
     tell = progress or (lambda message, share: None)
+    facts = facts or item_facts(None, split, cohorts)
     reports: dict[str, ModelReport] = {}
     frames: list[pd.DataFrame] = []
     lists: dict[str, np.ndarray] = {}
@@ -177,7 +178,7 @@ def evaluate(
 
         ranking = rank_targets(recommender, split.test, max(config.ks), config.exclude_seen, progress=told)
         tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
-        frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config)
+        frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config, facts)
         frames.append(frame)
         reports[recommender.name] = report
         lists[recommender.name] = ranking.top
@@ -187,7 +188,13 @@ def evaluate(
 
 
 def measured(
-    name: str, ranking: Ranking, candidates: np.ndarray, split: Split, cohorts: Cohorts, config: EvaluationConfig
+    name: str,
+    ranking: Ranking,
+    candidates: np.ndarray,
+    split: Split,
+    cohorts: Cohorts,
+    config: EvaluationConfig,
+    facts: ItemFacts,
 ) -> tuple[pd.DataFrame, ModelReport]:
     """The rows of `Evaluation.per_user` and the report of one model, from how it ranked.
 
@@ -198,9 +205,13 @@ def measured(
         split: its test part was asked.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
+        facts: of the items.
     """
     frame = _per_user(name, ranking, int(candidates.sum()), split, cohorts, config.ks)
-    return frame, _report(frame, ranking, candidates, cohorts, config)
+    figures = per_user_lists(ranking.top, split.test, facts, config.ks, config.exclude_seen)
+    shown = Shown(ranking.top, history_popularity(split.test.histories, facts), candidates, facts)
+    report = _report(frame, figures, shown, cohorts, config)
+    return pd.concat([frame, pd.DataFrame(figures)], axis=1), report
 
 
 def _per_user(
@@ -230,21 +241,27 @@ def _per_user(
 
 
 def _report(
-    frame: pd.DataFrame, ranking: Ranking, candidates: np.ndarray, cohorts: Cohorts, config: EvaluationConfig
+    frame: pd.DataFrame, figures: Mapping[str, np.ndarray], shown: Shown, cohorts: Cohorts, config: EvaluationConfig
 ) -> ModelReport:
     metrics = [column for column in frame.columns if "@" in column]
     levels = Levels.of(frame[metrics].to_numpy())
-    # One stream of draws a cohort: adding a model or a cohort leaves the other intervals alone.
-    streams = iter(np.random.default_rng(config.seed).spawn(1 + 2 * len(COHORTS)))
+    # One stream of draws a cohort: adding a model or a cohort leaves the other intervals alone. Figures that take as
+    # many values as there are users have streams of their own, since they are drawn user by user.
+    root = np.random.default_rng(config.seed)
+    streams, others = iter(root.spawn(1 + 2 * len(COHORTS))), iter(root.spawn(1 + 2 * len(COHORTS)))
+    log_rank = {"log_rank": frame["log_rank"].to_numpy()}
 
-    def cohort(rows: np.ndarray) -> CohortReport:
-        return _cohort_report(metrics, levels, rows, config, next(streams))
+    def cohort(rows: np.ndarray, with_lists: bool = True) -> CohortReport:
+        found = _cohort_report(metrics, levels, rows, config, next(streams))
+        chosen = {name: each[rows] for name, each in (log_rank | dict(figures if with_lists else {})).items()}
+        extra = list_estimates(chosen, shown.take(rows) if with_lists else None, config, next(others))
+        return CohortReport(found.n, found.metrics | extra)
 
-    coverage, exposure = _lists(ranking.top, candidates, cohorts, config.ks)
+    coverage, exposure = _lists(shown.top, shown.candidates, cohorts, config.ks)
     return ModelReport(
         cohort(np.ones(len(frame), dtype=bool)),
         {side: cohort((frame["user_cohort"] == side).to_numpy()) for side in COHORTS},
-        {side: cohort((frame["item_cohort"] == side).to_numpy()) for side in COHORTS},
+        {side: cohort((frame["item_cohort"] == side).to_numpy(), with_lists=False) for side in COHORTS},
         coverage,
         exposure,
     )
@@ -276,6 +293,6 @@ def _lists(
     for k in ks:
         shown = top[:, :k]
         shown = shown[shown > 0]
-        coverage[f"coverage@{k}"] = len(np.unique(shown)) / max(int(candidates.sum()), 1)
+        coverage[f"coverage@{k}"] = int(candidates[np.unique(shown)].sum()) / max(int(candidates.sum()), 1)
         exposure[f"tail_exposure@{k}"] = float((~cohorts.item_is_head[shown]).mean()) if len(shown) else 0.0
     return coverage, exposure

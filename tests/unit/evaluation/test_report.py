@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
+from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.report import Evaluation, evaluate
+from engine.evaluation.lists import ACROSS, PER_USER, coverage, exposure_gini, exposures, item_facts
+from engine.evaluation.metrics import METRICS
+from engine.evaluation.ranking import Ranking
+from engine.evaluation.report import Evaluation, evaluate, measured
 from engine.recommender import top_k
 
 CONFIG = EvaluationConfig(ks=(1, 3), bootstrap_samples=50)  # pyright: ignore[reportCallIssue]
@@ -79,7 +85,8 @@ def test_per_user_rows_tell_who_and_what(world):
     assert frame["model"].tolist() == ["guess"] * 40 + ["oracle"] * 40
     assert list(frame.columns) == [
         *("model", "user_idx", "history_length", "user_cohort", "target_idx", "item_cohort", "rank", "log_rank"),
-        *(f"{name}@{k}" for k in (1, 3) for name in ("hr", "ndcg", "mrr", "precision", "recall", "f1", "map")),
+        *(f"{name}@{k}" for k in (1, 3) for name in METRICS),
+        *(f"{name}@{k}" for k in (1, 3) for name in PER_USER),
     ]
     one = frame[frame["model"] == "guess"]
     assert one["user_idx"].tolist() == list(range(40))
@@ -159,6 +166,69 @@ def test_survives_json_and_back(world):
     assert back.models == evaluation.models
     assert back.metrics == evaluation.metrics
     assert back.protocol == "leave-last-out"
+
+
+def test_figures_of_lists_stand_under_each_cohort_of_users(world):
+    split, cohorts, recommenders = world
+    evaluation = evaluate(recommenders, split, cohorts, CONFIG)
+    assert evaluation.list_metrics == tuple(f"{name}@{k}" for k in (1, 3) for name in PER_USER)
+    assert not set(evaluation.metrics) & set(evaluation.list_metrics)
+    for name, report in evaluation.models.items():
+        frame = evaluation.per_user[evaluation.per_user["model"] == name].reset_index(drop=True)
+        sides = {side: (frame["user_cohort"] == side).to_numpy() for side in ("head", "tail")}
+        for part, rows in [(report.overall, np.ones(40, bool)), *((report.users[side], sides[side]) for side in sides)]:
+            defined = [m for m in evaluation.list_metrics if frame.loc[rows, m].notna().any()]
+            assert "ild@1" not in defined  # a list of one item has no variety
+            assert "calibration@3" not in defined  # there is no category
+            across = [f"{family}@{k}" for k in (1, 3) for family in ACROSS]
+            assert set(part.metrics) == {*evaluation.metrics, "log_rank", *defined, *across}
+            for metric in ("log_rank", *defined):
+                estimate = part.metrics[metric]
+                assert estimate.value == pytest.approx(frame.loc[rows, metric].mean()), metric
+                assert estimate.low - 1e-12 <= estimate.value <= estimate.high + 1e-12, metric
+            exposure = exposures(evaluation.lists[name][rows], 60)[split.candidates]
+            n = int(split.candidates.sum())
+            assert part.metrics["coverage@3"].value == coverage(exposure, n)
+            assert part.metrics["exposure_gini@3"].value == pytest.approx(exposure_gini(exposure, n))
+        for k in (1, 3):
+            assert report.overall.metrics[f"coverage@{k}"].value == report.coverage[f"coverage@{k}"]
+        for part in report.items.values():
+            assert set(part.metrics) == {*evaluation.metrics, "log_rank"}
+
+
+def test_figures_of_lists_leave_the_intervals_of_the_others_alone(world):
+    split, cohorts, recommenders = world
+    evaluation = evaluate(recommenders[:1], split, cohorts, CONFIG)
+    levels = Levels.of(evaluation.per_user[list(evaluation.metrics)].to_numpy())
+    rng = np.random.default_rng(CONFIG.seed).spawn(5)[0]
+    lows, highs = interval(resampled_means(levels, np.arange(40), 50, rng), CONFIG.confidence)
+    overall = evaluation.models["guess"].overall.metrics
+    assert [(overall[m].low, overall[m].high) for m in evaluation.metrics] == list(zip(lows, highs, strict=True))
+
+
+def test_categories_are_compared_where_they_are_known(world):
+    split, cohorts, recommenders = world
+    facts = item_facts(None, split, cohorts)
+    shares = sparse.csr_array(np.eye(61)[:, 1:] @ np.repeat(np.eye(2), 30, axis=0))
+    known = replace(facts, categories=shares, category_names=("a", "b"))
+    overall = evaluate(recommenders, split, cohorts, CONFIG, facts=known).models["guess"].overall.metrics
+    assert 0 < overall["calibration@3"].value < np.log(100)
+    assert (
+        overall["ild@3"].value
+        != evaluate(recommenders, split, cohorts, CONFIG).models["guess"].overall.metrics["ild@3"].value
+    )
+
+
+def test_items_that_are_no_candidates_cover_nothing(world):
+    split, cohorts, _ = world
+    ranking = Ranking(np.zeros(40, dtype=np.int32), np.tile(np.array([7, 8, 9], dtype=np.int32), (40, 1)))
+    candidates = split.candidates.copy()
+    candidates[[7, 8]] = False
+    facts = item_facts(None, split, cohorts)
+    _, report = measured("stray", ranking, candidates, split, cohorts, CONFIG, facts)
+    assert report.coverage == {"coverage@1": 0, "coverage@3": 1 / 58}
+    assert report.overall.metrics["coverage@3"].value == 1 / 58
+    assert "exposure_gini@1" not in report.overall.metrics  # nothing that could be is shown
 
 
 def test_an_empty_cohort_has_n_0_and_no_figures(make_split, table_recommender):
