@@ -33,13 +33,17 @@ if TYPE_CHECKING:
     from engine.data.public import fetch_public
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
+    from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run
     from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
+    from engine.evaluation.ceiling import Ceiling, CohortCeiling
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
+    from engine.evaluation.curve import quality_curve
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.gap_parts import GapParts
     from engine.evaluation.glossary import GLOSSARY, Term, term_of
     from engine.evaluation.groups import Group, group_sizes, item_groups, standard_groups
+    from engine.evaluation.reasons import EqualTargets, TargetGroup, Targets
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.evaluation.rules import Between, OneOf, Rule, members
     from engine.evaluation.truncation import Truncation
@@ -63,13 +67,17 @@ _HOMES = {
     "engine.data.cleaning": "load_dataset",
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
+    "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run",
     "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
+    "engine.evaluation.ceiling": "Ceiling CohortCeiling",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
+    "engine.evaluation.curve": "quality_curve",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.gap_parts": "GapParts",
     "engine.evaluation.glossary": "GLOSSARY Term term_of",
     "engine.evaluation.groups": "Group group_sizes item_groups standard_groups",
+    "engine.evaluation.reasons": "EqualTargets TargetGroup Targets",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.evaluation.truncation": "Truncation",
@@ -90,9 +98,11 @@ __all__ = [
     "Attribution",
     "Between",
     "Blend",
+    "Ceiling",
     "CleaningIssue",
     "CleaningReport",
     "Cohort",
+    "CohortCeiling",
     "CohortReport",
     "ComparedModel",
     "Comparison",
@@ -100,8 +110,10 @@ __all__ = [
     "CrossValidation",
     "DataError",
     "Dataset",
+    "Diagnosis",
     "Difference",
     "EngineError",
+    "EqualTargets",
     "Estimate",
     "Evaluation",
     "Event",
@@ -124,6 +136,8 @@ __all__ = [
     "RunSummary",
     "Search",
     "Spread",
+    "TargetGroup",
+    "Targets",
     "Term",
     "TrainingError",
     "Trial",
@@ -136,7 +150,9 @@ __all__ = [
     "cross_validate",
     "delete_group",
     "describe_config",
+    "diagnose_evaluation",
     "diagnose_lists",
+    "diagnose_run",
     "display_columns",
     "document",
     "evaluate_run",
@@ -158,6 +174,7 @@ __all__ = [
     "paired_difference",
     "profile",
     "quality_by_length",
+    "quality_curve",
     "random_user",
     "recommend",
     "recommend_for",

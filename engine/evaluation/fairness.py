@@ -245,8 +245,9 @@ def length_bins(lengths: np.ndarray) -> list[tuple[int, int]]:
 
 
 def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
-    if metric not in evaluation.metrics:
-        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(evaluation.metrics)}.")
+    known = (*evaluation.metrics, *(column for column in ("log_rank",) if column in evaluation.per_user))
+    if metric not in known:
+        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(known)}.")
     if model not in evaluation.models:
         raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
     frame = evaluation.per_user
