@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from statistics import NormalDist
+from typing import Literal
 
 import numpy as np
 
@@ -45,6 +46,16 @@ MONTH_TRADE = (0.85, 0.75, 0.85, 1.0, 1.15, 1.2, 1.1, 0.95, 0.9, 0.95, 1.25, 1.5
 HOUR_TRADE = (0.2, 0.4, 0.8, 1, 1, 1.1, 1.2, 1, 0.9, 0.9, 1, 1.2, 1.5, 1.7, 1.4, 0.8)  # 7 to 22 o'clock
 MISSING_AGES = 30
 
+Kind = Literal["sample", "short-records", "different-tails"]
+"""Which shop: the sample, or one of two whose tail customers are known to differ from the head in one thing alone.
+
+short-records: in nothing but the record. Everybody has been busy, and of the tail customers only the newest purchases
+are known. different-tails: in taste. Tail customers mostly buy what hardly anybody else does, and seldom a companion.
+"""
+
+HEAD_SHARE = 0.2
+RARE_TASTE = 0.8  # share of a different tail customer's purchases that their own taste decides
+
 
 @dataclass(frozen=True)
 class Tastes:
@@ -52,15 +63,18 @@ class Tastes:
 
     Attributes:
         chances: (S, V) chance of each product under each taste; rows sum to 1.
-        shape: (personas, price levels, brands); S is their product, the last running fastest.
+        weights: (S,) how much a taste counts beside companions and season; TASTE but for rare tastes.
+        shape: (sets, personas, price levels, brands); S is their product, the last running fastest. There is one set,
+            and a second of rare tastes in the shop of different tails.
     """
 
     chances: np.ndarray
-    shape: tuple[int, int, int]
+    weights: np.ndarray
+    shape: tuple[int, int, int, int]
 
-    def number(self, persona: int, level: int, brand: int) -> int:
+    def number(self, rare: bool, persona: int, level: int, brand: int) -> int:
         """Row of a taste."""
-        return int(np.ravel_multi_index((persona, level, brand), self.shape))
+        return int(np.ravel_multi_index((int(rare), persona, level, brand), self.shape))
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,10 @@ class World:
 
 @dataclass(frozen=True)
 class Customer:
-    """One row of users.csv, and what the file does not say: the taste. `age_known` is False for a few."""
+    """One row of users.csv, and what the file does not say: the taste. `age_known` is False for a few.
+
+    Of `n_purchases` the newest `n_recorded` are in the log; all of them but in the shop of short records.
+    """
 
     user_id: str
     region: str
@@ -94,6 +111,7 @@ class Customer:
     n_purchases: int
     first_day: int
     age_known: bool
+    n_recorded: int
 
 
 @dataclass(frozen=True)
@@ -107,7 +125,7 @@ class Purchases:
         return len(self.items)
 
 
-def make_world(catalogue: Catalogue) -> World:
+def make_world(catalogue: Catalogue, kind: Kind = "sample") -> World:
     """The laws of behaviour over a catalogue."""
     categories = catalogue.words["categories"]
     months = np.arange(1, 13)
@@ -117,11 +135,14 @@ def make_world(catalogue: Catalogue) -> World:
     seasons = wave[:, catalogue.category] * catalogue.popularity
     seasons /= seasons.sum(axis=1, keepdims=True)
     durable = np.array([c["durable"] for c in categories])
-    return World(catalogue, _make_tastes(catalogue), seasons, durable)
+    return World(catalogue, _make_tastes(catalogue, kind == "different-tails"), seasons, durable)
 
 
-def _make_tastes(catalogue: Catalogue) -> Tastes:
-    """Category by persona; inside a category by price level, favourite brand and popularity."""
+def _make_tastes(catalogue: Catalogue, rare: bool) -> Tastes:
+    """Category by persona; inside a category by price level, favourite brand and popularity.
+
+    Rare tastes, if wanted, go by persona too, but inside a category by how unpopular a product is, and nothing else.
+    """
     names = [c["name"][0] for c in catalogue.words["categories"]]
     personas = catalogue.words["personas"]
     brands = np.arange(len(catalogue.words["brands"]))
@@ -134,8 +155,17 @@ def _make_tastes(catalogue: Catalogue) -> Tastes:
         here = catalogue.category == number
         inside[:, :, here] /= inside[:, :, here].sum(axis=2, keepdims=True)
     chances = love[:, None, None, catalogue.category] * inside[None]  # (personas, levels, brands, V)
+    chances = chances.reshape(-1, len(catalogue.products))
+    weights = np.full(len(chances), TASTE)
     shape = (len(personas), len(PRICE_LEVELS), len(brands))
-    return Tastes(chances.reshape(-1, len(catalogue.products)), shape)
+    if not rare:
+        return Tastes(chances, weights, (1, *shape))
+    odd = 1 / catalogue.popularity
+    odd /= np.bincount(catalogue.category, odd)[catalogue.category]
+    odd_chances = np.repeat(love[:, catalogue.category] * odd, len(chances) // len(personas), axis=0)
+    # Beside what is common, which is 1 - TASTE in all, this weight makes RARE_TASTE of the whole.
+    odd_weights = np.full(len(chances), RARE_TASTE * (1 - TASTE) / (1 - RARE_TASTE))
+    return Tastes(np.concatenate([chances, odd_chances]), np.concatenate([weights, odd_weights]), (2, *shape))
 
 
 def context(world: World, history: Sequence[int], time: int) -> tuple[np.ndarray, np.ndarray]:
@@ -169,10 +199,11 @@ def appetite(world: World, history: Sequence[int]) -> np.ndarray:
 def next_item(world: World, history: Sequence[int], time: int, taste: int) -> np.ndarray:
     """(V,) the true probability of each product as a customer's next purchase; sums to 1.
 
-    p(j) is proportional to left(j) * (common(j) + TASTE * taste(j)): see `context`. Products already bought have 0.
+    p(j) is proportional to left(j) * (common(j) + weight * taste(j)), where the weight is the taste's and mostly TASTE:
+    see `context`. Products already bought have 0.
     """
     common, left = context(world, history, time)
-    chances = left * (common + TASTE * world.tastes.chances[taste])
+    chances = left * (common + world.tastes.weights[taste] * world.tastes.chances[taste])
     return chances / chances.sum()
 
 
@@ -186,7 +217,9 @@ def activity(n: int) -> np.ndarray:
     return np.array(counts)
 
 
-def make_customers(world: World, seed: int, n: int = N_CUSTOMERS) -> tuple[list[Customer], np.ndarray]:
+def make_customers(
+    world: World, seed: int, n: int = N_CUSTOMERS, kind: Kind = "sample"
+) -> tuple[list[Customer], np.ndarray]:
     """n customers, and (S,) how common each taste is among them by the laws they were drawn from."""
     draws = Draws(f"customers {seed}")
     words = world.catalogue.words
@@ -194,7 +227,9 @@ def make_customers(world: World, seed: int, n: int = N_CUSTOMERS) -> tuple[list[
     regions = np.array([r["share"] for r in words["regions"]], dtype=np.float64)
     ages = np.array([a["share"] for a in words["ages"]], dtype=np.float64)
     silent = set(draws.pick_some(np.ones(n), MISSING_AGES))
-    counts = activity(n)[draws.shuffled(n)]
+    recorded = activity(n)[draws.shuffled(n)]
+    is_tail = recorded < np.sort(recorded)[-math.ceil(HEAD_SHARE * n)]
+    counts = _as_busy(recorded, is_tail, Draws(f"records {seed}")) if kind == "short-records" else recorded
     prior = np.zeros(world.tastes.shape)
     customers: list[Customer] = []
     for row in range(n):
@@ -206,14 +241,21 @@ def make_customers(world: World, seed: int, n: int = N_CUSTOMERS) -> tuple[list[
         persona, level = draws.pick(persona_weights), draws.pick(level_weights)
         brand = draws.pick(loyal_to[persona])
         both = np.outer(persona_weights / persona_weights.sum(), level_weights / level_weights.sum())
-        prior += both[:, :, None] * loyal_to[:, None, :]
+        rare = kind == "different-tails" and bool(is_tail[row])
+        prior[int(rare)] += both[:, :, None] * loyal_to[:, None, :]
         month, first_day = _joined(int(counts[row]), draws)
-        taste = world.tastes.number(persona, level, brand)
-        known = row not in silent
-        customers.append(
-            Customer(f"c{row + 1:04d}", region["name"], age["band"], month, taste, int(counts[row]), first_day, known)
-        )
+        taste = world.tastes.number(rare, persona, level, brand)
+        sizes = int(counts[row]), first_day, row not in silent, int(recorded[row])
+        customers.append(Customer(f"c{row + 1:04d}", region["name"], age["band"], month, taste, *sizes))
     return customers, prior.reshape(-1) / n
+
+
+def _as_busy(recorded: np.ndarray, is_tail: np.ndarray, draws: Draws) -> np.ndarray:
+    """(n,) purchases if the tail were as busy as the head; a head customer has as many as are recorded."""
+    busy = recorded[~is_tail]
+    counts = recorded.copy()
+    counts[is_tail] = [busy[draws.whole(0, len(busy) - 1)] for _ in range(int(is_tail.sum()))]
+    return counts
 
 
 def _brand_shares(words: dict) -> np.ndarray:
@@ -265,7 +307,7 @@ def visit_times(customer: Customer, draws: Draws) -> tuple[int, ...]:
 
 
 def simulate(world: World, customers: Sequence[Customer], seed: int) -> list[Purchases]:
-    """Every customer's year."""
+    """Every customer's year, as far as it is recorded."""
     out: list[Purchases] = []
     for customer in customers:
         draws = Draws(f"purchases {seed} {customer.user_id}")
@@ -273,5 +315,5 @@ def simulate(world: World, customers: Sequence[Customer], seed: int) -> list[Pur
         items: list[int] = []
         for time in times:
             items.append(draws.pick(next_item(world, items, time, customer.taste)))
-        out.append(Purchases(tuple(items), times))
+        out.append(Purchases(tuple(items[-customer.n_recorded :]), times[-customer.n_recorded :]))
     return out

@@ -4,6 +4,7 @@
                                               facts table of README.md into this folder
     python sample_data/generate.py --check    compare instead; exit status 1 when a byte differs
     python sample_data/generate.py --out DIR  write the four data files elsewhere
+    python sample_data/generate.py --world KIND --out DIR   another shop, to test a diagnosis on; see README.md
 
 Needs Python and NumPy alone.
 """
@@ -18,7 +19,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -26,7 +27,16 @@ HERE = Path(__file__).resolve().parent
 if __package__ in (None, ""):  # run as a script: the package's parent is not on the path yet
     sys.path.insert(0, str(HERE.parent))
 
-from sample_data.behaviour import Customer, Purchases, World, make_customers, make_world, simulate  # noqa: E402
+from sample_data.behaviour import (  # noqa: E402
+    N_CUSTOMERS,
+    Customer,
+    Kind,
+    Purchases,
+    World,
+    make_customers,
+    make_world,
+    simulate,
+)
 from sample_data.catalogue import make_catalogue  # noqa: E402
 from sample_data.oracle import MIN_PURCHASES, head_cut, oracle  # noqa: E402
 
@@ -44,16 +54,21 @@ class Shop:
     log: list[Purchases]
 
 
-def make_shop(seed: int = SEED) -> Shop:
+def make_shop(seed: int = SEED, kind: Kind = "sample", n_customers: int = N_CUSTOMERS) -> Shop:
     """The shop of a seed; the same seed gives the same shop."""
-    world = make_world(make_catalogue(seed))
-    customers, prior = make_customers(world, seed)
+    world = make_world(make_catalogue(seed), kind)
+    customers, prior = make_customers(world, seed, n_customers, kind)
     return Shop(world, customers, prior, simulate(world, customers, seed))
 
 
 def make_files(shop: Shop) -> dict[str, bytes]:
-    """Contents of the four data files by name."""
+    """Contents of the four data files by name.
+
+    Where purchases are missing from the record there is no oracle: its laws go by all that a customer bought.
+    """
     files = {"interactions.csv": _interactions(shop), "items.csv": _items(shop), "users.csv": _users(shop)}
+    if any(customer.n_recorded < customer.n_purchases for customer in shop.customers):
+        return {name: text.encode("utf-8") for name, text in files.items()}
     truth = oracle(shop.world, shop.customers, shop.prior, shop.log)
     files["oracle.json"] = json.dumps(truth, indent=2, ensure_ascii=False) + "\n"
     return {name: text.encode("utf-8") for name, text in files.items()}
@@ -142,7 +157,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Generate the sample shop, or check the committed files.")
     parser.add_argument("--check", action="store_true", help="compare with the committed files; write nothing")
     parser.add_argument("--out", type=Path, default=HERE, help="folder to write to (default: this one)")
+    parser.add_argument("--world", choices=get_args(Kind), default="sample", help="which shop (default: the sample)")
     options = parser.parse_args(arguments)
+    if options.world != "sample":
+        if options.check or options.out.resolve() == HERE:
+            parser.error(f"--world {options.world} is not committed: name a folder for it with --out, without --check")
+        return _write(make_files(make_shop(kind=options.world)), options.out)
     shop = make_shop()
     files = make_files(shop)
     table = facts(shop, files)
@@ -155,9 +175,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stale = [name for name, path in held.items() if not path.is_file() or path.read_bytes() != files[name]]
         print(f"Differs: {', '.join(stale)}. Run this without --check." if stale else f"{len(files)} files match.")
         return 1 if stale else 0
-    options.out.mkdir(parents=True, exist_ok=True)
+    return _write(files, options.out)
+
+
+def _write(files: dict[str, bytes], folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
-        (options.out / name).write_bytes(data)
+        (folder / name).write_bytes(data)
     print(f"Wrote {', '.join(files)}: {sum(map(len, files.values())):,} bytes.")
     return 0
 

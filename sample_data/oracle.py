@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from sample_data.behaviour import TASTE, Customer, Purchases, World, appetite, context, next_item
+from sample_data.behaviour import HEAD_SHARE, Customer, Purchases, World, appetite, context, next_item
 
 K = 10
-HEAD_SHARE = 0.2
 MIN_PURCHASES = 3
 _SAME = 1 - 1e-9  # probabilities this close are a tie
 
@@ -74,10 +73,11 @@ def expected_next(world: World, prior: np.ndarray, by_category: np.ndarray, purc
         prior: (S,) how common each taste is.
         by_category: what `taste_by_category` returns.
 
-    Every step's probability is left * (common + TASTE * taste) over its sum z, so the likelihood of a taste is a
-    product of terms (common + TASTE * taste) / z; `left` is the same for all tastes and cancels.
+    Every step's probability is left * (common + weight * taste) over its sum z, so the likelihood of a taste is a
+    product of terms (common + weight * taste) / z; `left` is the same for all tastes and cancels.
     """
     category, tastes = world.catalogue.category, world.tastes.chances  # (V,), (S, V)
+    counts_for = world.tastes.weights[:, None]
     steps = [context(world, purchases.items[:n], purchases.times[n]) for n in range(len(purchases))]
     common = np.array([c for c, _ in steps])  # (n, V)
     left = np.array([f for _, f in steps])  # (n, V)
@@ -85,12 +85,14 @@ def expected_next(world: World, prior: np.ndarray, by_category: np.ndarray, purc
     # tastes @ left.T without its cost: whole categories, less the products already bought at each step.
     wish = np.array([appetite(world, purchases.items[:n]) for n in range(len(purchases))]).T  # (categories, n)
     gone = np.arange(len(bought))[:, None] < np.arange(len(purchases))  # (n - 1, n)
-    z = (left * common).sum(axis=1) + TASTE * (by_category @ wish - tastes[:, bought] @ (wish[category[bought]] * gone))
-    drawn = common[np.arange(len(bought)), bought] + TASTE * tastes[:, bought]  # (S, n - 1)
+    z = (left * common).sum(axis=1) + counts_for * (
+        by_category @ wish - tastes[:, bought] @ (wish[category[bought]] * gone)
+    )
+    drawn = common[np.arange(len(bought)), bought] + counts_for * tastes[:, bought]  # (S, n - 1)
     log_weight = np.log(prior) + (np.log(drawn) - np.log(z[:, :-1])).sum(axis=1)
     weight = np.exp(log_weight - log_weight.max())
     weight /= weight.sum() * z[:, -1]
-    return left[-1] * (common[-1] * weight.sum() + TASTE * (weight @ tastes))
+    return left[-1] * (common[-1] * weight.sum() + (weight * world.tastes.weights) @ tastes)
 
 
 def taste_by_category(world: World) -> np.ndarray:

@@ -75,6 +75,7 @@ def truncation_experiment(
     evaluation: Evaluation,
     config: EvaluationConfig,
     draws: int = DRAWS,
+    forget: bool = False,
     progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Truncation]:
     """The gap of every recommender, split into what short histories and what different users explain.
@@ -90,6 +91,7 @@ def truncation_experiment(
         evaluation: what was measured.
         config: intervals, seed, and whether seen items are left out.
         draws: 1 or more.
+        forget: seen items that are cut off are candidates again; see `rank_truncated`.
         progress: told what is going on and the share done, from 0 to 1.
 
     Raises:
@@ -117,7 +119,8 @@ def truncation_experiment(
 
         frame = _frame(evaluation, recommender.name, test)
         whole.append(frame[metrics].to_numpy())
-        cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, config.exclude_seen, told))
+        seen = config.exclude_seen, forget
+        cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, told))
     tell("Intervals of the parts", _SCORING_SHARE)
     tables = np.stack(whole), np.stack(cut)
     found = decompose(metrics, tables, is_head, config, for_head, for_tail)
@@ -161,6 +164,7 @@ def rank_truncated(
     holdout: Holdout,
     lengths: np.ndarray,
     exclude_seen: bool = True,
+    forget: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> np.ndarray:
     """(n_targets in all,) int32 ranks of the targets when only the newest events of each history are known.
@@ -170,11 +174,15 @@ def rank_truncated(
     not want again and a good model ranks high, and the cut would be blamed for them. So a model that does not look at
     the history has the same ranks before and after.
 
+    That is right where a tail user's history is all there is. Where it is the end of a longer one that nobody recorded,
+    what was met before is not known to be left out either: `forget` then makes the head's case the same.
+
     Args:
         recommender: what is asked.
         holdout: whole histories and the targets that followed.
         lengths: (n,) newest events that each history keeps.
-        exclude_seen: leave the whole history's items out of the ranking.
+        exclude_seen: leave seen items out of the ranking.
+        forget: of those, leave out only what the cut history holds.
         progress: told the share of users done.
 
     Raises:
@@ -189,7 +197,7 @@ def rank_truncated(
     for rows, scores in score_chunks(recommender, cut, exclude_seen=False):
         chosen = np.arange(rows.start, rows.stop)
         if exclude_seen:
-            seen = holdout.histories.take(chosen)
+            seen = (cut if forget else holdout.histories).take(chosen)
             scores[seen.positions(), seen.items] = -np.inf
         ranks[offsets[rows.start] : offsets[rows.stop]] = ranks_in(scores, holdout.targets.take(chosen))
         if progress:
@@ -214,7 +222,7 @@ def _truncated_figures(
     head: Holdout,
     lengths: np.ndarray,
     metrics: Sequence[str],
-    exclude_seen: bool,
+    seen: tuple[bool, bool],
     told: Callable[[float], None],
 ) -> np.ndarray:
     """(n_head, n_metrics + 1) figures of head users with short histories, log-rank last, averaged over the draws."""
@@ -227,7 +235,7 @@ def _truncated_figures(
         def one(share: float, draw: int = draw) -> None:
             told((draw + share) / draws)
 
-        ranks = rank_truncated(recommender, head, lengths[:, draw], exclude_seen, one)
+        ranks = rank_truncated(recommender, head, lengths[:, draw], *seen, one)
         figures = per_user_metrics(ranks, offsets, ks)
         best = np.minimum.reduceat(np.where(ranks > 0, ranks, np.iinfo(ranks.dtype).max), offsets[:-1])
         best = np.where(best == np.iinfo(ranks.dtype).max, 0, best)

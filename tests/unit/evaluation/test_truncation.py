@@ -60,18 +60,20 @@ def world(seed: int, n_users: int = 12, targets: int = 1, longest: int = 9) -> H
     return Holdout(np.arange(n_users), Histories.of(histories, range(n_users)), Histories.of(answers))
 
 
-@pytest.mark.parametrize("exclude_seen", [True, False])
+@pytest.mark.parametrize(("exclude_seen", "forget"), [(True, False), (False, False), (True, True)])
 @pytest.mark.parametrize("seed", range(3))
-def test_ranks_count_the_newest_events_alone_and_leave_out_what_the_whole_history_holds(seed: int, exclude_seen: bool):
+def test_ranks_count_the_newest_events_alone_and_leave_out_what_the_whole_history_holds(
+    seed: int, exclude_seen: bool, forget: bool
+):
     holdout, recommender = world(seed, 30), SumRecommender(seed)
     lengths = np.random.default_rng(seed).integers(1, 5, 30)
-    found = rank_truncated(recommender, holdout, lengths, exclude_seen)
+    found = rank_truncated(recommender, holdout, lengths, exclude_seen, forget)
     expected = []
     for row, length in enumerate(lengths):
         whole, target = holdout.histories[row].tolist(), int(holdout.targets[row][0])
         scores = recommender.table[whole[-length:]].sum(axis=0)
         allowed = [i for i in range(1, N_ITEMS + 1) if recommender.candidates[i]]
-        allowed = [i for i in allowed if not (exclude_seen and i in whole)]
+        allowed = [i for i in allowed if not (exclude_seen and i in (whole[-length:] if forget else whole))]
         expected.append(sum(scores[i] >= scores[target] for i in allowed) if target in allowed else 0)
     assert found.tolist() == expected
     assert 0 in expected
@@ -215,7 +217,7 @@ def test_another_model_beside_it_does_not_change_a_figure(shop, found):
 def test_progress_rises_to_the_end(shop):
     models, split, evaluation = shop
     told: list[float] = []
-    truncation_experiment(models, split, evaluation, CONFIG, 2, lambda message, share: told.append(share))
+    truncation_experiment(models, split, evaluation, CONFIG, 2, progress=lambda message, share: told.append(share))
     assert told == sorted(told)
     assert told[-1] == 1
     assert len(told) > 4
