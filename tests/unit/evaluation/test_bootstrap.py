@@ -9,7 +9,13 @@ import pytest
 from scipy import stats
 
 from engine.evaluation import bootstrap
-from engine.evaluation.bootstrap import Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.bootstrap import (
+    Levels,
+    interval,
+    permutation_p_value,
+    resampled_group_means,
+    resampled_means,
+)
 
 
 def figures(rng: np.random.Generator, n: int, rate: float = 0.3) -> np.ndarray:
@@ -111,3 +117,56 @@ def test_permutation_test_sees_a_difference_and_knows_small_groups_and_constants
 def test_a_group_without_hits_is_no_evidence_when_it_is_small():
     head, tail = np.zeros(20), np.r_[np.ones(20), np.zeros(1980)]
     assert permutation_p_value(head, tail, 999, np.random.default_rng(0)) > 0.5
+
+
+def grouped(n: int = 400) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    values = np.column_stack([rng.normal(50, 1, n), rng.random(n) < 0.1, rng.exponential(1, n)]).astype(float)
+    values[rng.random(n) < 0.4, 2] = np.nan
+    return values, np.array([np.arange(n) < 100, np.arange(n) % 2 == 0, np.ones(n, bool), np.zeros(n, bool)])
+
+
+def test_group_means_are_weighted_means_of_their_users(monkeypatch: pytest.MonkeyPatch):
+    values, inside = grouped()
+    monkeypatch.setattr(bootstrap, "_CELLS", 4 * 50 * 64)  # portions of 64 users
+    own, rest = resampled_group_means(values, inside, 50, seed=3)
+    rng = np.random.default_rng(3)
+    weights = np.concatenate([rng.poisson(1.0, (min(64, 400 - start), 50)) for start in range(0, 400, 64)])
+    for means, sides in ((own, inside), (rest, ~inside)):
+        for group, members in enumerate(sides):
+            for column in range(3):
+                known = members & ~np.isnan(values[:, column])
+                if not known.any():
+                    assert np.isnan(means[:, group, column]).all()
+                    continue
+                expected = [np.average(values[known, column], weights=w[known]) for w in weights.T]
+                assert means[:, group, column] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_group_means_spread_as_drawing_users_one_by_one_does():
+    values, inside = grouped()
+    own, rest = resampled_group_means(values, inside, 4000, seed=0)
+    for group, column in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2)):
+        drawn = values[inside[group], column]
+        drawn = drawn[~np.isnan(drawn)]
+        means = own[:, group, column]
+        assert means.mean() == pytest.approx(drawn.mean(), abs=4 * means.std() / 4000**0.5)
+        assert means.std() == pytest.approx(drawn.std() / len(drawn) ** 0.5, rel=0.06)
+    assert abs(np.corrcoef(own[:, 0, 0], rest[:, 0, 0])[0, 1]) < 0.06  # no user in common
+
+
+def test_a_column_that_is_the_same_for_everybody_has_no_width():
+    own, rest = resampled_group_means(np.full((50, 1), 0.1), (np.arange(50) < 3)[None], 200, seed=0)
+    assert (own == own[0]).all()
+    assert np.array_equal(own, rest)
+    assert own[0, 0, 0] == pytest.approx(0.1)
+
+
+def test_a_group_of_one_or_two_has_means_in_every_sample():
+    values = np.arange(20.0)[:, None]
+    own, rest = resampled_group_means(values, np.array([np.arange(20) < 1, np.arange(20) < 2]), 500, seed=0)
+    assert np.isfinite(own).all()
+    assert np.isfinite(rest).all()
+    assert own[:, 0, 0] == pytest.approx(np.zeros(500), abs=1e-6)
+    assert own[:, 1, 0].min() >= -1e-6
+    assert own[:, 1, 0].max() <= 1 + 1e-6
