@@ -5,6 +5,7 @@ python -m benchmarks.groups [MODELS]
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 
@@ -55,10 +56,8 @@ def main() -> None:
     start = time.perf_counter()
     tables = group_tables(evaluation, facts, groups, config=config)
     seconds = time.perf_counter() - start
-    print(
-        f"{N_USERS:,} users, {SAMPLES:,} samples, {n_models} models, {METRICS} metrics, {len(groups)} groups: "
-        f"{len(tables.figures):,} figures and {len(tables.gaps):,} gaps in {seconds:.1f} s"
-    )
+    about = {"users": N_USERS, "samples": SAMPLES, "models": n_models, "metrics": METRICS, "groups": len(groups)}
+    print(json.dumps({**about, "figures": len(tables.figures), "gaps": len(tables.gaps), "seconds": round(seconds, 1)}))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,12 @@ if TYPE_CHECKING:
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.gap_parts import GapParts
     from engine.evaluation.glossary import GLOSSARY, Term, term_of
+    from engine.evaluation.group_figures import GroupTables, group_figures, group_gaps, group_tables, paired_in_groups
     from engine.evaluation.groups import Group, group_sizes, item_groups, standard_groups
     from engine.evaluation.reasons import EqualTargets, TargetGroup, Targets
     from engine.evaluation.report import CohortReport, Estimate, Evaluation, ModelReport
     from engine.evaluation.rules import Between, OneOf, Rule, members
+    from engine.evaluation.separation import magnitude
     from engine.evaluation.truncation import Truncation
     from engine.explanation.attention import lift_over_uniform
     from engine.finding import find_users, random_user
@@ -76,10 +78,12 @@ _HOMES = {
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.gap_parts": "GapParts",
     "engine.evaluation.glossary": "GLOSSARY Term term_of",
+    "engine.evaluation.group_figures": "GroupTables group_figures group_gaps group_tables paired_in_groups",
     "engine.evaluation.groups": "Group group_sizes item_groups standard_groups",
     "engine.evaluation.reasons": "EqualTargets TargetGroup Targets",
     "engine.evaluation.report": "CohortReport Estimate Evaluation ModelReport",
     "engine.evaluation.rules": "Between OneOf Rule members",
+    "engine.evaluation.separation": "magnitude",
     "engine.evaluation.truncation": "Truncation",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
@@ -120,6 +124,7 @@ __all__ = [
     "Gap",
     "GapParts",
     "Group",
+    "GroupTables",
     "ModelReport",
     "OnProgress",
     "OneOf",
@@ -162,7 +167,10 @@ __all__ = [
     "fetch_public",
     "find_users",
     "gap",
+    "group_figures",
+    "group_gaps",
     "group_sizes",
+    "group_tables",
     "item_groups",
     "lift_over_uniform",
     "list_runs",
@@ -170,8 +178,10 @@ __all__ = [
     "load_dataset",
     "load_groups",
     "load_run",
+    "magnitude",
     "members",
     "paired_difference",
+    "paired_in_groups",
     "profile",
     "quality_by_length",
     "quality_curve",
