@@ -15,7 +15,7 @@ from engine.data.splits import Split
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.learning import learn_blend
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.lists import item_facts
+from engine.evaluation.items import item_facts
 from engine.evaluation.report import Evaluation, evaluate
 from engine.model.baselines import EASE, BaselineName, ItemKNN, Popularity, make_baseline
 from engine.model.checkpoint import load_checkpoint, save_checkpoint

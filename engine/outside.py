@@ -13,7 +13,7 @@ from engine.data.given_lists import GivenLists, read_lists
 from engine.data.splits import Split
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.given import evaluate_given
-from engine.evaluation.lists import item_facts
+from engine.evaluation.items import item_facts
 from engine.evaluation.report import Evaluation
 from engine.runs import cohorts_of, split_of
 

@@ -9,7 +9,7 @@ from engine.data.given_lists import GivenLists
 from engine.data.splits import Split
 from engine.errors import DataError
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.lists import ItemFacts, item_facts
+from engine.evaluation.items import ItemFacts, item_facts
 from engine.evaluation.ranking import Ranking
 from engine.evaluation.report import Evaluation, measured
 

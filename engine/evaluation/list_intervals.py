@@ -10,7 +10,8 @@ from scipy import sparse
 
 from engine.config import EvaluationConfig
 from engine.evaluation.bootstrap import Estimate, interval
-from engine.evaluation.lists import ItemFacts, coverage, exposure_entropy, exposure_gini, popularity_lift
+from engine.evaluation.items import ItemFacts
+from engine.evaluation.lists import coverage, exposure_entropy, exposure_gini, popularity_lift
 
 _CELLS = 8_000_000
 """Counts of draws, or exposures in them, held in memory at a time (8 bytes each)."""

@@ -14,8 +14,9 @@ from engine.data.splits import Split
 from engine.errors import EngineError
 from engine.evaluation.bootstrap import Estimate, Levels, interval, resampled_means
 from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.items import ItemFacts, item_facts
 from engine.evaluation.list_intervals import Shown, list_estimates
-from engine.evaluation.lists import PER_USER, ItemFacts, history_popularity, item_facts, per_user_lists
+from engine.evaluation.lists import PER_USER, history_popularity, per_user_lists
 from engine.evaluation.metrics import log_ranks, per_user_metrics
 from engine.evaluation.ranking import Ranking, rank_targets
 from engine.recommender import Recommender

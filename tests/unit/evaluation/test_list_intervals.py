@@ -8,17 +8,9 @@ from scipy import sparse
 
 from engine.config import EvaluationConfig
 from engine.evaluation import list_intervals
+from engine.evaluation.items import ItemFacts
 from engine.evaluation.list_intervals import Shown, list_estimates
-from engine.evaluation.lists import (
-    ItemFacts,
-    aplt,
-    arp,
-    coverage,
-    exposure_entropy,
-    exposure_gini,
-    exposures,
-    popularity_lift,
-)
+from engine.evaluation.lists import aplt, arp, coverage, exposure_entropy, exposure_gini, exposures, popularity_lift
 
 N_ITEMS = 30
 CONFIG = EvaluationConfig(ks=(5, 2), bootstrap_samples=40)  # pyright: ignore[reportCallIssue]

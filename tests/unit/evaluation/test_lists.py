@@ -16,11 +16,12 @@ from sklearn.metrics.pairwise import cosine_similarity
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import Holdout
+from engine.evaluation import items as items_module
 from engine.evaluation import lists as lists_module
 from engine.evaluation.cohorts import make_cohorts
+from engine.evaluation.items import ItemFacts, item_facts
 from engine.evaluation.lists import (
     PER_USER,
-    ItemFacts,
     aplt,
     arp,
     calibration,
@@ -30,7 +31,6 @@ from engine.evaluation.lists import (
     exposures,
     history_popularity,
     ild,
-    item_facts,
     novelty,
     per_user_lists,
     popularity_lift,
@@ -122,6 +122,8 @@ def test_serendipity_by_hand(facts):
     assert serendipity(lists[:, :1], holdout, facts).tolist() == [1, 0]
     assert serendipity(lists, holdout, facts).tolist() == [0, 0]
     assert serendipity(lists, holdout, facts, exclude_seen=False).tolist() == [0.5, 0]  # then it offers 1 and 2
+    beside = Holdout(np.arange(1), Histories.of([[4]]), Histories.of([[3]]))
+    assert serendipity(np.array([[3, 1]]), beside, facts).tolist() == [0.5]  # 4 is less popular: it makes no room
     again = Holdout(np.arange(1), Histories.of([[4, 1]]), Histories.of([[4]]))
     for exclude_seen in (True, False):
         assert serendipity(np.array([[4]]), again, facts, exclude_seen).tolist() == [0]  # a repeat is no surprise
@@ -292,7 +294,8 @@ def test_large_catalogues_are_compared_in_parts(monkeypatch):
     whole = per_user_lists(lists, holdout, facts, (5,))
     mixed = _world(3, n_users=30)[2]
     all_at_once = calibration(lists, holdout.histories, mixed)
-    monkeypatch.setattr(lists_module, "_CELLS", 7)
+    for module in (items_module, lists_module):
+        monkeypatch.setattr(module, "_CELLS", 7)
     for name, values in per_user_lists(lists, holdout, facts, (5,)).items():
         np.testing.assert_allclose(values, whole[name], atol=1e-12, err_msg=name)
     np.testing.assert_allclose(calibration(lists, holdout.histories, mixed), all_at_once)

@@ -13,7 +13,8 @@ from engine.config import EvaluationConfig
 from engine.errors import EngineError
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.lists import ACROSS, PER_USER, coverage, exposure_gini, exposures, item_facts
+from engine.evaluation.items import item_facts
+from engine.evaluation.lists import ACROSS, PER_USER, coverage, exposure_gini, exposures
 from engine.evaluation.metrics import METRICS
 from engine.evaluation.ranking import Ranking
 from engine.evaluation.report import Evaluation, evaluate, measured
