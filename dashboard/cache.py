@@ -177,16 +177,49 @@ def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.D
     return engine.quality_by_length(run.evaluation, metric, models, run.config.evaluation)
 
 
+@st.cache_data(max_entries=32, show_spinner=False)
+def diagnosis(key: RunKey, metric: str) -> engine.Diagnosis:
+    """Why head and tail fare as they do."""
+    return engine.diagnose_run(_load(key), metric)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def facts(key: RunKey) -> pd.DataFrame:
+    """What is known of each tested user."""
+    return engine.run_facts(_load(key))
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def group_tables(key: RunKey, metric: str) -> engine.GroupTables:
+    """The answering model's figures over the standard groups of users and the groups saved with the run."""
+    run = _load(key)
+    known = facts(key)
+    groups = (*engine.standard_groups(known), *engine.load_groups(run))
+    return engine.group_tables(run.evaluation, known, groups, [metric], [run.answers], run.config.evaluation)
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def report(key: RunKey, metric: str, lang: str) -> str:
+    """The report of a run as HTML."""
+    from dashboard.report import report as written
+
+    return written(_load(key), metric, lang)
+
+
 @st.cache_data(max_entries=64, show_spinner=False)
-def users_behind(key: RunKey, metric: str, shortest: int, longest: int, model: str) -> pd.DataFrame:
-    """Tested users with `shortest` to `longest` training events, the worst served first.
+def users_behind(key: RunKey, metric: str, rule: str, model: str) -> pd.DataFrame:
+    """Tested users of a group, the worst served first.
 
     Returns:
         `user_id`, `cohort`, `history_length`, `rank` (0 is a miss) and `value`, the metric.
+
+    Raises:
+        EngineError: the rule does not fit what is known of the users.
     """
     run = _load(key)
     table = run.evaluation.per_user
-    rows = table.loc[(table["model"] == model) & table["history_length"].between(shortest, longest)]
+    chosen = run.split.test.users[engine.members(engine.Rule.parse(rule), facts(key))]
+    rows = table.loc[(table["model"] == model) & table["user_idx"].isin(chosen)]
     found = pd.DataFrame(
         {
             "user_id": run.dataset.users.terms(np.asarray(rows["user_idx"])),

@@ -221,6 +221,7 @@ def explain(
 
 app.command(rich_help_panel=LOOK)(searching.compare)
 app.command(rich_help_panel=LOOK)(diagnosing.diagnose)
+app.command(rich_help_panel=LOOK)(diagnosing.report)
 app.command(rich_help_panel=MAKE)(searching.tune)
 app.command(rich_help_panel=MAKE)(searching.cross_validate)
 

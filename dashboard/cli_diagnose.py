@@ -1,9 +1,10 @@
-"""`tailscope diagnose`: lists that another system made, measured. `dashboard.cli` gives the command its name."""
+"""`tailscope diagnose` and `tailscope report`. `dashboard.cli` gives the commands their names."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,11 +14,18 @@ from rich.text import Text
 import engine
 from dashboard import cli_tables as tables
 from dashboard import words
-from dashboard.cli_options import Config, Json, Set
-from dashboard.cli_output import Answer
+from dashboard.cli_options import RUNS, Config, Json, RunName, RunsDir, Set
+from dashboard.cli_output import Answer, ProgressView
 
 if TYPE_CHECKING:
     from engine import Outside
+
+
+class Language(StrEnum):
+    """Languages that a report can be written in."""
+
+    EN = "en"
+    ZH = "zh"
 
 
 def diagnose(
@@ -44,6 +52,38 @@ def diagnose(
         found = engine.diagnose_lists(lists, dataset, settings, user, item)
     seconds = {"evaluate": time.perf_counter() - began}
     answer.give(document(found, seconds), *_lines(found, settings))
+
+
+def report(
+    run: RunName,
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="Where the HTML file goes.")],
+    metric: Annotated[str, typer.Option(metavar="NAME", help="The figure that findings are told in.")] = "ndcg@10",
+    lang: Annotated[Language, typer.Option(help="Language of the report.")] = Language.EN,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of that name.")] = False,
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """Whom a run fails, by how much and why: one HTML file to hand over. It opens offline and prints."""
+    from dashboard.report import report as written
+
+    answer = Answer(json)
+    if output.is_dir():
+        raise typer.BadParameter(f"--output {output} is a folder; name a file, such as {output / 'report.html'}.")
+    if output.exists() and not overwrite:
+        raise typer.BadParameter(f"--output {output} is there already; choose another name, or pass --overwrite.")
+    with answer.working(), ProgressView() as view:
+        text = written(engine.load_run(run, runs_dir=runs), metric.lower(), lang.value, view)
+    beside = output.with_name(output.name + ".new")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(output)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise engine.EngineError(
+            f"{output} cannot be written ({error.strerror}); choose another --output, or make room."
+        ) from error
+    size = output.stat().st_size
+    answer.give({"run": run, "output": str(output), "bytes": size}, Text(f"Wrote {output} ({size / 1000:,.0f} kB)."))
 
 
 def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:

@@ -13,6 +13,8 @@ from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, percent
 from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
+from dashboard.views.groups import choose_group, groups
+from dashboard.views.why import why
 from engine import EngineError
 
 FAMILIES = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
@@ -152,26 +154,18 @@ def curve(page: Page, metric: str) -> None:
     names = {"model": _("Model"), **names}
     table = quality.assign(model=quality["model"].map(words.model_name))
     components.table_twin(table.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
-    behind(page, metric, quality)
 
 
-def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
-    """The users of a chosen bin, the worst served first."""
-    bins = quality.loc[quality["model"] == page.run.answers].sort_values(by="low_length")
-    labels = bins["label"].astype(str).tolist()
-    components.section(_("The users behind a point"))
-    choices = [
-        _("{label}, n = {n}").format(label=label, n=count(n)) for label, n in zip(labels, bins["n"], strict=True)
-    ]
-    chosen = st.selectbox(
-        _("Events in training history"),
-        range(len(labels)),
-        format_func=choices.__getitem__,
-        key="bin",
-        width=260,
-    )
-    row = bins.iloc[chosen or 0]
-    users = cache.users_behind(page.key, metric, int(row["low_length"]), int(row["high_length"]), page.run.answers)
+def behind(page: Page, metric: str) -> None:
+    """The users of a chosen group, the worst served first."""
+    components.section(_("The users behind a figure"))
+    bins = cache.quality_by_length(page.key, metric, (page.run.answers,)).sort_values(by="low_length")
+    rule = choose_group(page, metric, bins)
+    try:
+        users = cache.users_behind(page.key, metric, rule, page.run.answers)
+    except EngineError as error:
+        components.error_panel(str(error))
+        return
     ids = users["user_id"].astype(str).tolist()
     shown = users.assign(
         cohort=users["cohort"].map(words.cohort_name),
@@ -184,19 +178,24 @@ def behind(page: Page, metric: str, quality: pd.DataFrame) -> None:
         key="behind",
         on_select="rerun",
         selection_mode="single-row",
-        alt=_("Users behind the chosen point, the worst served first"),
+        alt=_("Users behind the chosen figure, the worst served first"),
     )
     rows = picked["selection"]["rows"]
-    if rows and rows[0] < len(ids):
-        user = ids[rows[0]]
-        st.page_link(
-            "views/recommendations.py",
-            label=components.escape_markdown(_("Recommendations for user {user}").format(user=user)),
-            icon=":material/recommend:",
-            query_params=state.link(user=user, view="evaluated"),
-        )
-    else:
+    if not rows or rows[0] >= len(ids):
         components.note(_("The worst served come first. Choose a row to see that user's recommendations."))
+        return
+    user = ids[rows[0]]
+    with st.container(horizontal=True):
+        for view, label, icon in (
+            ("recommendations", _("Recommendations for user {user}"), ":material/recommend:"),
+            ("explain", _("Why user {user} gets them"), ":material/lightbulb:"),
+        ):
+            st.page_link(
+                f"views/{view}.py",
+                label=components.escape_markdown(label.format(user=user)),
+                icon=icon,
+                query_params=state.link(user=user, view="evaluated"),
+            )
 
 
 def draw() -> None:
@@ -227,9 +226,27 @@ def draw() -> None:
         components.section(_("The gap"))
         gap_chart(page, metric)
     curve(page, metric)
+    why(page, metric)
+    groups(page, metric)
+    behind(page, metric)
     members(page)
     cohorts(page, metric, "items")
     exposure(page)
+    hand_over(page, metric)
+
+
+def hand_over(page: Page, metric: str) -> None:
+    """The findings as one file for somebody else."""
+    components.section(_("Hand it over"))
+    st.download_button(
+        _("Download the report"),
+        data=lambda: cache.report(page.key, metric, page.lang).encode(),
+        file_name=f"{page.run.name}-report.html",
+        mime="text/html",
+        icon=":material/description:",
+        key="report",
+    )
+    components.note(_("One HTML file with the findings, drawings, limits and settings; it opens offline and prints."))
 
 
 def exposure(page: Page) -> None:

@@ -1,0 +1,209 @@
+"""What a diagnosis found, in plain sentences: the same on the page, in the report and in the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from dashboard.i18n import _, count, figure, ngettext, percent, signed
+from dashboard.words import attribute_name, category, cohort_name, metric_name
+
+if TYPE_CHECKING:
+    from engine import Estimate, GapParts, Group, Targets
+
+
+def span(e: Estimate) -> str:
+    """A change with its interval: "−0.021 (−0.029 to −0.013)"."""
+    return _("{value} ({low} to {high})").format(value=signed(e.value), low=signed(e.low), high=signed(e.high))
+
+
+def parts(found: GapParts) -> str:
+    """Whether short histories or different users are behind the gap."""
+    texts = {
+        "length": _(
+            "Short histories explain the gap: cut to the tail's lengths, head users score {cut} instead of {head}, and "
+            "the tail scores {tail}."
+        ),
+        "users": _(
+            "Different users explain the gap, not their short histories: cut to the tail's lengths, head users still "
+            "score {cut} (before: {head}), and the tail scores {tail}."
+        ),
+        "both": _(
+            "Two things are behind the gap: short histories ({length}) and different users ({users}). Cut to the "
+            "tail's lengths, head users score {cut} instead of {head}; the tail scores {tail}."
+        ),
+        "neither": _(
+            "There is no clear gap to explain: cut to the tail's lengths, head users score {cut} (before: {head}); the "
+            "tail scores {tail}."
+        ),
+        "unclear": _(
+            "What is behind the gap cannot be told on so few users: cut to the tail's lengths, head users score {cut} "
+            "(before: {head}); the tail scores {tail}."
+        ),
+    }
+    text = texts[found.verdict].format(
+        cut=figure(found.truncated.value),
+        head=figure(found.head.value),
+        tail=figure(found.tail.value),
+        length=signed(found.length.value),
+        users=signed(found.users.value),
+    )
+    if found.verdict == "both" and found.dominant is not None:
+        text += " " + {
+            "length": _("Short histories are the larger part."),
+            "users": _("Different users are the larger part."),
+        }[found.dominant]
+    return text
+
+
+def parts_evidence(found: GapParts) -> str:
+    """The two parts with their intervals."""
+    return _("{metric}: gap {gap} = short histories {length} + different users {users}.").format(
+        metric=metric_name(found.metric), gap=span(found.gap), length=span(found.length), users=span(found.users)
+    )
+
+
+def kind_name(kind: str) -> str:
+    """A kind of target, or how well similar users cover it."""
+    return {
+        "repeat": _("met before"),
+        "popular": _("popular item"),
+        "novel": _("long-tail item"),
+        "unseen": _("item never met in training"),
+        "none": _("no similar user met it"),
+        "weak": _("few similar users met it"),
+        "strong": _("many similar users met it"),
+    }[kind]
+
+
+def targets(found: Targets, model: str) -> str:
+    """How much of the gap is left where head and tail users seek the same kinds of items."""
+    if model not in found.equal:
+        return _("Head and tail users seek no kind of item in common, so they cannot be compared at equal targets.")
+    equal = found.equal[model]
+    text = {
+        "kind": _("At equal popularity of what they seek, tail minus head is {equal}; what they seek makes {mix}."),
+        "support": _(
+            "Where similar users cover the target equally well, tail minus head is {equal}; unequal cover makes {mix}."
+        ),
+    }[found.by]
+    return text.format(equal=span(equal.equal), mix=span(equal.mix))
+
+
+def ceiling_name(kind: str) -> str:
+    """What a ceiling is."""
+    return {
+        "oracle": _("the oracle, which knows how the data were made"),
+        "best of all models": _("the best of all models for each user, as if known beforehand (optimistic)"),
+    }[kind]
+
+
+def group_name(group: Group | str, rule: str | None = None) -> str:
+    """A group in the reader's language, made from its rule."""
+    from engine import Rule
+
+    text = rule if rule is not None else "" if isinstance(group, str) else str(group.rule)
+    return _(", ").join(_condition(c) for c in Rule.parse(text).conditions) or _("all users")
+
+
+def dimension_name(column: str) -> str:
+    """What a cut of users goes by."""
+    known = {
+        "history_length": _("History length"),
+        "user_cohort": _("Head and tail"),
+        "recency_days": _("Days since the last event"),
+        "mainstream": _("How mainstream their taste is"),
+        "item_cohort": _("Target: head or tail item"),
+        "target_popularity": _("Popularity of the target"),
+        "target_age_days": _("Age of the target"),
+        "target_category": _("Category of the target"),
+    }
+    return known.get(column) or attribute_name(column)
+
+
+def _condition(condition) -> str:  # noqa: ANN001 - one of two dataclasses of the engine
+    column = condition.column
+    if hasattr(condition, "values"):
+        values = _(" or ").join(_value(column, value) for value in condition.values)
+        if column in ("user_cohort", "item_cohort", "target_category"):
+            return values
+        return _("{attribute}: {value}").format(attribute=attribute_name(column), value=values)
+    low, high = (None if end is None else float(end) for end in (condition.low, condition.high))
+    if column == "history_length":
+        return _("{range} events").format(range=_range(low, high))
+    if column == "recency_days":
+        return _("last event {range} days ago").format(range=_range(low, high))
+    if column == "mainstream":
+        ends = [None if end is None else 100 * end for end in (low, high)]
+        return _("{range} % popular items").format(range=_range(*ends))
+    return _("{attribute}: {value}").format(attribute=dimension_name(column), value=_range(low, high))
+
+
+def _value(column: str, value: str) -> str:
+    if column == "user_cohort":
+        return cohort_name(value)
+    if column == "item_cohort":
+        return {"head": _("head item"), "tail": _("tail item")}[value]
+    return category(value)
+
+
+def _range(low: float | None, high: float | None) -> str:
+    if low is not None and low == high:
+        return figure(low)
+    if high is None:
+        return _("{low} or more").format(low=figure(low))
+    if low is None:
+        return _("up to {high}").format(high=figure(high))
+    return f"{figure(low)}–{figure(high)}"  # noqa: RUF001 - a range has an en dash
+
+
+def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) -> str:
+    """Which group fares clearly worst against everybody else.
+
+    Args:
+        gaps: rows of one model and metric, as `engine.group_gaps` gives them.
+        metric: such as "ndcg@10".
+        lower_is_better: whether a higher figure is worse.
+    """
+    told = gaps.loc[gaps["significant"]]
+    sign = -1 if lower_is_better else 1
+    worse = told.loc[sign * told["difference"] < 0]
+    if len(worse) == 0:
+        return ngettext(
+            "No group fares clearly worse than everybody else ({n} comparison, corrected).",
+            "No group fares clearly worse than everybody else ({n} comparisons, corrected).",
+            len(gaps),
+        ).format(n=count(len(gaps)))
+    row = worse.iloc[int((sign * worse["difference"]).to_numpy().argmin())]
+    return _(
+        "Worst served: {group}. Their {metric} is {difference} below everybody else's (interval {low} to {high}; n = "
+        "{n}), also after correction for {m} comparisons."
+        if not lower_is_better
+        else "Worst served: {group}. Their {metric} is {difference} above everybody else's (interval {low} to {high}; "
+        "n = {n}), also after correction for {m} comparisons."
+    ).format(
+        group=group_name("", str(row["rule"])),
+        metric=metric_name(metric),
+        difference=figure(abs(float(row["difference"]))),
+        low=signed(float(row["low"])),
+        high=signed(float(row["high"])),
+        n=count(int(row["n"])),
+        m=count(len(gaps)),
+    )
+
+
+def too_small(n: int, needed: float | None) -> str:
+    """A group is too small to say anything, and what size it would need."""
+    if needed is None or pd.isna(needed):
+        return _("too few users to tell (n = {n})").format(n=count(n))
+    return _("too few users to tell (n = {n}; about {needed} would be needed)").format(
+        n=count(n), needed=count(int(needed))
+    )
+
+
+def share(e: Estimate | None) -> str:
+    """A share of the gap with its interval; a dash where there is no gap to share."""
+    if e is None:
+        return "–"  # noqa: RUF001 - a dash stands for no figure everywhere here
+    return _("{value} ({low} to {high})").format(value=percent(e.value), low=percent(e.low), high=percent(e.high))

@@ -1,0 +1,273 @@
+"""One HTML file that a stakeholder can be handed: the question, what was found, how far to believe it.
+
+It holds no script and asks nothing of any server, so that it opens anywhere and prints as it looks. Every text that
+comes from data is escaped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+
+import engine
+from dashboard import drawing, findings, i18n, words
+from dashboard.charts.style import LIGHT, look
+from dashboard.i18n import _, count, figure, percent
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 "Source Sans 3", "Noto Sans", "Noto Sans SC", Helvetica, Arial, sans-serif; color: #1A1F2B;
+  background: #FFFFFF; max-width: 760px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.8rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; border-top: 1px solid #E6E9F0; padding-top: 1.2rem; }
+p.note, td.note, footer { color: #5B6472; font-size: .9rem; }
+svg { width: 100%; height: auto; margin: .5rem 0; }
+div.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #E6E9F0; vertical-align: top; }
+th { color: #5B6472; font-weight: 600; }
+ul { padding-left: 1.2rem; }
+@media print { body { margin: 0; max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
+  svg, tr { break-inside: avoid; } }
+"""
+
+
+def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progress: Any = None) -> str:
+    """The report of a run as HTML.
+
+    Args:
+        run: a whole run.
+        metric: the figure that the findings are told in.
+        lang: "en" or "zh".
+        on_progress: told where the work stands.
+
+    Raises:
+        EngineError: the metric was not measured, or head and tail cannot be compared.
+    """
+    before = i18n.language()
+    i18n.use(lang)
+    try:
+        return _document(run, metric, on_progress)
+    finally:
+        i18n.use(before)
+
+
+def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
+    gap = engine.gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
+    found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
+    groups = engine.standard_groups(engine.run_facts(run))
+    facts = engine.run_facts(run)
+    tables = engine.group_tables(
+        run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation
+    )
+    verdict = words.verdict(gap)
+    body = [
+        f"<h1>{escape(verdict.text)}</h1>",
+        _p(verdict.evidence),
+        *_question(run),
+        *_cohorts(run, metric),
+        *_why(run, found),
+        *_curve(run, metric, found),
+        *_groups(run, metric, tables),
+        *_lists(run),
+        *_limits(run),
+        *_settings(run),
+    ]
+    title = _("Tailscope: whom does {run} serve?").format(run=run.name)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{escape(i18n.language())}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+    )
+
+
+def _question(run: engine.Run) -> list[str]:
+    data = run.dataset
+    size = _("{users} users, {items} items and {events} interactions of {data}.").format(
+        users=count(data.n_users), items=count(data.n_items), events=count(data.n_interactions), data=data.name
+    )
+    return [
+        _h(_("The question")),
+        _p(
+            _(
+                "Does this recommender fail users with short histories, by how much, why, and is it the data, the users "
+                "or the model?"
+            )
+        ),
+        _p(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
+        _p(words.metric_gloss("ndcg@10"), "note"),
+    ]
+
+
+def _cohorts(run: engine.Run, metric: str) -> list[str]:
+    models = run.evaluation.models
+    order = sorted(models, key=lambda m: (m != run.answers, -models[m].overall.metrics[metric].value))
+    rows = []
+    for model in order:
+        for cohort, colour in (("head", LIGHT.head), ("tail", LIGHT.tail)):
+            part = models[model].users[cohort]
+            if part.n:
+                e = part.metrics[metric]
+                name = f"{words.model_name(model)}, {words.cohort_name(cohort).lower()} (n = {count(part.n)})"
+                rows.append(drawing.Row(name, e.value, e.low, e.high, colour, model in ("transformer", "ensemble")))
+    about = _("Users: head and tail by model")
+    return [
+        _h(about),
+        drawing.interval_rows(rows, words.metric_name(metric), about),
+        _p(
+            _("Head users have {cut} training events or more: the longest {share} of histories.").format(
+                cut=count(run.cohorts.user_cut), share=percent(run.config.evaluation.head_share)
+            ),
+            "note",
+        ),
+    ]
+
+
+def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
+    out = [_h(_("Why is there a gap?"))]
+    experiment = (found.truncation or {}).get(run.answers)
+    if experiment is not None and found.metric in experiment.parts:
+        parts = experiment.parts[found.metric]
+        rows = [
+            drawing.Row(name, e.value, e.low, e.high, colour, filled)
+            for name, e, colour, filled in (
+                (_("Head users"), parts.head, LIGHT.head, True),
+                (_("Head users, cut short"), parts.truncated, LIGHT.head, False),
+                (_("Tail users"), parts.tail, LIGHT.tail, True),
+            )
+        ]
+        out += [
+            _p(findings.parts(parts)),
+            drawing.interval_rows(rows, words.metric_name(found.metric), _("The truncation experiment")),
+            _p(findings.parts_evidence(parts), "note"),
+        ]
+    if found.targets:
+        said = [findings.targets(each, run.answers) for each in found.targets]
+        out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>")
+    for ceiling in found.ceilings:
+        rows_of = [
+            (words.cohort_name(c), count(part.n), figure(part.ceiling.value), findings.span(part.shortfall[run.answers]))
+            for c, part in ceiling.cohorts.items()
+            if run.answers in part.shortfall
+        ]
+        out.append(_p(_("What could be had at best: {name}.").format(name=findings.ceiling_name(ceiling.kind)), "note"))
+        out.append(_table([_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")], rows_of))
+    return out
+
+
+def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
+    table = found.curve
+    lines = []
+    for model in sorted(table["model"].unique(), key=lambda m: m != run.answers):
+        rows, drawn = table.loc[table["model"] == model], look(model, dark=False)
+        band = model == run.answers
+        lines.append(
+            drawing.Line(
+                words.model_name(model),
+                rows["length"].tolist(),
+                rows["value"].tolist(),
+                rows["low"].tolist() if band else (),
+                rows["high"].tolist() if band else (),
+                drawn.colour,
+                drawn.dash != "solid",
+            )
+        )
+    about = _("Quality against history length")
+    mark = (float(run.cohorts.user_cut), _("head from here"))
+    axis = _("events in training history")
+    return [_h(about), drawing.curves(lines, axis, words.metric_name(metric), about, mark)]
+
+
+def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[str]:
+    figures = tables.figures
+    plain = figures.loc[(figures["n"] > 0) & ~figures["rule"].str.contains("&", regex=False)]
+    colour = look(run.answers, dark=False).colour
+    rows = [
+        drawing.Row(
+            f"{findings.group_name('', str(r['rule']))} (n = {count(int(r['n']))})",
+            float(r["value"]),
+            float(r["low"]),
+            float(r["high"]),
+            LIGHT.muted if r["too_small"] else colour,
+            not r["too_small"],
+        )
+        for r in plain.to_dict("records")
+    ]
+    overall = run.evaluation.models[run.answers].overall.metrics[metric].value
+    reference = (overall, _("everybody {value}").format(value=figure(overall)))
+    about = _("Groups of users")
+    return [
+        _h(about),
+        _p(findings.worst_group(tables.gaps, metric)),
+        drawing.interval_rows(rows, words.metric_name(metric), about, reference),
+    ]
+
+
+def _lists(run: engine.Run) -> list[str]:
+    reports = run.evaluation.models
+    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
+    names = [
+        (_("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")).format(
+            k=key.partition("@")[2]
+        )
+        for key in keys
+    ]
+    rows = [
+        (words.model_name(model), *(percent({**r.coverage, **r.tail_exposure}[key]) for key in keys))
+        for model, r in reports.items()
+    ]
+    return [_h(_("How much of the catalogue each model shows")), _table([_("Model"), *names], rows)]
+
+
+def _limits(run: engine.Run) -> list[str]:
+    e = run.config.evaluation
+    said = [
+        _(
+            "Intervals hold {confidence} of the time over users drawn anew; they say nothing of another training or of "
+            "other data."
+        ).format(confidence=percent(e.confidence)),
+        _("Only items that training met can be recommended; a target outside them counts as a miss."),
+        _("A held-out item is what the user did next, not all that would have pleased; low figures are normal."),
+        _("The truncation experiment shortens what is known when asking; what head users gave to training stays."),
+    ]
+    if run.split.protocol == "leave-last-out":
+        said.append(
+            _("Leave-last-out lets training see events of some users that came after the targets of others.")
+        )
+    return [_h(_("How far to believe it")), "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>"]
+
+
+def _settings(run: engine.Run) -> list[str]:
+    rows = [
+        (f"{section}.{key}", "–" if value is None else str(value))  # noqa: RUF001 - a dash stands for none
+        for section, values in run.config.model_dump(mode="json").items()
+        for key, value in values.items()
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    made = datetime.now(UTC).strftime("%Y-%m-%d")
+    return [
+        _h(_("Settings and versions")),
+        _p(_("Run {run}, trained {created}; {versions}.").format(run=run.name, created=run.created[:10], versions=versions), "note"),
+        f"<details><summary>{escape(_('All settings'))}</summary>{_table([_('Setting'), _('Value')], rows)}</details>",
+        f"<footer>{escape(_('Made by Tailscope on {day}.').format(day=made))}</footer>",
+    ]
+
+
+def _h(text: str) -> str:
+    return f"<h2>{escape(text)}</h2>"
+
+
+def _p(text: str, kind: str = "") -> str:
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
