@@ -194,16 +194,8 @@ def group_tables(key: RunKey, metric: str) -> engine.GroupTables:
     """The answering model's figures over the standard groups of users and the groups saved with the run."""
     run = _load(key)
     known = facts(key)
-    groups = (*engine.standard_groups(known), *engine.load_groups(run))
+    groups = (*engine.standard_groups(engine.about_users(known)), *engine.load_groups(run))
     return engine.group_tables(run.evaluation, known, groups, [metric], [run.answers], run.config.evaluation)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def report(key: RunKey, metric: str, lang: str) -> str:
-    """The report of a run as HTML."""
-    from dashboard.report import report as written
-
-    return written(_load(key), metric, lang)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -219,7 +211,7 @@ def users_behind(key: RunKey, metric: str, rule: str, model: str) -> pd.DataFram
     run = _load(key)
     table = run.evaluation.per_user
     chosen = run.split.test.users[engine.members(engine.Rule.parse(rule), facts(key))]
-    rows = table.loc[(table["model"] == model) & table["user_idx"].isin(chosen)]
+    rows = table.loc[(table["model"] == model) & table["user_idx"].isin(chosen.tolist())]
     found = pd.DataFrame(
         {
             "user_id": run.dataset.users.terms(np.asarray(rows["user_idx"])),

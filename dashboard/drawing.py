@@ -67,7 +67,9 @@ def interval_rows(rows: Sequence[Row], axis: str, about: str, reference: tuple[f
     parts = [_grid(at(tick), 20, bottom, figure(tick)) for tick in ticks]
     if reference is not None:
         x = at(reference[0])
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="{bottom}" stroke="{LIGHT.text}" stroke-dasharray="2 3"/>')
+        parts.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="20" y2="{bottom}" stroke="{LIGHT.text}" stroke-dasharray="2 3"/>'
+        )
         parts.append(_text(x, 13, reference[1], LIGHT.muted, "middle"))
     for place, row in enumerate(rows):
         y = 26 + ROW * place + ROW / 2
@@ -102,12 +104,16 @@ def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tu
         y = up(tick)
         parts.append(f'<line x1="{left}" x2="{right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{LIGHT.grid}"/>')
         parts.append(_text(left - 8, y + 4, figure(tick), LIGHT.muted, "end"))
-    for x in (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000):
-        if start - 1e-9 <= math.log(x) <= stop + 1e-9:
-            parts.append(_text(across(x), bottom + 18, figure(x), LIGHT.muted, "middle"))
+    parts += [
+        _text(across(x), bottom + 18, figure(x), LIGHT.muted, "middle")
+        for x in (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
+        if start - 1e-9 <= math.log(x) <= stop + 1e-9
+    ]
     if mark is not None and start <= math.log(mark[0]) <= stop:
         x = across(mark[0])
-        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="24" y2="{bottom}" stroke="{LIGHT.muted}" stroke-dasharray="2 3"/>')
+        parts.append(
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="24" y2="{bottom}" stroke="{LIGHT.muted}" stroke-dasharray="2 3"/>'
+        )
         parts.append(_text(x, 16, mark[1], LIGHT.muted, "middle"))
     last = float("inf")
     for line in reversed(lines):

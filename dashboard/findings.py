@@ -49,11 +49,25 @@ def parts(found: GapParts) -> str:
         length=signed(found.length.value),
         users=signed(found.users.value),
     )
+    if found.verdict == "both" and found.length.value * found.users.value < 0:
+        return _(
+            "{part} pull one way and {other} the other: cut to the tail's lengths, head users score {cut} instead of "
+            "{head}; the tail scores {tail}."
+        ).format(
+            part=_("Short histories ({change})").format(change=signed(found.length.value)),
+            other=_("different users ({change})").format(change=signed(found.users.value)),
+            cut=figure(found.truncated.value),
+            head=figure(found.head.value),
+            tail=figure(found.tail.value),
+        )
     if found.verdict == "both" and found.dominant is not None:
-        text += " " + {
-            "length": _("Short histories are the larger part."),
-            "users": _("Different users are the larger part."),
-        }[found.dominant]
+        text += (
+            " "
+            + {
+                "length": _("Short histories are the larger part."),
+                "users": _("Different users are the larger part."),
+            }[found.dominant]
+        )
     return text
 
 
@@ -122,7 +136,7 @@ def dimension_name(column: str) -> str:
     return known.get(column) or attribute_name(column)
 
 
-def _condition(condition) -> str:  # noqa: ANN001 - one of two dataclasses of the engine
+def _condition(condition) -> str:
     column = condition.column
     if hasattr(condition, "values"):
         values = _(" or ").join(_value(column, value) for value in condition.values)
@@ -149,13 +163,13 @@ def _value(column: str, value: str) -> str:
 
 
 def _range(low: float | None, high: float | None) -> str:
-    if low is not None and low == high:
-        return figure(low)
+    if low is None:
+        return _("up to {high}").format(high=figure(high)) if high is not None else ""
     if high is None:
         return _("{low} or more").format(low=figure(low))
-    if low is None:
-        return _("up to {high}").format(high=figure(high))
-    return f"{figure(low)}–{figure(high)}"  # noqa: RUF001 - a range has an en dash
+    if low == high:
+        return figure(low)
+    return f"{figure(low)}–{figure(high)}"
 
 
 def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) -> str:
@@ -176,13 +190,15 @@ def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) 
             len(gaps),
         ).format(n=count(len(gaps)))
     row = worse.iloc[int((sign * worse["difference"]).to_numpy().argmin())]
-    return _(
+    below = _(
         "Worst served: {group}. Their {metric} is {difference} below everybody else's (interval {low} to {high}; n = "
         "{n}), also after correction for {m} comparisons."
-        if not lower_is_better
-        else "Worst served: {group}. Their {metric} is {difference} above everybody else's (interval {low} to {high}; "
-        "n = {n}), also after correction for {m} comparisons."
-    ).format(
+    )
+    above = _(
+        "Worst served: {group}. Their {metric} is {difference} above everybody else's (interval {low} to {high}; n = "
+        "{n}), also after correction for {m} comparisons."
+    )
+    return (above if lower_is_better else below).format(
         group=group_name("", str(row["rule"])),
         metric=metric_name(metric),
         difference=figure(abs(float(row["difference"]))),
@@ -205,5 +221,5 @@ def too_small(n: int, needed: float | None) -> str:
 def share(e: Estimate | None) -> str:
     """A share of the gap with its interval; a dash where there is no gap to share."""
     if e is None:
-        return "–"  # noqa: RUF001 - a dash stands for no figure everywhere here
+        return "–"
     return _("{value} ({low} to {high})").format(value=percent(e.value), low=percent(e.low), high=percent(e.high))

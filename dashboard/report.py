@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-
 import engine
 from dashboard import drawing, findings, i18n, words
 from dashboard.charts.style import LIGHT, look
@@ -58,11 +57,9 @@ def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progre
 def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     gap = engine.gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
     found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
-    groups = engine.standard_groups(engine.run_facts(run))
     facts = engine.run_facts(run)
-    tables = engine.group_tables(
-        run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation
-    )
+    groups = engine.standard_groups(engine.about_users(facts))
+    tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
     verdict = words.verdict(gap)
     body = [
         f"<h1>{escape(verdict.text)}</h1>",
@@ -81,7 +78,9 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
         f'<!DOCTYPE html>\n<html lang="{escape(i18n.language())}"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(body) + "\n</body></html>\n"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
     )
 
 
@@ -94,8 +93,8 @@ def _question(run: engine.Run) -> list[str]:
         _h(_("The question")),
         _p(
             _(
-                "Does this recommender fail users with short histories, by how much, why, and is it the data, the users "
-                "or the model?"
+                "Does this recommender fail users with short histories, by how much, why, and is it the data, the "
+                "users or the model?"
             )
         ),
         _p(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
@@ -150,7 +149,12 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
         out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>")
     for ceiling in found.ceilings:
         rows_of = [
-            (words.cohort_name(c), count(part.n), figure(part.ceiling.value), findings.span(part.shortfall[run.answers]))
+            (
+                words.cohort_name(c),
+                count(part.n),
+                figure(part.ceiling.value),
+                findings.span(part.shortfall[run.answers]),
+            )
             for c, part in ceiling.cohorts.items()
             if run.answers in part.shortfall
         ]
@@ -235,15 +239,13 @@ def _limits(run: engine.Run) -> list[str]:
         _("The truncation experiment shortens what is known when asking; what head users gave to training stays."),
     ]
     if run.split.protocol == "leave-last-out":
-        said.append(
-            _("Leave-last-out lets training see events of some users that came after the targets of others.")
-        )
+        said.append(_("Leave-last-out lets training see events of some users that came after the targets of others."))
     return [_h(_("How far to believe it")), "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>"]
 
 
 def _settings(run: engine.Run) -> list[str]:
     rows = [
-        (f"{section}.{key}", "–" if value is None else str(value))  # noqa: RUF001 - a dash stands for none
+        (f"{section}.{key}", "–" if value is None else str(value))
         for section, values in run.config.model_dump(mode="json").items()
         for key, value in values.items()
     ]
@@ -251,7 +253,12 @@ def _settings(run: engine.Run) -> list[str]:
     made = datetime.now(UTC).strftime("%Y-%m-%d")
     return [
         _h(_("Settings and versions")),
-        _p(_("Run {run}, trained {created}; {versions}.").format(run=run.name, created=run.created[:10], versions=versions), "note"),
+        _p(
+            _("Run {run}, trained {created}; {versions}.").format(
+                run=run.name, created=run.created[:10], versions=versions
+            ),
+            "note",
+        ),
         f"<details><summary>{escape(_('All settings'))}</summary>{_table([_('Setting'), _('Value')], rows)}</details>",
         f"<footer>{escape(_('Made by Tailscope on {day}.').format(day=made))}</footer>",
     ]
@@ -269,5 +276,3 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
     lines = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from engine.outside import Outside, diagnose_lists
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
-    from engine.run_groups import delete_group, load_groups, run_facts, save_group
+    from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
     from engine.search import Search, Trial, train_best, tune
 
@@ -85,13 +85,14 @@ _HOMES = {
     "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.evaluation.separation": "magnitude",
     "engine.evaluation.truncation": "Truncation",
+    "engine.evaluation.separation": "magnitude",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.search": "Search Trial train_best tune",
-    "engine.run_groups": "delete_group load_groups run_facts save_group",
+    "engine.run_groups": "about_users delete_group load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -150,6 +151,7 @@ __all__ = [
     "UnknownIdError",
     "UserProfile",
     "View",
+    "about_users",
     "attention",
     "compare_runs",
     "cross_validate",

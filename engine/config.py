@@ -124,8 +124,8 @@ class TrainingConfig(_Section):
         description="Every step moves each number of items' own vectors this times the step size towards zero, and "
         "leaves it there once reached (L1, as a soft threshold); 0: none.",
     )
-    pretrain_epochs: int = Field(
-        0,
+    pretrain_epochs: int | None = Field(
+        None,
         ge=0,
         le=10_000,
         description="Epochs before the others in which the same weights fill in masked items, reading both ways, and "
@@ -137,8 +137,8 @@ class TrainingConfig(_Section):
     content_loss: float = Field(
         0.0, ge=0, le=100, description="Weight of a second loss, by which an item is found from its content; 0: none."
     )
-    label_smoothing: float = Field(
-        0.0, ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."
+    label_smoothing: float | None = Field(
+        None, ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."
     )
     warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
     schedule: Literal["constant", "cosine", "linear"] = Field(

@@ -28,6 +28,12 @@ def run_facts(run: Run) -> pd.DataFrame:
     return pd.concat([facts, asked[[column for column in asked if column not in facts]]], axis=1)
 
 
+def about_users(facts: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `run_facts` that tell of users, without those of their targets."""
+    kept = [str(c) for c in facts if c != "item_cohort" and not str(c).startswith("target_")]
+    return facts.loc[:, kept]
+
+
 def load_groups(run: Run) -> tuple[Group, ...]:
     """The groups saved with a run, in the order in which they were saved.
 

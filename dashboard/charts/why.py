@@ -93,7 +93,12 @@ def groups(table: pd.DataFrame, everybody: float, metric: str, dark: bool, colou
             hovertemplate="%{customdata}<extra></extra>",
         )
     fig.add_shape(
-        type="line", x0=everybody, x1=everybody, y0=-0.6, y1=len(rows) - 0.4, line={"color": p.text, "width": 1, "dash": "dot"}
+        type="line",
+        x0=everybody,
+        x1=everybody,
+        y0=-0.6,
+        y1=len(rows) - 0.4,
+        line={"color": p.text, "width": 1, "dash": "dot"},
     )
     fig.add_annotation(
         x=everybody,
@@ -125,7 +130,10 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
         if e is None or group.name not in kinds:
             continue
         is_head = group.cohort == "head"
-        colour, y = p.head if is_head else p.tail, len(kinds) - 1 - kinds.index(group.name) + (0.17 if is_head else -0.17)
+        colour, y = (
+            p.head if is_head else p.tail,
+            len(kinds) - 1 - kinds.index(group.name) + (0.17 if is_head else -0.17),
+        )
         text = _("{cohort}: {share} of them, {value}").format(
             cohort=cohort_name(group.cohort).lower(), share=f"{100 * group.share.value:.0f} %", value=number(e.value)
         )
@@ -182,10 +190,14 @@ def curve(table: pd.DataFrame, metric: str, cut: int, dark: bool, answers: str) 
             hovertemplate="%{x:.0f}: %{y:.3f}<extra></extra>",
         )
         ends.append((model, float(rows["value"].to_numpy()[-1]), drawn.colour))
-    fig.update_xaxes(type="log", title_text=_("events in training history"), tickvals=[1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000])
+    fig.update_xaxes(
+        type="log", title_text=_("events in training history"), tickvals=[1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000]
+    )
     fig.update_yaxes(title_text=metric_name(metric), rangemode="tozero", nticks=6)
     fig.add_vline(x=cut, line={"color": p.muted, "width": 1, "dash": "dot"})
-    label_ends(fig, ends, math.log10(float(table["length"].to_numpy().max())), float(table["high"].to_numpy().max()), answers)
+    label_ends(
+        fig, ends, math.log10(float(table["length"].to_numpy().max())), float(table["high"].to_numpy().max()), answers
+    )
     fig.update_layout(margin={"r": 96})
     return fig
 

@@ -11,6 +11,7 @@ import engine
 from dashboard import cache, components, state, words
 from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, percent
+from dashboard.report import report
 from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
 from dashboard.views.groups import choose_group, groups
@@ -240,7 +241,7 @@ def hand_over(page: Page, metric: str) -> None:
     components.section(_("Hand it over"))
     st.download_button(
         _("Download the report"),
-        data=lambda: cache.report(page.key, metric, page.lang).encode(),
+        data=lambda: report(page.run, metric, page.lang).encode(),
         file_name=f"{page.run.name}-report.html",
         mime="text/html",
         icon=":material/description:",

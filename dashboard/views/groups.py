@@ -47,8 +47,8 @@ def groups(page: Page, metric: str) -> None:
     small = shown.loc[shown["too_small"] & (shown["n"] > 0)]
     components.note(
         _(
-            "Figures of: {model}. Hollow: too few users, or no hit at all, so that nothing can be told. A user is in one "
-            "group of each kind."
+            "Figures of: {model}. Hollow: too few users, or no hit at all, so that nothing can be told. A user is in "
+            "one group of each kind."
         ).format(model=words.model_name(page.run.answers))
     )
     for row in small.head(3).to_dict("records"):
@@ -71,7 +71,10 @@ def _by_name(by: str) -> str:
 def _table(figures: pd.DataFrame, gaps: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Figures and differences of groups with names for people."""
     both = figures.merge(
-        gaps[["rule", "difference", "low", "high", "p_holm", "effect_size"]], on="rule", how="left", suffixes=("", "_gap")
+        gaps[["rule", "difference", "low", "high", "p_holm", "effect_size"]],
+        on="rule",
+        how="left",
+        suffixes=("", "_gap"),
     )
     both = both.assign(group=[findings.group_name("", str(rule)) for rule in both["rule"]])
     names = {
@@ -92,7 +95,9 @@ def _table(figures: pd.DataFrame, gaps: pd.DataFrame, metric: str) -> pd.DataFra
 
 def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
     """The rule of a chosen group of users; lengths first, since the curve above shows them."""
-    offered = {f"history_length={int(b['low_length'])}..{int(b['high_length'])}": int(b["n"]) for b in bins.to_dict("records")}
+    offered = {
+        f"history_length={int(b['low_length'])}..{int(b['high_length'])}": int(b["n"]) for b in bins.to_dict("records")
+    }
     try:
         rows = cache.group_tables(page.key, metric).figures
         offered |= {str(row["rule"]): int(row["n"]) for row in rows.to_dict("records") if row["n"] > 0}
@@ -103,8 +108,7 @@ def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
         offered = {asked: 0} | offered
     rules = list(offered)
     labels = {
-        rule: findings.group_name("", rule)
-        + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
+        rule: findings.group_name("", rule) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
         for rule in rules
     }
     picked = st.selectbox(

@@ -47,9 +47,7 @@ def _truncation(page: Page, found: engine.Diagnosis) -> None:
         _(
             "Head users are asked again with histories as short as the tail's ({draws} draws each; on average {cut} "
             "events instead of {whole}). What they gave to training stays in the model."
-        ).format(
-            draws=experiment.draws, cut=f"{experiment.cut_length:.1f}", whole=f"{experiment.head_length:.1f}"
-        )
+        ).format(draws=experiment.draws, cut=f"{experiment.cut_length:.1f}", whole=f"{experiment.head_length:.1f}")
     )
     rows = [
         (
@@ -63,7 +61,14 @@ def _truncation(page: Page, found: engine.Diagnosis) -> None:
         for model, e in (found.truncation or {}).items()
         for metric, p in e.parts.items()
     ]
-    columns = [_("Model"), _("Metric"), _("Gap"), _("Short histories"), _("Different users"), _("Share of short histories")]
+    columns = [
+        _("Model"),
+        _("Metric"),
+        _("Gap"),
+        _("Short histories"),
+        _("Different users"),
+        _("Short histories, share"),
+    ]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("The truncation experiment"))
 
 

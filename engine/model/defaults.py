@@ -29,7 +29,7 @@ def resolve(config: RunConfig, split: Split) -> RunConfig:
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS
     best = config.training.preset == "best"
-    model, training = _model(lengths, long, dense, best), _training(split.n_items, long, best)
+    model, training = _model(lengths, long, dense, best), _training(split.n_items, long, dense, best)
     width = config.model.d_model or model["d_model"]
     model["n_heads"] = 2 if width % 2 == 0 else 1
     model["d_ff"] = 4 * width
@@ -57,9 +57,12 @@ def _model(lengths: np.ndarray, long: bool, dense: bool, best: bool) -> dict[str
     }
 
 
-def _training(n_items: int, long: bool, best: bool) -> dict[str, Any]:
+def _training(n_items: int, long: bool, dense: bool, best: bool) -> dict[str, Any]:
+    sparse = best and not long and not dense
     return {
-        "max_epochs": (60 if best else 50) if long else 60,
+        "max_epochs": 44 if sparse else 40 if long else 60,
+        "pretrain_epochs": 10 if sparse else 0,
+        "label_smoothing": 0.1 if sparse else 0.0,
         "patience": 3,
         "validate_every": 4,
         "batch_tokens": 2048 if long else 1024,

@@ -38,7 +38,7 @@ class Start:
 
 def first_stage(config: RunConfig) -> RunConfig:
     """The settings of pre-training, from resolved ones that ask for it."""
-    n = config.training.pretrain_epochs
+    n = config.training.pretrain_epochs or 0
     return config.replace(
         {
             "model": {"architecture": "masked"},

@@ -284,7 +284,7 @@ class _Loop:
         with arithmetic(t, self.device), vectors.hiding(own), vectors.reading(late and (late.values, late.places)):
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
-            loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing)
+            loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing or 0.0)
             if t.content_loss and self.network.item_vectors.content is not None:
                 met = targets[real].unique()
                 loss = loss + t.content_loss * softmax_loss(

@@ -77,7 +77,7 @@ def test_a_view_says_something_and_breaks_nothing(open_view: Open, view: str, la
         ("recommendations", set()),
         ("attention", {"map", "heads"}),
         ("explain", {"waterfall"}),
-        ("gap", {"cohorts_users", "cohorts_items", "difference", "curve"}),
+        ("gap", {"cohorts_users", "cohorts_items", "difference", "curve", "parts", "targets", "groups"}),
     ],
 )
 def test_a_view_draws_its_charts_and_describes_them(open_view: Open, view: str, charts: set[str]) -> None:
