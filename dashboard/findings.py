@@ -107,10 +107,9 @@ def targets(found: Targets, model: str) -> str:
 
 def ceiling_name(kind: str) -> str:
     """What a ceiling is."""
-    return {
-        "oracle": _("the oracle, which knows how the data were made"),
-        "best of all models": _("the best of all models for each user, as if known beforehand (optimistic)"),
-    }[kind]
+    if kind == "oracle":
+        return _("the oracle, which knows how the data were made")
+    return _("the best of all models for each user, as if known beforehand (optimistic)")
 
 
 def group_name(group: Group | str, rule: str | None = None) -> str:

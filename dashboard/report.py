@@ -250,7 +250,8 @@ def _settings(run: engine.Run) -> list[str]:
         for key, value in values.items()
     ]
     versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
-    made = datetime.now(UTC).strftime("%Y-%m-%d")
+    made_on = _("Made by Tailscope on {day}.").format(day=datetime.now(UTC).strftime("%Y-%m-%d"))
+    summary, columns = _("All settings"), [_("Setting"), _("Value")]
     return [
         _h(_("Settings and versions")),
         _p(
@@ -259,8 +260,8 @@ def _settings(run: engine.Run) -> list[str]:
             ),
             "note",
         ),
-        f"<details><summary>{escape(_('All settings'))}</summary>{_table([_('Setting'), _('Value')], rows)}</details>",
-        f"<footer>{escape(_('Made by Tailscope on {day}.').format(day=made))}</footer>",
+        f"<details><summary>{escape(summary)}</summary>{_table(columns, rows)}</details>",
+        f"<footer>{escape(made_on)}</footer>",
     ]
 
 

@@ -85,7 +85,6 @@ _HOMES = {
     "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.evaluation.separation": "magnitude",
     "engine.evaluation.truncation": "Truncation",
-    "engine.evaluation.separation": "magnitude",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
