@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.curve import quality_curve
+    from engine.evaluation.disparity import Disparity, GroupRange, disparity
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
     from engine.evaluation.gap_parts import GapParts
     from engine.evaluation.glossary import GLOSSARY, Term, term_of
@@ -75,6 +76,7 @@ _HOMES = {
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.curve": "quality_curve",
+    "engine.evaluation.disparity": "Disparity GroupRange disparity",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
     "engine.evaluation.gap_parts": "GapParts",
     "engine.evaluation.glossary": "GLOSSARY Term term_of",
@@ -116,6 +118,7 @@ __all__ = [
     "Dataset",
     "Diagnosis",
     "Difference",
+    "Disparity",
     "EngineError",
     "EqualTargets",
     "Estimate",
@@ -124,6 +127,7 @@ __all__ = [
     "Gap",
     "GapParts",
     "Group",
+    "GroupRange",
     "GroupTables",
     "ModelReport",
     "OnProgress",
@@ -159,6 +163,7 @@ __all__ = [
     "diagnose_evaluation",
     "diagnose_lists",
     "diagnose_run",
+    "disparity",
     "display_columns",
     "document",
     "evaluate_run",

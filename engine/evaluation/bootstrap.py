@@ -10,7 +10,7 @@ Poisson number of times, and a group's resampled mean is the weighted mean of it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,6 +73,23 @@ def resampled_means(levels: Levels, rows: np.ndarray, samples: int, rng: np.rand
     n = int(counts.sum())
     means = [rng.multinomial(n, counts / n, size=size) @ values / n for size in _portions(samples, len(counts))]
     return np.concatenate(means)
+
+
+def resampled_statistic(
+    levels: Levels, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], samples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """(samples,) values of a statistic of one column, each over as many users drawn with replacement.
+
+    Args:
+        levels: a table of one column.
+        statistic: of (size, n_levels) counts of users and the (n_levels,) values they have, rising; gives (size,).
+        samples: how many resamples.
+        rng: source of the draws.
+    """
+    counts = np.bincount(levels.codes, minlength=len(levels.values))
+    n, values = int(counts.sum()), levels.values[:, 0]
+    drawn = (rng.multinomial(n, counts / n, size=size) for size in _portions(samples, len(counts)))
+    return np.concatenate([statistic(part, values) for part in drawn])
 
 
 def resampled_group_means(

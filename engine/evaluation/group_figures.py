@@ -122,8 +122,7 @@ def group_tables(
     moments = Moments.of(values, inside)
     lows, highs, gap_lows, gap_highs = _intervals(values, inside, config)
     needed = users_needed(values, moments, config.confidence, smallest)
-    few = (moments.n < SMALL) | ~(moments.variance > 0)
-    few_rest = (moments.n_rest < SMALL) | ~(moments.variance_rest > 0)
+    few, few_rest = too_small(moments.n, moments.variance), too_small(moments.n_rest, moments.variance_rest)
     cells = _Cells(names, groups, wanted)
     figures = cells.table(
         {"n": moments.n, "value": moments.mean, "low": lows, "high": highs, "too_small": few, "n_needed": needed}
@@ -201,10 +200,15 @@ def paired_in_groups(
             "high": highs,
             "p_value": p,
             "effect_size": effect,
-            "too_small": (moments.n < SMALL) | ~(moments.variance > 0),
+            "too_small": too_small(moments.n, moments.variance),
         }
     )
     return _judged(table.loc[table["n"] > 0].drop(columns="model"), 1 - config.confidence)
+
+
+def too_small(n: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Which groups can say nothing: fewer than 30 users, or all of them have the same figure (no hit at all, say)."""
+    return (n < SMALL) | ~(variance > 0)
 
 
 def users_needed(values: np.ndarray, moments: Moments, confidence: float, smallest: float | None = None) -> np.ndarray:
