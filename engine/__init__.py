@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
+    from engine.evaluation.changes import GapChange, Served, gap_change, movers
     from engine.evaluation.compare import ComparedModel, Difference, RunComparison
     from engine.evaluation.curve import quality_curve
     from engine.evaluation.disparity import Disparity, GroupRange, disparity
@@ -74,6 +75,7 @@ _HOMES = {
     "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
+    "engine.evaluation.changes": "GapChange Served gap_change movers",
     "engine.evaluation.compare": "ComparedModel Difference RunComparison",
     "engine.evaluation.curve": "quality_curve",
     "engine.evaluation.disparity": "Disparity GroupRange disparity",
@@ -125,6 +127,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "Gap",
+    "GapChange",
     "GapParts",
     "Group",
     "GroupRange",
@@ -144,6 +147,7 @@ __all__ = [
     "RunError",
     "RunSummary",
     "Search",
+    "Served",
     "Spread",
     "TargetGroup",
     "Targets",
@@ -173,6 +177,7 @@ __all__ = [
     "fetch_public",
     "find_users",
     "gap",
+    "gap_change",
     "group_figures",
     "group_gaps",
     "group_sizes",
@@ -186,6 +191,7 @@ __all__ = [
     "load_run",
     "magnitude",
     "members",
+    "movers",
     "paired_difference",
     "paired_in_groups",
     "profile",

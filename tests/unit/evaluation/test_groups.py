@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
-from engine.data.splits import Split, leave_last_out, temporal
+from engine.data.splits import Holdout, Split, leave_last_out, temporal
 from engine.evaluation.cohorts import make_cohorts
 from engine.evaluation.groups import (
     Group,
@@ -80,11 +80,14 @@ def test_facts_of_targets_by_hand():
     assert facts["target_age_days"].isna().all()
     assert facts["target_category"].tolist() == ["unknown", "C"]
     assert facts["target_age_days (attribute)"].tolist() == [4, 3]
-    known = Split(split.protocol, split.train, split.valid, split.valid, split.candidates)  # asks 3 of a and 2 of b
-    facts = target_facts(dataset, known, make_cohorts(split, 0.2, 0.5))
-    assert facts["target_popularity"].tolist() == [0, 2]
-    assert facts["target_age_days"].tolist()[1] == 9  # item 2 was first met on day 0, by c
-    assert facts["target_category"].tolist() == ["C", "B"]
+    asked = Holdout(split.test.users, split.test.histories, Histories.of([[1], [2]]))
+    met = Split(split.protocol, split.train, split.valid, asked, split.candidates)
+    facts = target_facts(dataset, met, make_cohorts(split, 0.2, 0.5))
+    assert facts["target_popularity"].tolist() == [4, 2]
+    # both were first met on day 0, item 1 by a and item 2 by c, and training ends on day 9 with item 1
+    assert facts["target_age_days"].tolist() == [9, 9]
+    assert facts["item_cohort"].tolist() == ["head", "tail"]
+    assert facts["target_category"].tolist() == ["A|B", "B"]
 
 
 def test_a_log_without_times_has_no_recency_and_no_age():
