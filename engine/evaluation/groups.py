@@ -29,7 +29,7 @@ MAX_VALUES = 12
 _DAY = 86_400
 _TARGET = "target_"
 _OWN = ("user_idx", "history_length", "user_cohort", "recency_days", "mainstream")
-_OWN_TARGET = ("item_cohort", "target_popularity", "target_age_days")
+_OWN_TARGET = ("target_popularity", "target_age_days")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame
         ratio of popular items in a profile by which Abdollahpouri et al., "The unfairness of popularity bias in
         recommendation" (RMSE workshop at RecSys 2019), tell niche from blockbuster tastes;
         and the columns of the user table that are for a person: text, or numbers where the column is numeric, with NaN
-        where cleaning had to fill one in. One that bears a name above is called "NAME (attribute)".
+        where cleaning had to fill one in. One with a name as above, or as of facts of targets, is called "user_NAME".
         A user without a training event has NaN for the recency and the taste.
     """
     users, lengths = split.test.users, split.train.lengths
@@ -82,7 +82,7 @@ def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame
     with np.errstate(invalid="ignore"):
         columns["mainstream"] = (np.diff(to_head)[users] / lengths[users]).round(3)
     for column in display_columns(dataset.user_table):
-        name = f"{column} (attribute)" if column in (*_OWN, *_OWN_TARGET) else column
+        name = f"user_{column}" if column in _OWN or _is_of_target(column) else column
         columns[name] = _attribute(dataset.user_table, column, users)
     return pd.DataFrame(columns)
 
@@ -101,7 +101,8 @@ def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFra
         `target_popularity`: training events of the item;
         `target_age_days`: from the item's first training event to the last of all training events, to a hundredth;
         NaN for an item that training never met (absent from a log without times);
-        and the columns of the item table that are for a person, under "target_COLUMN".
+        and the columns of the item table that are for a person, under "target_COLUMN" ("target_target_COLUMN" where
+        that is a name above).
     """
     targets = split.test.targets.items[split.test.targets.offsets[:-1]]
     columns: dict[str, np.ndarray | pd.Series] = {
@@ -115,7 +116,7 @@ def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFra
         columns["target_age_days"] = np.where(np.isfinite(ages), ages, np.nan).round(2)
     for column in display_columns(dataset.item_table):
         name = f"{_TARGET}{column}"
-        name = f"{name} (attribute)" if name in _OWN_TARGET else name
+        name = f"{_TARGET}{name}" if name in _OWN_TARGET else name
         columns[name] = _attribute(dataset.item_table, column, targets - dataset.items.first)
     return pd.DataFrame(columns)
 
@@ -128,14 +129,14 @@ def standard_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
     and within the tail. An attribute that says the same as an earlier one, or the same of everybody, is left out.
 
     Args:
-        facts: of users; see `user_facts`.
+        facts: of users; see `user_facts`. Facts of targets may stand beside them and are left alone.
     """
     sides = _sides_of(facts, "user_cohort", "users")
     groups = [*sides]
     for column in ("history_length", "recency_days", "mainstream"):
         if column in facts:
             groups += _along(facts, column)
-    for found in _by_attribute(facts, [c for c in facts.columns if c not in (*_OWN, *_OWN_TARGET)]):
+    for found in _by_attribute(facts, [c for c in facts.columns if c not in _OWN and not _is_of_target(c)]):
         groups += found
         for side in sides:
             crossed = [Group(f"{side.name}, {g.name}", Rule(side.rule.conditions + g.rule.conditions)) for g in found]
@@ -255,6 +256,10 @@ def _sides_of(facts: pd.DataFrame, column: str, whom: str) -> list[Group]:
 
 def _sides(is_head: np.ndarray) -> np.ndarray:
     return np.array(["tail", "head"], dtype=object)[is_head.astype(int)]
+
+
+def _is_of_target(column: str) -> bool:
+    return column == "item_cohort" or column.startswith(_TARGET)
 
 
 def _words(column: str) -> str:

@@ -191,11 +191,13 @@ def _have_numbers(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray
 
 
 def _have_texts(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray:
-    whole, listed = column.astype(str).to_numpy(dtype=object), split_texts(column)
-    inside = np.zeros(len(whole), dtype=bool)
+    codes, texts = pd.factorize(column.astype(str).to_numpy(dtype=object))  # each text is split once, however common
+    listed = split_texts(pd.Series(texts))
+    inside = np.zeros(len(codes), dtype=bool)
     for value in condition.values:
-        has = whole == value
-        has[listed.index.to_numpy()[listed.to_numpy() == value]] = True
+        matching = texts == value
+        matching[listed.index.to_numpy()[listed.to_numpy() == value]] = True
+        has = matching[codes]
         if not has.any():
             raise EngineError(
                 f"The rule {str(rule)!r} asks for {OneOf(condition.column, (value,))}, a value that nobody has; common "

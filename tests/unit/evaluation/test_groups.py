@@ -45,6 +45,7 @@ def small_log(times: bool = True) -> Dataset:
                 "age__missing": [False, True, False],
                 "age__z": [-1.0, 0.0, 1.0],
                 "mainstream": ["yes", "no", "no"],
+                "target_day": [1, 2, 3],
             }
         ),
         item_table=pd.DataFrame(
@@ -66,7 +67,8 @@ def test_facts_of_users_by_hand():
     assert facts["gender"].tolist() == ["F", "M"]
     assert facts["age"].tolist()[0] == 30
     assert np.isnan(facts["age"].tolist()[1])  # a filled-in age is not known
-    assert facts["mainstream (attribute)"].tolist() == ["yes", "no"]
+    assert facts["user_mainstream"].tolist() == ["yes", "no"]
+    assert facts["user_target_day"].tolist() == [1, 2]
     assert not {"user_id", "age__z", "age__missing"} & set(facts)
 
 
@@ -79,7 +81,7 @@ def test_facts_of_targets_by_hand():
     assert facts["target_popularity"].tolist() == [0, 0]
     assert facts["target_age_days"].isna().all()
     assert facts["target_category"].tolist() == ["unknown", "C"]
-    assert facts["target_age_days (attribute)"].tolist() == [4, 3]
+    assert facts["target_target_age_days"].tolist() == [4, 3]
     asked = Holdout(split.test.users, split.test.histories, Histories.of([[1], [2]]))
     met = Split(split.protocol, split.train, split.valid, asked, split.candidates)
     facts = target_facts(dataset, met, make_cohorts(split, 0.2, 0.5))
@@ -153,6 +155,12 @@ def test_standard_groups_of_a_crowd():
     assert sizes.loc["head users", "n"] == (facts["user_cohort"] == "head").sum()
     assert sizes.loc["head users", "share"] == pytest.approx((facts["user_cohort"] == "head").mean())
     assert not sizes.loc["head users", "too_small"]
+
+
+def test_facts_of_targets_make_no_groups_of_users():
+    facts = crowd()
+    beside = facts.assign(item_cohort="head", target_brand=np.arange(600) // 100, target_popularity=np.arange(600))
+    assert standard_groups(beside) == standard_groups(facts)
 
 
 def test_a_size_says_when_it_is_small():
