@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import tempfile
 import threading
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,9 @@ TOO_OLD = 3
 _one_explanation = threading.Lock()
 """Explanations are made one at a time: whoever asks during the warm-up waits for it instead of compiling a second time,
 and compiled code is never run by two threads at once."""
+
+_one_diagnosis = threading.Lock()
+"""Likewise diagnoses: a page that asks during the warm-up waits for the one that is under way."""
 
 WARM_UP_DELAY = 3.0
 """Seconds between loading a run and warming it up, so that the first page does not share the processor with it."""
@@ -86,6 +91,8 @@ def _warm_up(key: RunKey) -> threading.Timer:
     def warm_up() -> None:
         with _one_explanation:
             engine.warm_up(run)
+        with _one_diagnosis, contextlib.suppress(engine.EngineError):
+            engine.diagnose_run(run)  # kept in the run folder, so that Head vs tail finds it there
 
     timer = threading.Timer(WARM_UP_DELAY, warm_up)
     timer.daemon = True
@@ -180,7 +187,26 @@ def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.D
 @st.cache_data(max_entries=32, show_spinner=False)
 def diagnosis(key: RunKey, metric: str) -> engine.Diagnosis:
     """Why head and tail fare as they do."""
-    return engine.diagnose_run(_load(key), metric)
+    run = _load(key)
+    with _one_diagnosis:
+        return engine.diagnose_run(run, metric)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def outside(key: RunKey, name: str, content: bytes) -> engine.Outside:
+    """Another system's lists, measured on the users who were tested in a run.
+
+    The file lies on disk for as long as it takes to read, under the last part of its name.
+
+    Raises:
+        EngineError: the file holds no lists for this run's users.
+    """
+    run = _load(key)
+    plain = re.sub(r"[^\w.-]+", "-", name.replace("\\", "/").rpartition("/")[2]).lstrip(".")[-80:] or "lists"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / plain
+        path.write_bytes(content)
+        return engine.diagnose_lists(path, run.dataset, run.config)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -15,6 +15,8 @@ from dashboard.report import report
 from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
 from dashboard.views.groups import choose_group, groups
+from dashboard.views.lists import glossary, lists
+from dashboard.views.own_lists import own_lists
 from dashboard.views.why import why
 from engine import EngineError
 
@@ -232,7 +234,9 @@ def draw() -> None:
     behind(page, metric)
     members(page)
     cohorts(page, metric, "items")
-    exposure(page)
+    lists(page, int(metric.partition("@")[2]))
+    own_lists(page, metric)
+    glossary()
     hand_over(page, metric)
 
 
@@ -248,26 +252,6 @@ def hand_over(page: Page, metric: str) -> None:
         key="report",
     )
     components.note(_("One HTML file with the findings, drawings, limits and settings; it opens offline and prints."))
-
-
-def exposure(page: Page) -> None:
-    """How much of the catalogue, and of its tail, each model shows at all."""
-    reports = page.run.evaluation.models
-    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
-    if not keys:
-        return
-    names = {
-        key: (
-            _("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")
-        ).format(k=key.partition("@")[2])
-        for key in keys
-    }
-    rows = [
-        {_("Model"): words.model_name(m), **{names[k]: percent({**r.coverage, **r.tail_exposure}[k]) for k in keys}}
-        for m, r in reports.items()
-    ]
-    components.section(_("How much of the catalogue each model shows"))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("How much of the catalogue each model shows"))
 
 
 draw()

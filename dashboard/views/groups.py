@@ -26,10 +26,11 @@ def groups(page: Page, metric: str) -> None:
     names = {by: _by_name(by) for by in kinds}
     chosen = state.chosen("by")
     components.note(findings.worst_group(tables.gaps, metric, lower_is_better=metric == "log_rank"))
+    if chosen in kinds:
+        state.set_widget("groups_by", chosen)
     picked = st.selectbox(
         _("Users cut by"),
         kinds,
-        index=kinds.index(chosen) if chosen in kinds else 0,
         format_func=names.__getitem__,
         key="groups_by",
         width=320,
@@ -111,10 +112,11 @@ def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
         rule: findings.group_name("", rule) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
         for rule in rules
     }
+    if asked is not None:
+        state.set_widget("group_rule", asked)
     picked = st.selectbox(
         _("Which users"),
         rules,
-        index=rules.index(asked) if asked in rules else 0,
         format_func=labels.__getitem__,
         key="group_rule",
         width=360,

@@ -420,3 +420,47 @@ def test_the_attention_page_says_what_the_rows_of_each_architecture_are(
 
 def test_the_attention_page_of_a_causal_run_does_not_speak_of_masks(open_view: Open) -> None:
     assert "framed row is" not in shown(open_view("attention", user="u017"))
+
+
+def test_head_vs_tail_tells_why_who_and_what_the_figures_mean(open_view: Open) -> None:
+    app = open_view("gap")
+    said = shown(app)
+    headers = {re.sub(r"\\(.)", r"\1", str(header.value)) for header in app.header}
+    assert headers >= {"Why is there a gap?", "Groups of users", "What the lists are like", "Hand it over"}
+    assert "What the figures mean" in said
+    assert re.search(r"NDCG@10: gap .+ = short histories .+ \+ different users", said)
+
+
+def test_a_group_in_the_address_shows_its_users(open_view: Open, tiny_run_dir: Path) -> None:
+    app = open_view("gap")
+    app.query_params["group"] = "region=North & user_cohort=tail"
+    app.run()
+    assert not app.exception
+    table = next(frame.value for frame in app.dataframe if "Training events" in frame.value.columns)
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    facts = engine.run_facts(run)
+    chosen = facts.loc[(facts["region"] == "North") & (facts["user_cohort"] == "tail"), "user_idx"]
+    assert set(table["User"]) == set(run.dataset.users.terms(chosen.to_numpy()))
+
+
+def test_a_group_that_cannot_be_is_told(open_view: Open) -> None:
+    app = open_view("gap")
+    app.query_params["group"] = "no_such_column=1"
+    app.run()
+    assert not app.exception
+    assert "no_such_column" in shown(app)
+
+
+def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.terms(run.split.test.users))
+    app = open_view("gap")
+    app.file_uploader(key="own_lists").upload(
+        "../mine<b>.csv", f"user_id,item_id,rank\n{rows}".encode(), "text/csv"
+    ).run()
+    assert not app.exception
+    assert "mine-b-" in shown(app)
+    assert "own_cohorts" in keys_of_charts(app)
+    app.file_uploader(key="own_lists").upload("bad.csv", b"a,b\n1,2\n", "text/csv").run()
+    assert not app.exception
+    assert "no column with a usual name for users" in shown(app)

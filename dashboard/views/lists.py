@@ -1,0 +1,79 @@
+"""What the lists are like, on the page Head vs tail: popularity, variety, exposure; and the glossary of all figures."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import components, words
+from dashboard.i18n import _, percent
+from dashboard.views.frame import Page
+
+
+def lists(page: Page, k: int) -> None:
+    """The answering model's lists to head and to tail users, figure by figure."""
+    parts = page.run.evaluation.models[page.run.answers].users
+    shown = [
+        name for name in parts["tail"].metrics if name.endswith(f"@{k}") and name not in page.run.evaluation.metrics
+    ]
+    if shown:
+        components.section(_("What the lists are like"))
+        rows = [
+            (
+                engine.term_of(name).name,
+                *(
+                    f"{words.estimate(e)} ({words.interval(e)})" if (e := parts[side].metrics.get(name)) else ""
+                    for side in ("head", "tail")
+                ),
+                {"higher": _("higher"), "lower": _("lower"), "neither": ""}[engine.term_of(name).better],
+                engine.term_of(name).meaning,
+            )
+            for name in shown
+        ]
+        columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
+        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("What the lists are like"))
+        components.note(
+            _(
+                "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are "
+                "counted, so do not compare head and tail by them."
+            ).format(k=k, model=words.model_name(page.run.answers))
+        )
+    exposure(page)
+
+
+def exposure(page: Page) -> None:
+    """How much of the catalogue, and of its tail, each model shows at all."""
+    reports = page.run.evaluation.models
+    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
+    if not keys:
+        return
+    names = {
+        key: (
+            _("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")
+        ).format(k=key.partition("@")[2])
+        for key in keys
+    }
+    rows = [
+        {_("Model"): words.model_name(m), **{names[k]: percent({**r.coverage, **r.tail_exposure}[k]) for k in keys}}
+        for m, r in reports.items()
+    ]
+    components.section(_("How much of the catalogue each model shows"))
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("How much of the catalogue each model shows"))
+
+
+def glossary() -> None:
+    """Every figure with its formula, range, direction and source."""
+    rows = [
+        (
+            term.name,
+            term.meaning,
+            term.formula,
+            f"{'' if term.low is None else term.low:}–{'' if term.high is None else term.high:}",
+            {"higher": _("higher"), "lower": _("lower"), "neither": ""}[term.better],
+            term.source,
+        )
+        for term in engine.GLOSSARY.values()
+    ]
+    columns = [_("Figure"), _("Meaning"), _("Formula"), _("Range"), _("Better"), _("Source")]
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("Glossary"), _("What the figures mean"))

@@ -1,0 +1,58 @@
+"""Another system's lists, brought along and held against this run's model, on the page Head vs tail."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, words
+from dashboard.charts import gap as charts
+from dashboard.i18n import _
+from dashboard.views.frame import Page
+from engine import EngineError
+
+ENDINGS = ["csv", "tsv", "txt", "gz", "parquet"]
+
+
+def own_lists(page: Page, metric: str) -> None:
+    """Choose a file, and see whom its lists serve; nothing of it is kept."""
+    components.section(_("Bring your own recommendations"))
+    given = st.file_uploader(
+        _("A file with a user, an item, and a rank or a score in each row"), type=ENDINGS, key="own_lists"
+    )
+    components.note(
+        _("Made for the users who are tested here, from what came before. The file is read, measured and forgotten.")
+    )
+    if given is None:
+        return
+    try:
+        with st.spinner(_("Measuring the lists…")):
+            found = cache.outside(page.key, given.name, given.getvalue())
+            gap = engine.gap(found.evaluation, metric, found.given.name, "users", page.run.config.evaluation)
+    except EngineError as error:
+        components.error_panel(str(error))
+        return
+    verdict = words.verdict(gap)
+    st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))
+    components.note(verdict.evidence)
+    for text in found.notes:
+        components.note(text)
+    ours = cache.gap(page.key, metric, page.run.answers, "users")
+    scores = {
+        page.run.answers: {"head": ours.head, "tail": ours.tail},
+        found.given.name: {"head": gap.head, "tail": gap.tail},
+    }
+    sizes = {"head": gap.n_head, "tail": gap.n_tail}
+    components.chart(
+        charts.cohorts(scores, sizes, metric, page.dark, None, page.run.answers),
+        "own_cohorts",
+        _("This run's model and the lists that were brought, head and tail."),
+    )
+    rows = [
+        (words.model_name(model), words.cohort_name(cohort), sizes[cohort], e.value, e.low, e.high)
+        for model, parts in scores.items()
+        for cohort, e in parts.items()
+    ]
+    columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("Lists that were brought"))
