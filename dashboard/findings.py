@@ -144,7 +144,8 @@ def _condition(condition) -> str:
         return _("{attribute}: {value}").format(attribute=attribute_name(column), value=values)
     low, high = (None if end is None else float(end) for end in (condition.low, condition.high))
     if column == "history_length":
-        return _("{range} events").format(range=_range(low, high))
+        most = 2 if high is None else int(high)
+        return ngettext("{range} event", "{range} events", most).format(range=_range(low, high))
     if column == "recency_days":
         return _("last event {range} days ago").format(range=_range(low, high))
     if column == "mainstream":

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard import findings
 from dashboard.charts.style import figure, label, look, palette, rgba
-from dashboard.i18n import _, count
+from dashboard.i18n import _, count, signed
 from dashboard.i18n import figure as number
 from dashboard.words import cohort_name, interval, metric_name
 
@@ -36,7 +36,8 @@ def parts(found: GapParts, dark: bool) -> go.Figure:
         fig.add_annotation(
             x=max(start.high, stop.high),
             y=y,
-            text=f"{text}: {findings.span(e)}",
+            text=f"{text}<br>{signed(e.value)}",
+            align="left",
             showarrow=False,
             xanchor="left",
             xshift=14,
@@ -54,7 +55,7 @@ def parts(found: GapParts, dark: bool) -> go.Figure:
         showgrid=False,
         zeroline=False,
     )
-    fig.update_xaxes(title_text=metric_name(found.metric), range=[0, right * 1.75 or 1], nticks=6)
+    fig.update_xaxes(title_text=metric_name(found.metric), range=[0, right * 2 or 1], nticks=6)
     return fig
 
 
@@ -134,7 +135,7 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
             p.head if is_head else p.tail,
             len(kinds) - 1 - kinds.index(group.name) + (0.17 if is_head else -0.17),
         )
-        text = _("{cohort}: {share} of them, {value}").format(
+        text = _("{cohort}: {share}, {value}").format(
             cohort=cohort_name(group.cohort).lower(), share=f"{100 * group.share.value:.0f} %", value=number(e.value)
         )
         _dot(fig, e, y, colour, p.background if group.too_small else colour, f"{text} ({interval(e)})")
@@ -150,7 +151,7 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
         showgrid=False,
         zeroline=False,
     )
-    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.6], nticks=6)
+    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.9], nticks=6)
     return fig
 
 
