@@ -223,7 +223,7 @@ class _Loop:
         self.trained_items = torch.as_tensor(np.flatnonzero(split.candidates), device=self.device)
         self.log: list[Epoch] = []
         self.best = _copy(self.averaged)
-        self.before = start.seconds if start is not None else 0.0
+        self.before = self.pretraining = start.seconds if start is not None else 0.0
         if resume:
             self._restore(resume)
         self.start = time.perf_counter()
@@ -402,7 +402,7 @@ class _Loop:
         begun = len(self.log) if share == 1.0 else number - 1 + share
         fresh = begun / self.max_epochs
         progress = Progress("train", done, f"epoch {number} of {self.max_epochs}", number, self.max_epochs, loss)
-        remaining = spent * (1 - fresh) / fresh if fresh > 0 else None
+        remaining = (spent - self.pretraining) * (1 - fresh) / fresh if fresh > 0 else None
         self.on_progress(
             replace(progress, valid_ndcg=scored[-1] if scored else None, seconds=spent, remaining=remaining)
         )

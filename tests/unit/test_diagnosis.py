@@ -16,18 +16,21 @@ from engine import diagnosis as home
 from engine.diagnosis import DIAGNOSIS, Diagnosis, diagnose_evaluation, diagnose_run
 from engine.progress import Progress
 
+NOT_YET = shutil.ignore_patterns(DIAGNOSIS)
+"""The shared run may have been diagnosed by a page's test."""
+
 
 @pytest.fixture
 def run(blended_run_dir: Path, tmp_path: Path) -> engine.Run:
     """A copy of the blended run, to be written to."""
-    shutil.copytree(blended_run_dir / "blended", tmp_path / "blended")
+    shutil.copytree(blended_run_dir / "blended", tmp_path / "blended", ignore=NOT_YET)
     return engine.load_run("blended", tmp_path)
 
 
 @pytest.fixture(scope="module")
 def made(blended_run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[engine.Run, Diagnosis]:
     folder = tmp_path_factory.mktemp("diagnosed")
-    shutil.copytree(blended_run_dir / "blended", folder / "blended")
+    shutil.copytree(blended_run_dir / "blended", folder / "blended", ignore=NOT_YET)
     run = engine.load_run("blended", folder)
     return run, diagnose_run(run)
 
