@@ -113,6 +113,8 @@ def test_axe_finds_nothing(new_page: NewPage, path: str, scheme: str) -> None:
         for node in violation["nodes"]
         # Streamlit's own data frame leaves the header of its marker column empty; nothing of ours can fill it.
         if not (violation["id"] == "empty-table-header" and "gdg" in str(node["html"]) + str(node["target"]))
+        # Its file uploader's drop zone calls itself presentation and bears a label; the button in it is sound.
+        if not (violation["id"] == "presentation-role-conflict" and "stFileUploaderDropzone" in str(node["html"]))
     ]
     assert bad == []
 
