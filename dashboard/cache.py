@@ -57,7 +57,8 @@ def run_key(name: str) -> RunKey | None:
     """The key of a run, looked up among the runs there are; a name is never joined to a path."""
     for run in runs():
         if run.name == name:
-            return (runs_dir(), name, Path(run.path).stat().st_mtime)
+            # Not the folder's own time: a diagnosis kept in it later would make another run of it.
+            return (runs_dir(), name, (Path(run.path) / "config.json").stat().st_mtime)
     return None
 
 

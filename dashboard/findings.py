@@ -10,7 +10,7 @@ from dashboard.i18n import _, count, figure, ngettext, percent, signed
 from dashboard.words import attribute_name, category, cohort_name, metric_name
 
 if TYPE_CHECKING:
-    from engine import Estimate, GapParts, Group, Targets
+    from engine import Estimate, GapParts, Targets
 
 
 def span(e: Estimate) -> str:
@@ -112,12 +112,11 @@ def ceiling_name(kind: str) -> str:
     return _("the best of all models for each user, as if known beforehand (optimistic)")
 
 
-def group_name(group: Group | str, rule: str | None = None) -> str:
+def group_name(rule: str) -> str:
     """A group in the reader's language, made from its rule."""
     from engine import Rule
 
-    text = rule if rule is not None else "" if isinstance(group, str) else str(group.rule)
-    return _(", ").join(_condition(c) for c in Rule.parse(text).conditions) or _("all users")
+    return _(", ").join(_condition(c) for c in Rule.parse(rule).conditions) or _("all users")
 
 
 def dimension_name(column: str) -> str:
@@ -199,7 +198,7 @@ def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) 
         "{n}), also after correction for {m} comparisons."
     )
     return (above if lower_is_better else below).format(
-        group=group_name("", str(row["rule"])),
+        group=group_name(str(row["rule"])),
         metric=metric_name(metric),
         difference=figure(abs(float(row["difference"]))),
         low=signed(float(row["low"])),

@@ -192,7 +192,7 @@ def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[st
     colour = look(run.answers, dark=False).colour
     rows = [
         drawing.Row(
-            f"{findings.group_name('', str(r['rule']))} (n = {count(int(r['n']))})",
+            f"{findings.group_name(str(r['rule']))} (n = {count(int(r['n']))})",
             float(r["value"]),
             float(r["low"]),
             float(r["high"]),

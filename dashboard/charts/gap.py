@@ -202,7 +202,7 @@ def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool, answers:
         if len(rows):
             ends.append((model, float(rows["value"].to_numpy()[-1]), drawn.colour))
     top = float(quality["high"].to_numpy().max()) if len(quality) else 1.0
-    label_ends(fig, ends, len(places) - 1, top, answers)
+    _label_ends(fig, ends, len(places) - 1, top, answers)
     edge = _cut_place(bins, cut)
     if edge is not None:
         fig.add_shape(
@@ -242,7 +242,7 @@ def _cut_place(bins: list[Any], cut: int) -> float | None:
     return None
 
 
-def label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float, answers: str) -> None:
+def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float, answers: str) -> None:
     """Write each line's name at its right end, pushed apart where lines end close together."""
     gap, last = 0.065 * top, float("-inf")
     for model, y, colour in sorted(ends, key=lambda end: end[1]):

@@ -1,15 +1,14 @@
-"""Charts of why there is a gap: what short histories do to it, groups of users, kinds of targets, the smooth curve."""
+"""Charts of why there is a gap: what short histories do to it, groups of users, kinds of targets."""
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import findings
-from dashboard.charts.style import figure, label, look, palette, rgba
+from dashboard.charts.style import figure, label, palette
 from dashboard.i18n import _, count, signed
 from dashboard.i18n import figure as number
 from dashboard.words import cohort_name, interval, metric_name
@@ -75,7 +74,7 @@ def groups(table: pd.DataFrame, everybody: float, metric: str, dark: bool, colou
     names = []
     for place, row in enumerate(rows):
         y, small = len(rows) - 1 - place, bool(row["too_small"])
-        name = findings.group_name("", str(row["rule"]))
+        name = findings.group_name(str(row["rule"]))
         names.append(f"{label(name, 34)}  n = {count(int(row['n']))}")
         ends = f"{number(float(row['low']))}–{number(float(row['high']))}"
         drawn = p.muted if small else colour
@@ -152,54 +151,6 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
         zeroline=False,
     )
     fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.9], nticks=6)
-    return fig
-
-
-def curve(table: pd.DataFrame, metric: str, cut: int, dark: bool, answers: str) -> go.Figure:
-    """Quality along history length, smoothed, with the answering model's band and the cut between tail and head.
-
-    Args:
-        table: `model`, `length`, `value`, `low`, `high`, a row a model and point.
-        metric: key such as "ndcg@10".
-        cut: the shortest head history.
-        dark: which palette.
-        answers: the model drawn boldly.
-    """
-    from dashboard.charts.gap import label_ends
-
-    p = palette(dark)
-    fig = figure(dark, 380)
-    ends: list[tuple[str, float, str]] = []
-    for model in sorted(table["model"].unique(), key=lambda m: (m == answers, m == "transformer")):
-        rows, drawn, ours = table.loc[table["model"] == model], look(model, dark), model == answers
-        x = rows["length"].tolist()
-        if ours:
-            fig.add_scatter(
-                x=[*x, *reversed(x)],
-                y=[*rows["high"], *reversed(rows["low"].tolist())],
-                fill="toself",
-                fillcolor=rgba(drawn.colour, 0.16),
-                line={"width": 0},
-                hoverinfo="skip",
-                mode="lines",
-            )
-        fig.add_scatter(
-            x=x,
-            y=rows["value"],
-            mode="lines",
-            line={"color": drawn.colour, "width": 3 if ours else 1.5, "dash": drawn.dash},
-            hovertemplate="%{x:.0f}: %{y:.3f}<extra></extra>",
-        )
-        ends.append((model, float(rows["value"].to_numpy()[-1]), drawn.colour))
-    fig.update_xaxes(
-        type="log", title_text=_("events in training history"), tickvals=[1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000]
-    )
-    fig.update_yaxes(title_text=metric_name(metric), rangemode="tozero", nticks=6)
-    fig.add_vline(x=cut, line={"color": p.muted, "width": 1, "dash": "dot"})
-    label_ends(
-        fig, ends, math.log10(float(table["length"].to_numpy().max())), float(table["high"].to_numpy().max()), answers
-    )
-    fig.update_layout(margin={"r": 96})
     return fig
 
 

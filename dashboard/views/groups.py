@@ -53,7 +53,7 @@ def groups(page: Page, metric: str) -> None:
         ).format(model=words.model_name(page.run.answers))
     )
     for row in small.head(3).to_dict("records"):
-        name = findings.group_name("", str(row["rule"]))
+        name = findings.group_name(str(row["rule"]))
         components.note(f"{name}: {findings.too_small(int(row['n']), row['n_needed'])}")
     components.table_twin(_table(shown, tables.gaps, metric), _("Groups of users"))
 
@@ -77,7 +77,7 @@ def _table(figures: pd.DataFrame, gaps: pd.DataFrame, metric: str) -> pd.DataFra
         how="left",
         suffixes=("", "_gap"),
     )
-    both = both.assign(group=[findings.group_name("", str(rule)) for rule in both["rule"]])
+    both = both.assign(group=[findings.group_name(str(rule)) for rule in both["rule"]])
     names = {
         "group": _("Group"),
         "n": _("Users"),
@@ -109,7 +109,7 @@ def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
         offered = {asked: 0} | offered
     rules = list(offered)
     labels = {
-        rule: findings.group_name("", rule) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
+        rule: findings.group_name(rule) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
         for rule in rules
     }
     if asked is not None:

@@ -115,7 +115,7 @@ def test_every_verdict_has_its_sentence(parts: GapParts, said: str):
     ],
 )
 def test_a_rule_reads_as_words(rule: str, name: str):
-    assert findings.group_name("", rule) == name
+    assert findings.group_name(rule) == name
 
 
 def test_the_worst_group_is_named_only_if_it_is_clear():
