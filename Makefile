@@ -16,6 +16,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 CHROMIUMS := chromium chromium-browser google-chrome
 CI ?=
+# Processes that tests run in: a core each, and a file's tests stay together, since they share what it sets up.
+WORKERS ?= auto
 
 .PHONY: help
 help: ## Show these targets.
@@ -39,7 +41,7 @@ check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
 .PHONY: test
 test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.
 	@checks=0; $(MAKE) --no-print-directory check || checks=$$?; \
-	tests=0; $(BIN)/pytest $(ARGS) || tests=$$?; \
+	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS) || tests=$$?; \
 	if [ $$checks -ne 0 ]; then echo "A quick check failed: see above the tests, or run 'make check'." >&2; fi; \
 	exit $$(( checks ? checks : tests ))
 

@@ -63,6 +63,12 @@ class ModelConfig(_Section):
         0.2, ge=0, lt=1, description="Share of windows trained as if nothing were known of their user."
     )
     text_size: int = Field(64, ge=1, le=1024, description="Dimensions that the text of items or users is cut to.")
+    text_model: str | None = Field(
+        None,
+        min_length=1,
+        description="What reads text: None, TF-IDF of its letters; minilm, the sentence BERT of tailscope[text]; or a "
+        "folder of sentence-transformers.",
+    )
     ensemble: tuple[Literal["ease", "itemknn"], ...] = Field(
         ("ease", "itemknn"),
         description="Models blended with the Transformer by weights learnt on validation; the blend answers where it "

@@ -41,7 +41,7 @@ def contents_of(
     if m.item_content or m.user_content:
         on_progress(Progress("read", 1.0, "reading what is known of items and users"))
     items, users = (
-        table_content(table, m.text_size, config.training.seed, then and then.text) if wanted else None
+        table_content(table, m.text_size, config.training.seed, then and then.text, m.text_model) if wanted else None
         for table, wanted, then in (
             (dataset.item_table, m.item_content, like.items),
             (dataset.user_table, m.user_content, like.users),

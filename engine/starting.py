@@ -15,7 +15,7 @@ from engine.model.pretraining import Start
 from engine.run_folder import CONTENTS, MODEL
 from engine.runs import Run, load_run
 
-SHARED = ("d_model", "n_layers", "n_heads", "d_ff", "output", "temperature", "text_size")
+SHARED = ("d_model", "n_layers", "n_heads", "d_ff", "output", "temperature", "text_size", "text_model")
 """Settings that both runs must agree on, since they fix the weights' shapes and meaning."""
 
 

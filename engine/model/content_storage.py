@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 from engine.errors import RunError
 from engine.model.content_vectors import ContentVectors
 from engine.model.features import Content, Contents
+from engine.model.sentences import SentenceSpace
 from engine.model.text import TextSpace
 from engine.model.transformer import Transformer
 
@@ -23,10 +24,14 @@ def save_contents(contents: Contents, path: Path) -> None:
     for kind, content in (("items", contents.items), ("users", contents.users)):
         if content is None:
             continue
-        names = {"tokens": content.token_names, "dense": content.dense_names}
-        if content.text is not None:
+        names: dict[str, str | tuple[str, ...]] = {"tokens": content.token_names, "dense": content.dense_names}
+        if isinstance(content.text, TextSpace):
             names["ngrams"] = content.text.ngrams
             arrays[f"{kind}.idf"] = np.ascontiguousarray(content.text.idf)
+        elif content.text is not None:
+            names["text_model"] = content.text.model
+            arrays[f"{kind}.mean"] = np.ascontiguousarray(content.text.mean)
+        if content.text is not None:
             arrays[f"{kind}.components"] = np.ascontiguousarray(content.text.components)
         words[kind] = json.dumps(names, ensure_ascii=False)
     save_file(arrays, path, metadata=words)
@@ -58,7 +63,9 @@ def _content(
     names = json.loads(words[kind])
     n_rows = len(vectors.tokens if vectors.tokens is not None else vectors.dense if vectors.dense is not None else ())
     text = None
-    if "ngrams" in names:
+    if "text_model" in names:
+        text = SentenceSpace(names["text_model"], arrays[f"{kind}.mean"], arrays[f"{kind}.components"])
+    elif "ngrams" in names:
         text = TextSpace(tuple(names["ngrams"]), arrays[f"{kind}.idf"], arrays[f"{kind}.components"])
     tokens = np.zeros((n_rows, 0), dtype=np.int64) if vectors.tokens is None else vectors.tokens.numpy()
     dense = np.zeros((n_rows, 0), dtype=np.float32) if vectors.dense is None else vectors.dense.numpy()

@@ -15,6 +15,7 @@ import pandas as pd
 
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
 from engine.errors import EngineError
+from engine.model.sentences import SentenceSpace, learn_sentence_space
 from engine.model.text import TextSpace, learn_text_space
 
 MOST_TOKENS = 32
@@ -45,7 +46,7 @@ class Content:
     token_names: tuple[str, ...]
     dense: np.ndarray
     dense_names: tuple[str, ...]
-    text: TextSpace | None = None
+    text: TextSpace | SentenceSpace | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ class Contents:
     users: Content | None = None
 
 
-def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: TextSpace | None = None) -> Content | None:
+def table_content(
+    table: pd.DataFrame,
+    text_size: int,
+    seed: int = 0,
+    space: TextSpace | SentenceSpace | None = None,
+    text_model: str | None = None,
+) -> Content | None:
     """The content in a clean table of items or users; None where there is none.
 
     Args:
@@ -64,6 +71,10 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: Tex
         text_size: dimensions that text is cut to.
         seed: of the truncated SVD.
         space: learnt elsewhere, to be used for text in place of one of the table's own.
+        text_model: the sentence BERT that reads text, see `engine.model.sentences`; None: TF-IDF.
+
+    Raises:
+        ConfigError: there is text, and the sentence BERT is not there.
     """
     columns = display_columns(table)
     numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
@@ -72,8 +83,13 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: Tex
     parts: list[np.ndarray] = []
     dense_names: list[str] = []
     texts = _joined(table, text) if text else []
-    space = (space or learn_text_space(texts, text_size, seed)) if text else None
-    if space is not None:
+    if text and space is None:
+        space = (
+            learn_text_space(texts, text_size, seed)
+            if text_model is None
+            else learn_sentence_space(texts, text_size, seed, text_model)
+        )
+    if text and space is not None:
         parts.append(space.directions(texts))
         dense_names += [f"text:{i + 1}" for i in range(len(space.components))]
     for column in numbers:
@@ -86,7 +102,7 @@ def table_content(table: pd.DataFrame, text_size: int, seed: int = 0, space: Tex
         return None
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
     dense = np.concatenate([above, dense.astype(np.float32)])
-    return Content(tokens, tuple(names), dense, tuple(dense_names), space)
+    return Content(tokens, tuple(names), dense, tuple(dense_names), space if text else None)
 
 
 def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
