@@ -21,6 +21,7 @@ pages = [
     st.Page("views/attention.py", title=_("Attention"), icon=":material/grid_on:", url_path="attention"),
     st.Page("views/explain.py", title=_("Explain"), icon=":material/help_center:", url_path="explain"),
     st.Page("views/gap.py", title=_("Head vs tail"), icon=":material/balance:", url_path="head-vs-tail"),
+    st.Page("views/compare.py", title=_("Compare"), icon=":material/compare_arrows:", url_path="compare"),
 ]
 home = st.Page("views/home.py", title=_("Overview"), default=True, visibility="hidden")
 st.navigation([*pages, home]).run()

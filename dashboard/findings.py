@@ -10,7 +10,7 @@ from dashboard.i18n import _, count, figure, ngettext, percent, signed
 from dashboard.words import attribute_name, category, cohort_name, metric_name
 
 if TYPE_CHECKING:
-    from engine import Estimate, GapParts, Targets
+    from engine import Estimate, GapChange, GapParts, Targets
 
 
 def span(e: Estimate) -> str:
@@ -222,3 +222,62 @@ def share(e: Estimate | None) -> str:
     if e is None:
         return "–"
     return _("{value} ({low} to {high})").format(value=percent(e.value), low=percent(e.low), high=percent(e.high))
+
+
+def changed(found: GapChange, old: str, new: str) -> str:
+    """What a change of models did to the gap between tail and head users, and who paid for it.
+
+    Args:
+        found: of tail users against head users.
+        old: the model before, as people call it.
+        new: the one after.
+    """
+    if found.too_small:
+        return _("Too few users to tell whether {new} closes the gap that {old} leaves").format(old=old, new=new)
+    if not found.significant:
+        text = _("Against {old}, {new} does not clearly change the gap between tail and head users.")
+    elif found.narrowed:
+        text = _("Against {old}, {new} narrows the gap between tail and head users by {amount}.")
+    else:
+        text = _("Against {old}, {new} widens the gap between tail and head users by {amount}.")
+    amount = figure(abs(found.difference.value))
+    return text.format(old=old, new=new, amount=amount) + " " + _who_paid(found)
+
+
+def _who_paid(found: GapChange) -> str:
+    """Who gained and who lost, as far as the intervals tell."""
+
+    def side(e: Estimate, name: str) -> str:
+        if name in found.paid:
+            return "pays"
+        return "gains" if not e.low <= 0 <= e.high else "level"
+
+    return {
+        ("gains", "gains"): _("Both gain."),
+        ("gains", "pays"): _("Tail users gain, and head users pay for it."),
+        ("gains", "level"): _("Tail users gain, and nobody pays for it."),
+        ("pays", "gains"): _("Head users gain, and tail users pay for it."),
+        ("pays", "pays"): _("Both are served worse."),
+        ("pays", "level"): _("Tail users pay for it, and nobody gains."),
+        ("level", "gains"): _("Head users gain, and nobody pays for it."),
+        ("level", "pays"): _("Head users pay for it, and nobody gains."),
+        ("level", "level"): _("Nobody clearly gains or pays."),
+    }[side(found.gain, found.group), side(found.gain_other, found.other)]
+
+
+def change_evidence(found: GapChange) -> str:
+    """The difference in differences with all that it is made of."""
+    return _(
+        "{metric}: tail users {gain} (n = {n}), head users {gain_other} (n = {n_other}). Tail minus head was {old} and "
+        "is {new}; the difference in differences is {difference}, p = {p}."
+    ).format(
+        metric=metric_name(found.metric),
+        gain=span(found.gain),
+        gain_other=span(found.gain_other),
+        n=count(found.n),
+        n_other=count(found.n_other),
+        old=signed(found.old_gap.value),
+        new=signed(found.new_gap.value),
+        difference=span(found.difference),
+        p=figure(found.p_value, 2),
+    )

@@ -17,7 +17,11 @@ VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
 """With the last event held out, as measured; or with every event known."""
 
 _LONGEST = 500
-_FOLLOWS = {"run": ("user", "item", "layer", "head", "group", "by"), "user": ("item",)}
+_FOLLOWS = {
+    "run": ("user", "item", "layer", "head", "group", "by", "beside", "before", "after"),
+    "user": ("item",),
+    "beside": ("before", "after"),
+}
 """What a new choice makes meaningless."""
 
 

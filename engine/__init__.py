@@ -38,7 +38,14 @@ if TYPE_CHECKING:
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
     from engine.evaluation.changes import GapChange, Served, gap_change, movers
-    from engine.evaluation.compare import ComparedModel, Difference, RunComparison
+    from engine.evaluation.compare import (
+        ComparedModel,
+        Difference,
+        Measured,
+        RunComparison,
+        comparable_models,
+        compare,
+    )
     from engine.evaluation.curve import quality_curve
     from engine.evaluation.disparity import Disparity, GroupRange, disparity
     from engine.evaluation.fairness import Comparison, Gap, gap, paired_difference, quality_by_length
@@ -57,7 +64,7 @@ if TYPE_CHECKING:
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
-    from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run
+    from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
     from engine.search import Search, Trial, train_best, tune
 
 _HOMES = {
@@ -76,7 +83,7 @@ _HOMES = {
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
     "engine.evaluation.changes": "GapChange Served gap_change movers",
-    "engine.evaluation.compare": "ComparedModel Difference RunComparison",
+    "engine.evaluation.compare": "ComparedModel Difference Measured RunComparison comparable_models compare",
     "engine.evaluation.curve": "quality_curve",
     "engine.evaluation.disparity": "Disparity GroupRange disparity",
     "engine.evaluation.fairness": "Comparison Gap gap paired_difference quality_by_length",
@@ -96,7 +103,7 @@ _HOMES = {
     "engine.progress": "OnProgress Progress",
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group load_groups run_facts save_group",
-    "engine.runs": "Run RunSummary compare_runs list_runs load_run",
+    "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -132,6 +139,7 @@ __all__ = [
     "Group",
     "GroupRange",
     "GroupTables",
+    "Measured",
     "ModelReport",
     "OnProgress",
     "OneOf",
@@ -160,6 +168,8 @@ __all__ = [
     "View",
     "about_users",
     "attention",
+    "comparable_models",
+    "compare",
     "compare_runs",
     "cross_validate",
     "delete_group",
@@ -190,6 +200,7 @@ __all__ = [
     "load_groups",
     "load_run",
     "magnitude",
+    "measured_run",
     "members",
     "movers",
     "paired_difference",

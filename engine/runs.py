@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -232,6 +232,20 @@ def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: st
     return compare([_measured(name, Path(runs_dir)) for name in names], metric)
 
 
+def measured_run(name: str, runs_dir: str | Path = "runs") -> Measured:
+    """A run as far as a comparison user by user needs it: its figures and settings, without data and weights.
+
+    Those of a run made before there were log-ranks are worked out from its data.
+
+    Raises:
+        RunError: there is no such run, or it is damaged.
+    """
+    found = _measured(name, Path(runs_dir))
+    if "log_rank" in found.evaluation.per_user:
+        return found
+    return replace(found, evaluation=load_run(name, runs_dir).evaluation)
+
+
 def _measured(name: str, folder: Path) -> Measured:
     path = folder / check_name(name)
     if not (path / CONFIG).is_file():
@@ -241,7 +255,8 @@ def _measured(name: str, folder: Path) -> Measured:
         metrics = read_json(path / METRICS)
         evaluation = Evaluation.from_dict(metrics["models"], pd.read_parquet(path / PER_USER), metrics["protocol"])
         config = parse_config(about["config"], str(path / CONFIG))
-        return Measured(name, about["fingerprint"], config, about["seconds"]["train"], about["epochs"], evaluation)
+        seconds, answers = about["seconds"]["train"], _answers(metrics)
+        return Measured(name, about["fingerprint"], config, seconds, about["epochs"], evaluation, answers)
     except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
         raise _damaged(name, path, error) from error
 

@@ -16,33 +16,10 @@ from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
 from dashboard.views.groups import choose_group, groups
 from dashboard.views.lists import glossary, lists
+from dashboard.views.metric import choose_metric
 from dashboard.views.own_lists import own_lists
 from dashboard.views.why import why
 from engine import EngineError
-
-FAMILIES = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
-
-
-def choose_metric(page: Page) -> str:
-    """Choose a metric and a list length."""
-    ks = page.run.config.evaluation.ks
-    single = page.run.evaluation.protocol == "leave-last-out"  # with one target a user, MAP is MRR
-    offered = [f for f in FAMILIES if f"{f}@{ks[0]}" in page.run.evaluation.metrics and not (single and f == "map")]
-    names = {family: words.metric_name(family) for family in offered}
-    tops = {k: _("top {k}").format(k=k) for k in ks}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        family = st.segmented_control(
-            _("Metric"), list(names), default="ndcg", format_func=names.__getitem__, key="family", required=True
-        )
-        k = st.segmented_control(
-            _("List length"),
-            ks,
-            default=10 if 10 in ks else ks[0],
-            format_func=tops.__getitem__,
-            key="metric_k",
-            required=True,
-        )
-    return f"{family}@{k}"
 
 
 def ordered_models(page: Page, metric: str) -> list[str]:

@@ -31,6 +31,7 @@ class Measured:
         train_seconds: time in training the network.
         epochs: passes over the training part.
         evaluation: its figures.
+        answers: the model of it that recommends.
     """
 
     run: str
@@ -39,6 +40,7 @@ class Measured:
     train_seconds: float
     epochs: int
     evaluation: Evaluation
+    answers: str = "transformer"
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class RunComparison:
         confidence: coverage of the intervals.
         runs: names, in the order given.
         sizes: test users in "all", "head" and "tail".
-        models: the rows: what each run trained, then the baselines. A baseline that several runs measured to the same
-            figures stands there once, under the first of them.
+        models: the rows: the base, if one was chosen; then what each run trained, then the baselines. A baseline that
+            several runs measured to the same figures stands there once, under the first of them.
         settings: "section.key" -> its value in each run, for settings that are not the same in all.
     """
 
@@ -99,11 +101,8 @@ class RunComparison:
     settings: dict[str, tuple[Any, ...]]
 
 
-def compare(runs: Sequence[Measured], metric: str = "ndcg@10") -> RunComparison:
-    """The models of runs on the same test users, each against the first.
-
-    Intervals are those of the runs' own evaluations; differences are paired by user and use the first run's bootstrap
-    settings.
+def comparable_models(runs: Sequence[Measured], metric: str = "ndcg@10") -> tuple[tuple[str, str], ...]:
+    """Run and model of each row that `compare` gives, in its order.
 
     Args:
         runs: of different names, on the same data.
@@ -113,25 +112,42 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10") -> RunComparison:
         EngineError: there is no run, one is named twice, the runs differ in data, protocol, test users or cohorts, or
             one has not measured the metric.
     """
-    if not runs:
-        raise EngineError("There is nothing to compare: name at least one run; `tailscope runs` lists them.")
-    for at, run in enumerate(runs):
-        if run.run in [other.run for other in runs[:at]]:
-            raise EngineError(f"Run {run.run!r} is named twice; name each run once.")
-        _check_comparable(runs[0], run, metric)
-    rows = _rows(runs, metric)
+    return tuple((run.run, model) for run, model in _checked_rows(runs, metric))
+
+
+def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, str] | None = None) -> RunComparison:
+    """The models of runs on the same test users, each against the first.
+
+    Intervals are those of the runs' own evaluations; differences are paired by user and use the first run's bootstrap
+    settings.
+
+    Args:
+        runs: of different names, on the same data.
+        metric: one that all of them measured.
+        base: run and model to be the first row, against which the others are held; see `comparable_models`.
+
+    Raises:
+        EngineError: as of `comparable_models`, or the base is none of its rows.
+    """
+    rows = _checked_rows(runs, metric)
+    if base is not None:
+        first = [row for row in rows if (row[0].run, row[1]) == base]
+        if not first:
+            known = ", ".join(f"{run.run}/{model}" for run, model in rows)
+            raise EngineError(f"There is no {base[0]}/{base[1]} to compare with; there are {known}.")
+        rows = [*first, *(row for row in rows if row is not first[0])]
     merged = _merged(rows, metric)
-    first = runs[0].config.evaluation
+    settings = runs[0].config.evaluation
     sides = _users_of(runs[0].evaluation)["user_cohort"].to_numpy()
     sizes: dict[Users, int] = {c: len(sides) if c == "all" else int((sides == c).sum()) for c in USERS}
     present: list[Users] = [cohort for cohort in USERS if sizes[cohort]]
     found: list[dict[Users, Comparison]] = [
-        {c: paired_difference(merged, metric, _key(*row), _key(*rows[0]), c, first) for c in present}
+        {c: paired_difference(merged, metric, _key(*row), _key(*rows[0]), c, settings) for c in present}
         for row in rows[1:]
     ]
     corrected = iter(holm([comparison.p_value for cells in found for comparison in cells.values()]))
     judged: list[dict[Users, Difference]] = [
-        {c: _difference(cell, next(corrected), first.confidence) for c, cell in cells.items()} for cells in found
+        {c: _difference(cell, next(corrected), settings.confidence) for c, cell in cells.items()} for cells in found
     ]
     no_differences: dict[Users, Difference] = {}
     models = tuple(
@@ -142,7 +158,7 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10") -> RunComparison:
     )
     names = tuple(run.run for run in runs)
     return RunComparison(
-        metric, runs[0].evaluation.protocol, first.confidence, names, sizes, models, different_settings(runs)
+        metric, runs[0].evaluation.protocol, settings.confidence, names, sizes, models, different_settings(runs)
     )
 
 
@@ -172,6 +188,17 @@ def different_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:
     ]  # fmt: skip
     values = {key: tuple(settings[key] for settings in flat) for key in flat[0]}
     return {key: held for key, held in values.items() if any(value != held[0] for value in held[1:])}
+
+
+def _checked_rows(runs: Sequence[Measured], metric: str) -> list[tuple[Measured, str]]:
+    """The rows of a comparison, once it is known that there can be one."""
+    if not runs:
+        raise EngineError("There is nothing to compare: name at least one run; `tailscope runs` lists them.")
+    for at, run in enumerate(runs):
+        if run.run in [other.run for other in runs[:at]]:
+            raise EngineError(f"Run {run.run!r} is named twice; name each run once.")
+        _check_comparable(runs[0], run, metric)
+    return _rows(runs, metric)
 
 
 def _check_comparable(first: Measured, run: Measured, metric: str) -> None:

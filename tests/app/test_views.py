@@ -18,7 +18,7 @@ from dashboard import cache, i18n
 from tests.conftest import TINY_RUN
 
 APP = Path(dashboard.__file__).with_name("app.py")
-VIEWS = ("overview", "recommendations", "attention", "explain", "gap")
+VIEWS = ("overview", "recommendations", "attention", "explain", "gap", "compare")
 USER_VIEWS = ("recommendations", "attention", "explain")
 
 Open = Callable[..., AppTest]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.compare import Measured, compare, holm
+from engine.evaluation.compare import Measured, comparable_models, compare, holm
 from engine.evaluation.fairness import paired_difference
 from engine.evaluation.report import Evaluation, evaluate
 
@@ -163,3 +163,15 @@ def test_holm_keeps_order_and_never_helps(p_values: list[float], random):
     order = list(range(len(p_values)))
     random.shuffle(order)
     assert holm([p_values[i] for i in order]) == pytest.approx([corrected[i] for i in order])
+
+
+def test_any_row_can_be_the_base(world: Callable[..., Measured]):
+    run = world("one", popularity=0.1, transformer=0.6, ease=0.3)
+    assert comparable_models([run]) == (("one", "transformer"), ("one", "popularity"), ("one", "ease"))
+    table = compare([run], base=("one", "ease"))
+    assert [row.model for row in table.models] == ["ease", "transformer", "popularity"]
+    whole = paired_difference(run.evaluation, "ndcg@10", "transformer", "ease", "all", CONFIG.evaluation)
+    assert table.models[0].differences == {}
+    assert table.models[1].differences["all"].comparison.difference == whole.difference
+    with pytest.raises(EngineError, match="There is no one/lens to compare with; there are one/transformer, one/pop"):
+        compare([run], base=("one", "lens"))
