@@ -16,17 +16,11 @@ from dashboard.views.frame import Page, open_page
 from dashboard.views.metric import choose_metric
 from engine import EngineError
 
+# On the pale accent of the dark theme Streamlit writes white, which nobody can read.
 DARK_TAGS = '<style>[data-testid="stMultiSelectTagsContainer"] [data-tag] :is(span, button) { color: #0F1420; }</style>'
-"""On the pale accent of the dark theme Streamlit writes white, which nobody can read."""
-
-LINKS = 8
-"""Users of either kind who get a link; the table beside them holds more."""
-
-TRIED = 5
-"""Runs on the same data that are looked at for one to begin with."""
-
-Choice = tuple[str, str]
-"""A run and one of its models."""
+LINKS = 8  # users of either kind who get a link; the table beside them holds more
+TRIED = 5  # runs on the same data that are looked at for one to begin with
+Choice = tuple[str, str]  # a run and one of its models
 
 
 def choose_runs(page: Page) -> tuple[cache.RunKey, ...]:
