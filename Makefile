@@ -113,5 +113,5 @@ $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/pip
 
 $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing the product and what its tests need (about two minutes and 2 GB the first time)"
-	@$(INSTALL) --editable '.[dev]'
+	@$(INSTALL) --editable '.[dev,text]'
 	@touch $@ $(INSTALLED)

@@ -70,7 +70,7 @@ def learn_sentence_space(texts: Sequence[str], size: int, seed: int, model: str)
     if len(told) < 2:
         return None
     vectors = sentence_vectors(model, told)
-    found = PCA(min(size, len(told) - 1, vectors.shape[1]), random_state=seed).fit(vectors)
+    found: Any = PCA(min(size, len(told) - 1, vectors.shape[1]), random_state=seed).fit(vectors)
     return SentenceSpace(model, found.mean_.astype(np.float32), found.components_.astype(np.float32))
 
 

@@ -46,7 +46,7 @@ def test_a_model_that_is_not_there_is_named_with_the_way_out(model: str, rule: s
 
 def test_a_folder_that_holds_no_weights_is_told(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
-    with pytest.raises(ConfigError, match="cannot|no sentence-transformers model"):
+    with pytest.raises(ConfigError, match="no sentence-transformers model"):
         sentence_vectors(str(tmp_path), ["tent"])
 
 
