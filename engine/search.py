@@ -22,13 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    distribution_to_json,
-)
+from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
 from engine.config import RunConfig
@@ -45,6 +39,7 @@ from engine.pipeline import train_run
 from engine.progress import OnProgress, Progress, ignore
 from engine.run_folder import digest, fingerprint, lock, write_json
 from engine.runs import Run, split_of
+from engine.search_space import as_written, search_space, value_of, with_settings
 
 STUDY = "study.sqlite"
 
@@ -195,66 +190,6 @@ def train_best(
     return run
 
 
-def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> dict[str, BaseDistribution]:
-    """What is searched, by "section.key": settings that matter, within bounds that hold for any log.
-
-    Args:
-        config: settings as they were given; one that is set is no part of the space.
-        resolved: the same with the data's choices filled in; the space is widened to hold them.
-        has_content: whether items have content, without which `model.own_dropout` does nothing.
-
-    Raises:
-        ConfigError: nothing is left to search.
-    """
-    heads = config.model.n_heads or 1
-    floats = {
-        "training.learning_rate": (3e-4, 6e-3, True),
-        "training.weight_decay": (1e-4, 0.1, True),
-        "model.dropout": (0.05, 0.6, False),
-        "model.temperature": (0.03, 0.2, True),
-        "model.own_dropout": (0.0, 0.5, False),
-    }
-    choices = {
-        "model.d_model": [width for width in (32, 64, 96, 128, 192) if width % heads == 0],
-        "training.batch_tokens": [512, 1024, 2048, 4096],
-    }
-    idle = {"model.own_dropout"} if not has_content else set()
-    idle |= {"model.temperature"} if config.model.output == "dot" else set()
-    space: dict[str, BaseDistribution] = {}
-    for key, (low, high, log) in floats.items():
-        default = _value(resolved, key)
-        low, high = min(low, default or low), max(high, default)  # a decay of 0 has no logarithm, and stays outside
-        space[key] = FloatDistribution(low, high, log=log)
-    for key, values in choices.items():
-        space[key] = CategoricalDistribution(sorted({*values, _value(resolved, key)}))
-    space["model.n_layers"] = IntDistribution(1, max(3, _value(resolved, "model.n_layers")))
-    left = {key: space[key] for key in sorted(space) if _value(config, key) is None and key not in idle}
-    if not left:
-        raise ConfigError(
-            f"Nothing is left to search, since all of {', '.join(sorted(space))} are set or do nothing here; leave at "
-            "least one of them out of --set and --config."
-        )
-    return left
-
-
-def _value(config: RunConfig, key: str) -> Any:
-    section, _, field = key.partition(".")
-    return getattr(getattr(config, section), field)
-
-
-def _with(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
-    changes: dict[str, dict[str, Any]] = {}
-    for key, value in settings.items():
-        section, _, field = key.partition(".")
-        changes.setdefault(section, {})[field] = value
-    return config.replace(changes)
-
-
-def _plain(params: dict[str, Any]) -> dict[str, Any]:
-    """Proposed values as a person would write them: floats to three significant digits."""
-    return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in sorted(params.items())}
-
-
 @contextmanager
 def _study(folder: Path, config: RunConfig) -> Iterator[optuna.Study]:
     """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled."""
@@ -300,8 +235,8 @@ class _Trying:
         self.study, self.split, self.contents, self.on_progress, self.ends = study, split, contents, on_progress, ends
         self.done, self.of = place
         self.trial = self._ask(space, config)
-        self.settings = _plain(self.trial.params)
-        self.config = resolve(_with(config, self.settings), split)
+        self.settings = as_written(self.trial.params)
+        self.config = resolve(with_settings(config, self.settings), split)
         self.checkpoint = folder / f"trial-{digest(self.config.model_dump(mode='json'))}.safetensors"
         _remove_checkpoints(folder, but=self.checkpoint.stem)
 
@@ -318,7 +253,7 @@ class _Trying:
         )
         waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         if self.done == 0 and not waiting:
-            self.study.enqueue_trial({key: _value(resolved, key) for key in space})
+            self.study.enqueue_trial({key: value_of(resolved, key) for key in space})
         return self.study.ask(fixed_distributions=space)
 
     def run(self) -> None:
@@ -407,14 +342,14 @@ def _found(
             "and a longer --timeout gives it more time."
         )
     best = max(done, key=lambda trial: (trial.value or 0.0, -trial.number))
-    return Search(dataset, protocol, trials, best, _with(config, best.settings), _importances(study), folder)
+    return Search(dataset, protocol, trials, best, with_settings(config, best.settings), _importances(study), folder)
 
 
 def _as_trial(number: int, held: FrozenTrial) -> Trial:
     states: dict[TrialState, Literal["done", "pruned"]] = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}
     seen = held.intermediate_values
     value = held.value if held.state == TrialState.COMPLETE else max(seen.values(), default=None)
-    return Trial(number, states.get(held.state, "failed"), value, _plain(held.params), max(seen, default=0))
+    return Trial(number, states.get(held.state, "failed"), value, as_written(held.params), max(seen, default=0))
 
 
 def _importances(study: optuna.Study) -> dict[str, float] | None:

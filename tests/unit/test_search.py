@@ -26,6 +26,7 @@ from engine.errors import TrainingError
 from engine.model.defaults import resolve
 from engine.progress import Progress, ignore
 from engine.run_folder import lock
+from engine.search_space import as_written, search_space, value_of, with_settings
 from tests.conftest import tiny_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -251,7 +252,7 @@ def test_a_search_with_everything_set_is_refused() -> None:
         training__weight_decay=0.1,
     )  # fmt: skip
     with pytest.raises(engine.ConfigError, match=r"Nothing is left to search.*model\.d_model.*--set and --config"):
-        searching.search_space(config, resolve(config, _split()), has_content=False)
+        search_space(config, resolve(config, _split()), has_content=False)
 
 
 def test_weights_of_another_run_are_no_start_of_a_search(tiny_log_dir: Path, tmp_path: Path) -> None:
@@ -307,19 +308,19 @@ def test_what_is_proposed_can_be_trained_with(
     if heads == 3:
         config = config.replace({"model": {"d_model": 96}})
     resolved = resolve(config, _split())
-    space = searching.search_space(config, resolved, has_content)
+    space = search_space(config, resolved, has_content)
     rng = np.random.default_rng(seed)
     drawn: dict[str, Any] = {}
     for key, held in space.items():
-        default = searching._value(resolved, key)
+        default = value_of(resolved, key)
         assert held._contains(held.to_internal_repr(default)), key
-        assert searching._value(config, key) is None
+        assert value_of(config, key) is None
         if isinstance(held, CategoricalDistribution):
             drawn[key] = held.choices[rng.integers(len(held.choices))]
         else:
             draw = rng.uniform(held.low, held.high)
             drawn[key] = float(draw) if isinstance(held, FloatDistribution) else round(draw)
-    trained = resolve(searching._with(config, searching._plain(drawn)), _split())  # a refused setting raises
+    trained = resolve(with_settings(config, as_written(drawn)), _split())  # a refused setting raises
     assert trained.model.d_model is not None
     assert trained.model.n_heads is not None
     assert trained.model.d_model % trained.model.n_heads == 0
