@@ -22,9 +22,9 @@ RunKey = tuple[str, str, float]
 TOO_OLD = 3
 """Seconds after which the list of runs is read again: another process may have finished one."""
 
-_one_explanation = threading.Lock()
-"""Explanations are made one at a time: whoever asks during the warm-up waits for it instead of compiling a second time,
-and compiled code is never run by two threads at once."""
+one_explanation = threading.Lock()
+"""Explanations are made one at a time: whoever asks while many users are explained waits for one of them, not for all,
+and no two share the processor."""
 
 _one_diagnosis = threading.Lock()
 """Likewise diagnoses: a page that asks during the warm-up waits for the one that is under way."""
@@ -86,11 +86,11 @@ def prepare_newest() -> None:
 
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _warm_up(key: RunKey) -> threading.Timer:
-    """The first explanation loads and compiles code for seconds: do it before a person asks."""
+    """What the first explanation loads, and the diagnosis, are there before a person asks."""
     run = _load(key)
 
     def warm_up() -> None:
-        with _one_explanation:
+        with one_explanation:
             engine.warm_up(run)
         with _one_diagnosis, contextlib.suppress(engine.EngineError):
             engine.diagnose_run(run)  # kept in the run folder, so that Head vs tail finds it there
@@ -155,7 +155,7 @@ def attention(key: RunKey, user: str, view: engine.View, lang: str) -> engine.At
 def explain(key: RunKey, user: str, item: str | None, view: engine.View, lang: str) -> engine.Attribution:
     """What moved an item's score."""
     run = _load(key)
-    with _one_explanation:
+    with one_explanation:
         return engine.explain(run, user, item, view, lang)
 
 

@@ -6,7 +6,6 @@ Nothing heavy is imported here: the facade loads torch, pandas and the rest when
 
 from __future__ import annotations
 
-import csv
 import os
 import sys
 import time
@@ -22,6 +21,7 @@ from rich.text import Text
 import engine
 from dashboard import cli_diagnose as diagnosing
 from dashboard import cli_documents as documents
+from dashboard import cli_explain as explaining
 from dashboard import cli_search as searching
 from dashboard import cli_tables as tables
 from dashboard import serving
@@ -45,6 +45,8 @@ from dashboard.cli_options import (
     TimeColumn,
     User,
     UserColumn,
+    known_about,
+    new_events,
     read_settings,
 )
 from dashboard.cli_output import Answer, ProgressView, complain, remark
@@ -186,7 +188,7 @@ def recommend(
 ) -> None:
     """What a run recommends next: to a user of the data, or to somebody new from the events given."""
     answer = Answer(json)
-    items, known = _new_events(user, events, held_out), _known(about, events)
+    items, known = new_events(user, events, held_out), known_about(about, events)
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         if user is None:
@@ -196,29 +198,7 @@ def recommend(
     answer.give(documents.recommendations(given), *tables.recommendation_tables(given))
 
 
-@app.command(rich_help_panel=LOOK)
-def explain(
-    run: RunName,
-    user: User = None,
-    events: Events = None,
-    about: About = None,
-    item: Annotated[str | None, typer.Option(metavar="ID", help="Item id; default: the top recommendation.")] = None,
-    held_out: HeldOut = False,
-    runs: RunsDir = RUNS,
-    json: Json = False,
-) -> None:
-    """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
-    answer = Answer(json)
-    items, known = _new_events(user, events, held_out), _known(about, events)
-    with answer.working():
-        found = engine.load_run(run, runs_dir=runs)
-        if user is None:
-            given = engine.explain_for(found, items, item_id=item, about=known)
-        else:
-            given = engine.explain(found, user, item_id=item, view="evaluated" if held_out else "full")
-    answer.give(documents.attribution(given, found), *tables.attribution_lines(given))
-
-
+app.command(rich_help_panel=LOOK)(explaining.explain)
 app.command(rich_help_panel=LOOK)(searching.compare)
 app.command(rich_help_panel=LOOK)(diagnosing.diagnose)
 app.command(rich_help_panel=LOOK)(diagnosing.report)
@@ -291,26 +271,6 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
     answer = Answer(json)
     settings = engine.load_config(config, changes or ())
     answer.give(documents.settings(settings), engine.describe_config(settings).rstrip())
-
-
-def _known(about: list[str] | None, events: str | None) -> dict[str, str]:
-    """What --about tells, by column."""
-    if about and events is None:
-        raise typer.BadParameter("--about tells of somebody new: give --events too; the data tell of their own users.")
-    pairs = [text.partition("=") for text in about or ()]
-    if wrong := [column for column, equals, value in pairs if not (column.strip() and equals and value.strip())]:
-        raise typer.BadParameter(f"--about {wrong[0]!r} must read COLUMN=VALUE, for example region=North.")
-    return {column.strip(): value.strip() for column, _, value in pairs}
-
-
-def _new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
-    """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
-    if (user is None) == (events is None):
-        raise typer.BadParameter('give either --user ID or --events "ITEM,ITEM"; --events "" is somebody unknown.')
-    if events is not None and held_out:
-        raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
-    items = next(csv.reader([events or ""], skipinitialspace=True), [])
-    return [item.strip() for item in items if item.strip()]
 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine import (
         Attribution,
         CleaningReport,
+        Contrast,
         CrossValidation,
         Dataset,
         Difference,
@@ -65,6 +66,27 @@ def attribution(given: Attribution, run: Run) -> dict[str, Any]:
         "attention": {"layers": run.config.model.n_layers, "heads": run.config.model.n_heads},
         "model": given.model,
         "shares": given.shares,
+    }
+
+
+def attributions(given: Sequence[Attribution], run: Run) -> dict[str, Any]:
+    """Of `explain --list`: what `explain` gives of each item, best first."""
+    return {"items": [attribution(one, run) for one in given]}
+
+
+def contrast(given: Contrast, run: Run) -> dict[str, Any]:
+    """Of `explain --instead-of`: the difference of two items' scores; values are the first's less the second's."""
+    first, second = given.first, given.second
+    values = [
+        {"item_id": p.item_id, "title": player_title(p), "position": p.position, "value": p.value, "spread": p.spread}
+        for p in given.players
+    ]
+    return {
+        "difference": first.score - second.score,
+        "base": first.base - second.base,
+        "attributions": values,
+        "item": attribution(first, run),
+        "instead_of": attribution(second, run),
     }
 
 

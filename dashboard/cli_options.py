@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -93,3 +94,23 @@ def read_settings(
     training = {"seed": seed, "preset": preset and preset.value}
     named["training"] = {key: value for key, value in training.items() if value is not None}
     return engine.load_config(config, changes or ()).replace(named)
+
+
+def known_about(about: list[str] | None, events: str | None) -> dict[str, str]:
+    """What --about tells, by column."""
+    if about and events is None:
+        raise typer.BadParameter("--about tells of somebody new: give --events too; the data tell of their own users.")
+    pairs = [text.partition("=") for text in about or ()]
+    if wrong := [column for column, equals, value in pairs if not (column.strip() and equals and value.strip())]:
+        raise typer.BadParameter(f"--about {wrong[0]!r} must read COLUMN=VALUE, for example region=North.")
+    return {column.strip(): value.strip() for column, _, value in pairs}
+
+
+def new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
+    """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
+    if (user is None) == (events is None):
+        raise typer.BadParameter('give either --user ID or --events "ITEM,ITEM"; --events "" is somebody unknown.')
+    if events is not None and held_out:
+        raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
+    items = next(csv.reader([events or ""], skipinitialspace=True), [])
+    return [item.strip() for item in items if item.strip()]

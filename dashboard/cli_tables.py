@@ -10,12 +10,10 @@ from rich.table import Table
 from rich.text import Text
 
 import engine
-from dashboard.cli_documents import player_title
 from dashboard.cli_output import duration, figure
 
 if TYPE_CHECKING:
     from engine import (
-        Attribution,
         CleaningReport,
         Dataset,
         Difference,
@@ -247,34 +245,6 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
     elif answer.held_out is not None and answer.held_out_rank is not None:
         out.append(Text(f"Held out: {answer.held_out.title}, ranked {answer.held_out_rank:,}.", style="dim"))
     return out
-
-
-def attribution_lines(answer: Attribution) -> list[Table | Text]:
-    """SHAP values by player, largest first, and the sum that they make."""
-    numbers = ("#", "adds to the score", "± standard error")
-    made = table("#", "event", *numbers[1:], right=numbers)
-    for player in sorted(answer.players, key=lambda player: -abs(player.value)):
-        position = "–" if player.position is None else str(player.position)
-        error = "exact" if answer.exact else figure(player.spread)
-        made.add_row(position, Text(player_title(player)), f"{player.value:+.4f}", error)
-    total = answer.base + sum(player.value for player in answer.players)
-    rank = f", rank {answer.rank}" if answer.rank is not None else ""
-    who = "somebody new" if answer.user_id is None else f"user {answer.user_id}"
-    shares = " + ".join(f"{MODEL_NAMES[name]} {share:.4f}" for name, share in answer.shares.items())
-    absent = "is masked at its place" + (
-        "" if answer.model == "transformer" else " or, for EASE and item kNN, left out"
-    )
-    return [
-        Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for {who}?"),
-        made,
-        Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
-        *([Text(f"score {answer.score:.4f} = {shares}")] if answer.model == "ensemble" else []),
-        Text(
-            f"SHAP values of the score ({'exact' if answer.exact else 'sampled orders'}, {answer.n_evaluations:,} "
-            f"evaluations); an absent event {absent}.",
-            style="dim",
-        ),
-    ]
 
 
 def short(text: str, width: int) -> str:

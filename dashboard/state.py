@@ -18,8 +18,8 @@ VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
 
 _LONGEST = 500
 _FOLLOWS = {
-    "run": ("user", "item", "layer", "head", "group", "by", "beside", "before", "after"),
-    "user": ("item",),
+    "run": ("user", "item", "other", "layer", "head", "group", "by", "beside", "before", "after"),
+    "user": ("item", "other"),
     "beside": ("before", "after"),
 }
 """What a new choice makes meaningless."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         AttentionMap,
         Attribution,
         Cohort,
+        Contrast,
         Event,
         Player,
         RankedItem,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
         UserProfile,
         View,
     )
-    from engine.answers import attention, explain, explain_for, profile, recommend, recommend_for, warm_up
+    from engine.answers import attention, profile, recommend, recommend_for
     from engine.config import RunConfig, describe_config, load_config
     from engine.cross_validation import CrossValidation, Spread, cross_validate
     from engine.data.cleaning import load_dataset
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from engine.evaluation.rules import Between, OneOf, Rule, members
     from engine.evaluation.separation import magnitude
     from engine.evaluation.truncation import Truncation
+    from engine.explaining import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
     from engine.explanation.attention import lift_over_uniform
     from engine.finding import find_users, random_user
     from engine.outside import Outside, diagnose_lists
@@ -68,8 +70,10 @@ if TYPE_CHECKING:
     from engine.search import Search, Trial, train_best, tune
 
 _HOMES = {
-    "engine.answer_types": ("Attribution AttentionMap Cohort Event Player RankedItem Recommendations UserProfile View"),
-    "engine.answers": "attention explain explain_for profile recommend recommend_for warm_up",
+    "engine.answer_types": (
+        "Attribution AttentionMap Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
+    ),
+    "engine.answers": "attention profile recommend recommend_for",
     "engine.config": "RunConfig describe_config load_config",
     "engine.cross_validation": "CrossValidation Spread cross_validate",
     "engine.data.dataset": "Dataset",
@@ -96,6 +100,7 @@ _HOMES = {
     "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.evaluation.separation": "magnitude",
     "engine.evaluation.truncation": "Truncation",
+    "engine.explaining": "Newcomer explain explain_for explain_instead explain_list to_shap warm_up",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
@@ -122,6 +127,7 @@ __all__ = [
     "ComparedModel",
     "Comparison",
     "ConfigError",
+    "Contrast",
     "CrossValidation",
     "DataError",
     "Dataset",
@@ -141,6 +147,7 @@ __all__ = [
     "GroupTables",
     "Measured",
     "ModelReport",
+    "Newcomer",
     "OnProgress",
     "OneOf",
     "Outside",
@@ -183,6 +190,8 @@ __all__ = [
     "evaluate_run",
     "explain",
     "explain_for",
+    "explain_instead",
+    "explain_list",
     "fair_ceiling",
     "fetch_public",
     "find_users",
@@ -216,6 +225,7 @@ __all__ = [
     "save_group",
     "standard_groups",
     "term_of",
+    "to_shap",
     "train_best",
     "train_run",
     "tune",

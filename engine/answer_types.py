@@ -175,3 +175,19 @@ class Attribution:
     seconds: float
     model: Answering
     shares: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Why one item scores above another: what each event adds to the difference of their scores.
+
+    Attributes:
+        first, second: the items' own explanations, from the same hidden histories.
+        players: oldest first. `value` is the event's value for the first item less that for the second, and `spread`
+            the standard error of this difference, paired order by order. Together with the difference of the bases
+            they add up to the difference of the scores.
+    """
+
+    first: Attribution
+    second: Attribution
+    players: tuple[Player, ...]

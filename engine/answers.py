@@ -1,4 +1,4 @@
-"""What a person asks of a run about one user: who is this, what is recommended, where did the network look, and why."""
+"""What a person asks of a run about one user: who is this, what is recommended, and where did the network look."""
 
 from __future__ import annotations
 
@@ -11,10 +11,8 @@ import numpy as np
 
 from engine.answer_types import (
     AttentionMap,
-    Attribution,
     Cohort,
     Event,
-    Player,
     RankedItem,
     Recommendations,
     UserProfile,
@@ -22,10 +20,8 @@ from engine.answer_types import (
 )
 from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import CATEGORY, display_columns
-from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
-from engine.explanation.shapley import shapley_values
 from engine.model.content_storage import load_contents
 from engine.model.features import one_row
 from engine.recommender import mask_seen, top_of
@@ -34,7 +30,7 @@ from engine.runs import Run
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """Whom a question is about and what is known of them: `user_id` is None for somebody who is not in the data."""
 
     user_id: str | None
@@ -78,8 +74,8 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     """
     user = run.dataset.users.number(user_id)
     events, held_out = _events(run, user, view, lang)
-    history, targets = _history(run, user, view)
-    asked = _Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
+    history, targets = history_of(run, user, view)
+    asked = Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
     return _ranked_list(run, asked, k, lang)
 
 
@@ -105,15 +101,15 @@ def recommend_for(
         UnknownIdError: an item is none of the data's; all such are named.
         EngineError: k is under 1, or training read no such column or value.
     """
-    run = _knowing(run, about)
-    return _ranked_list(run, _newcomer(run, item_ids, lang), k, lang)
+    run = knowing(run, about)
+    return _ranked_list(run, newcomer(run, item_ids, lang), k, lang)
 
 
-def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
+def _ranked_list(run: Run, asked: Asked, k: int, lang: str) -> Recommendations:
     if k < 1:
         raise EngineError(f"k ({k}) must be 1 or more.")
     start = time.perf_counter()
-    scores = _scores(run, asked)
+    scores = scores_for(run, asked)
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
     target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
@@ -130,7 +126,7 @@ def _ranked_list(run: Run, asked: _Asked, k: int, lang: str) -> Recommendations:
         for rank, (item, value) in enumerate(zip(items[0].tolist(), values[0], strict=True), start=1)
         if item > 0
     )
-    rank = _rank(scores, target) if target else None
+    rank = rank_of(scores, target) if target else None
     n_candidates = int(np.isfinite(scores).sum())
     return Recommendations(
         asked.user_id,
@@ -154,7 +150,7 @@ def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en"
         EngineError: nothing is known of the user in this view.
     """
     user = run.dataset.users.number(user_id)
-    history, _ = _history(run, user, view)
+    history, _ = history_of(run, user, view)
     seen = attend(run.recommender, history, user)
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
@@ -170,109 +166,7 @@ def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en"
     )
 
 
-def explain(
-    run: Run,
-    user_id: str,
-    item_id: str | None = None,
-    view: View = "evaluated",
-    lang: str = "en",
-    seed: int = 0,
-    max_events: int = 20,
-) -> Attribution:
-    """Shapley values of a user's events for one item's score; for the top recommendation when no item is given.
-
-    Raises:
-        UnknownIdError: no such user or item.
-        EngineError: nothing is known of the user, or the item is not ranked.
-    """
-    history, _ = _history(run, run.dataset.users.number(user_id), view)
-    return _attribution(run, _Asked(user_id, view, history), item_id, lang, seed, max_events)
-
-
-def explain_for(
-    run: Run,
-    item_ids: Sequence[str],
-    item_id: str | None = None,
-    lang: str = "en",
-    seed: int = 0,
-    max_events: int = 20,
-    about: Mapping[str, str] | None = None,
-) -> Attribution:
-    """Shapley values of events given now, for one item's score to somebody who is not in the data.
-
-    Args:
-        run: the run.
-        item_ids: what they met, oldest first; at least one.
-        item_id: the item to explain; the top recommendation when not given.
-        lang: of the titles.
-        seed: of the sampled orders.
-        max_events: events that are players of their own; earlier ones form one player.
-        about: what is known of them: column of the users' table to value; part of the base.
-
-    Raises:
-        UnknownIdError: an item is none of the data's.
-        EngineError: there is no event, the item is not ranked, or training read no such column or value.
-    """
-    if not item_ids:
-        raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
-    run = _knowing(run, about)
-    return _attribution(run, _newcomer(run, item_ids, lang), item_id, lang, seed, max_events)
-
-
-def _attribution(run: Run, asked: _Asked, item_id: str | None, lang: str, seed: int, max_events: int) -> Attribution:
-    history = asked.history
-    scores = _scores(run, asked)
-    item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
-    if item == 0:
-        who = "them" if asked.user_id is None else f"user {asked.user_id!r}"
-        raise EngineError(f"There is nothing left to recommend to {who}: every item was seen.")
-    start = time.perf_counter()
-    found = shapley_values(run.serving, history, item, max_events=max_events, seed=seed, user=asked.number(run))
-    seconds = time.perf_counter() - start
-    first = len(history) - sum(len(group) for group in found.groups) + 1  # position of the window's first event
-    players = tuple(
-        _player(run, history, group, first, float(value), float(spread), lang)
-        for group, value, spread in zip(found.groups, found.values, found.spread, strict=True)
-    )
-    return Attribution(
-        asked.user_id,
-        run.dataset.items.term(item),
-        run.dataset.title(item, lang),
-        _rank(scores, item),
-        found.score,
-        found.base,
-        players,
-        found.exact,
-        found.n_evaluations,
-        seconds,
-        run.answers,
-        run.serving.shares(history, item, asked.number(run))
-        if isinstance(run.serving, Ensemble)
-        else {run.answers: found.score},
-    )
-
-
-def warm_up(run: Run) -> None:
-    """Load and compile what the first explanation needs, so that a person does not wait for it."""
-    lengths = run.split.test.histories.lengths
-    if len(lengths):
-        history = run.split.test.histories[int(lengths.argmax())]
-        item = int(np.flatnonzero(run.split.candidates)[0])
-        for part in (history[-3:], history):
-            shapley_values(run.serving, part, item, n_permutations=1)
-
-
-def _player(
-    run: Run, history: np.ndarray, group: tuple[int, ...], first: int, value: float, spread: float, lang: str
-) -> Player:
-    if len(group) > 1:
-        return Player("", None, None, len(group), value, spread)
-    position = first + min(group)
-    item = int(history[position - 1])
-    return Player(run.dataset.title(item, lang), run.dataset.items.term(item), position, 1, value, spread)
-
-
-def _history(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
+def history_of(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
     """What is known of a user, and the items that the view holds out, the first to come first."""
     history = run.dataset.histories[user]
     if view == "full":
@@ -284,13 +178,13 @@ def _history(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ...], Event | None]:
-    history, targets = _history(run, user, view)
+    history, targets = history_of(run, user, view)
     start = int(run.dataset.histories.offsets[user])
     known = tuple(_event(run, start, at, int(item), lang) for at, item in enumerate(history))
     return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
 
 
-def _newcomer(run: Run, item_ids: Sequence[str], lang: str) -> _Asked:
+def newcomer(run: Run, item_ids: Sequence[str], lang: str) -> Asked:
     """Somebody of whom no more is known than these events.
 
     Raises:
@@ -304,10 +198,10 @@ def _newcomer(run: Run, item_ids: Sequence[str], lang: str) -> _Asked:
             f"{run.dataset.n_items:,} items of this data; ids are text, for example {sample}."
         )
     events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
-    return _Asked(None, "full", history, events)
+    return Asked(None, "full", history, events)
 
 
-def _knowing(run: Run, about: Mapping[str, str] | None) -> Run:
+def knowing(run: Run, about: Mapping[str, str] | None) -> Run:
     """The run, answering for somebody of whom that is known.
 
     Raises:
@@ -339,14 +233,14 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
     )
 
 
-def _scores(run: Run, asked: _Asked) -> np.ndarray:
+def scores_for(run: Run, asked: Asked) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
     one = Histories.of([asked.history], [asked.number(run)])
     scores = run.serving.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.exclude_seen else scores)[0]
 
 
-def _rank(scores: np.ndarray, item: int) -> int | None:
+def rank_of(scores: np.ndarray, item: int) -> int | None:
     own = scores[item]
     return int((scores >= own).sum()) if np.isfinite(own) else None
 

@@ -56,16 +56,22 @@ class Explainable(Recommender, Protocol):
     def score_with_absences(
         self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
     ) -> np.ndarray:
-        """Scores of one item with some events hidden.
+        """(n,) float64 scores of one item with some events hidden: a column of `scores_with_absences`."""
+        ...
+
+    def scores_with_absences(
+        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    ) -> np.ndarray:
+        """Scores of several items with some events hidden, all from the same hidden histories.
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
-            item_idx: the item whose score is asked for.
             present: (n, L) bool; False hides an event.
+            items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
         Returns:
-            (n,) float64 scores; all events present gives that of `score`.
+            (n, m) float64 scores; all events present gives those of `score`.
         """
         ...
 
@@ -117,34 +123,40 @@ class TransformerRecommender:
     @torch.inference_mode()
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 raw logits of the next item, -inf where an item is no candidate."""
-        if self._vectors is None:  # scaling a large catalogue's vectors takes longer than using them
-            self._vectors = self._network.output_vectors()
-        scores = self._network.logits(last_hidden(self._network, histories), vectors=self._vectors).numpy()
+        scores = self._network.logits(last_hidden(self._network, histories), vectors=self._all_vectors()).numpy()
         scores[:, ~self.candidates] = -np.inf
         return scores
 
-    @torch.inference_mode()
     def score_with_absences(
         self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
     ) -> np.ndarray:
-        """Logits of one item with some events hidden.
+        """(n,) float64 logits of one item with some events hidden: a column of `scores_with_absences`."""
+        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+
+    @torch.inference_mode()
+    def scores_with_absences(
+        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    ) -> np.ndarray:
+        """Logits of several items with some events hidden.
 
         A hidden event keeps its place, but its vector is zero and no other event can look at it.
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
-            item_idx: the item whose logit is asked for.
             present: (n, L) bool; False hides an event.
+            items: (m,) the items whose logits are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
         Returns:
-            (n,) float64 logits.
+            (n, m) float64 logits.
         """
-        items = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
-        lengths = torch.full((len(items),), items.shape[1])
+        events = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
+        lengths = torch.full((len(events),), events.shape[1])
         absent = torch.from_numpy(~np.asarray(present, dtype=bool))
-        hidden = self._network.next_hidden(items, lengths, absent, users=self._users(user, len(items))).hidden
-        return self._network.logits(hidden, torch.tensor([item_idx]))[:, 0].double().numpy()
+        hidden = self._network.next_hidden(events, lengths, absent, users=self._users(user, len(events))).hidden
+        if items is None:
+            return self._network.logits(hidden, vectors=self._all_vectors()).double().numpy()
+        return self._network.logits(hidden, torch.from_numpy(np.asarray(items, dtype=np.int64))).double().numpy()
 
     @property
     def attention_kind(self) -> AttentionKind:
@@ -165,6 +177,11 @@ class TransformerRecommender:
         output = self._network.next_hidden(items, lengths, attentions=True, users=self._users(user, 1))
         parts = [weights for weights in (output.attentions, output.cross) if weights is not None]
         return torch.cat(parts, dim=-2)[:, 0].numpy()
+
+    def _all_vectors(self) -> torch.Tensor:
+        if self._vectors is None:  # scaling a large catalogue's vectors takes longer than using them
+            self._vectors = self._network.output_vectors()
+        return self._vectors
 
     def _users(self, user: int, n: int) -> torch.Tensor | None:
         return numbers(self._network, np.full(n, user))

@@ -25,10 +25,16 @@ def player_order(values: np.ndarray, order: Literal["time", "size"]) -> np.ndarr
     return np.arange(len(values)) if order == "time" else np.argsort(-np.abs(values), kind="stable")
 
 
-def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -> go.Figure:
+def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, measure: str | None = None) -> go.Figure:
     """Bars from base to score, one a history event, in SHAP's colours, with the spread over permutations.
 
     Read from the top: each bar starts where the one above it ends.
+
+    Args:
+        answer: what is drawn.
+        order: of the bars.
+        dark: which palette.
+        measure: what the axis is called; the item's score when not given.
     """
     p = palette(dark)
     values = np.array([player.value for player in answer.players], dtype=float)
@@ -80,15 +86,18 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool) -
         tickfont={"color": p.text, "size": 12},
     )
     fig.update_xaxes(
-        title_text=_("raw logit of the item")
-        if answer.model == "transformer"
-        else _("the ensemble's score of the item"),
+        title_text=measure or score_name(answer.model),
         range=[low - 0.06 * room, high + 0.04 * room],
         nticks=6,
         zeroline=False,
     )
     fig.update_layout(barmode="overlay")
     return fig
+
+
+def score_name(model: str) -> str:
+    """What the explained score is called on an axis."""
+    return _("raw logit of the item") if model == "transformer" else _("the ensemble's score of the item")
 
 
 def _write_values(

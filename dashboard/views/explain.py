@@ -10,10 +10,13 @@ from dashboard import cache, components, state, words
 from dashboard.charts import explain as charts
 from dashboard.components import escape_markdown
 from dashboard.i18n import _, count, figure, signed
+from dashboard.views import explain_list
+from dashboard.views.explain_list import OFFERED
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
-OFFERED = 10
+# Sections below the waterfall: the address says which is open, and only that one is computed.
+EVIDENCE = ("list", "instead")
 
 
 def choose_item(page: Page) -> str | None:
@@ -43,6 +46,18 @@ def choose_item(page: Page) -> str | None:
         args=("item", "pick_item"),
     )
     return chosen
+
+
+def explanation(page: Page, item: str) -> engine.Attribution:
+    """The item's own, or that of the list, which holds it already and makes its nine neighbours free.
+
+    Raises:
+        EngineError: the item is not ranked, or nothing is known of the user.
+    """
+    offered = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
+    if item in {i.item_id for i in offered.items}:
+        return next(a for a in explain_list.answers_of(page) if a.item_id == item)
+    return cache.explain(page.key, page.user, item, page.view, page.lang)
 
 
 def first_line(answer: engine.Attribution) -> None:
@@ -150,6 +165,28 @@ def trust(answer: engine.Attribution) -> None:
     )
 
 
+def evidence(page: Page, answer: engine.Attribution) -> None:
+    """Further questions about the item, of which one at a time is answered."""
+    components.section(_("Look further"))
+    names = {"list": _("The whole list"), "instead": _("This and not that")}
+    asked = state.chosen("evidence")
+    state.set_widget("evidence", asked if asked in EVIDENCE else EVIDENCE[0])
+    chosen = st.segmented_control(
+        _("Look further"),
+        EVIDENCE,
+        format_func=lambda key: names[key],
+        key="evidence",
+        required=True,
+        label_visibility="collapsed",
+        on_change=state.choose_from,
+        args=("evidence", "evidence"),
+    )
+    if chosen == "instead":
+        explain_list.instead(page, answer.item_id, answer.title)
+    else:
+        explain_list.whole_list(page, answer.item_id)
+
+
 def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
@@ -163,7 +200,7 @@ def draw() -> None:
         st.stop()
     try:
         with top, st.spinner(_("Asking the model with events left out…")):
-            answer = cache.explain(page.key, page.user, item, page.view, page.lang)
+            answer = explanation(page, item)
     except EngineError as error:
         with top:
             components.headline(_("This item cannot be explained"))
@@ -177,6 +214,7 @@ def draw() -> None:
     with right:
         additivity(answer)
         trust(answer)
+    evidence(page, answer)
 
 
 draw()

@@ -103,7 +103,13 @@ class Ensemble:
     def score_with_absences(
         self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
     ) -> np.ndarray:
-        """The item's score with some events hidden; weights and deviations stay those of the whole history.
+        """(n,) float64 scores of one item with some events hidden: a column of `scores_with_absences`."""
+        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+
+    def scores_with_absences(
+        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    ) -> np.ndarray:
+        """Items' scores with some events hidden; weights and deviations stay those of the whole history.
 
         The Transformer's hidden events keep their places and are masked, as in its own explanation. A set-model knows
         no places: a hidden event is left out of its set, unless the same item is met again at an event that is present.
@@ -112,35 +118,35 @@ class Ensemble:
 
         Args:
             history: (L,) item indices, oldest first, L at least 1.
-            item_idx: the item whose score is asked for.
             present: (n, L) bool; False hides an event.
+            items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes the Transformer keeps in sight.
 
         Returns:
-            (n,) float64 scores.
+            (n, m) float64 scores.
         """
-        terms = self._terms(history, item_idx, np.asarray(present, dtype=bool), user)
-        return sum(terms.values(), np.zeros(len(present)))
+        terms = self._terms(history, items, np.asarray(present, dtype=bool), user)
+        return sum(terms[1:], terms[0])
 
     def shares(self, history: np.ndarray, item_idx: int, user: int = NOBODY) -> dict[str, float]:
         """Each member's part of the item's score for a history of at least one event; together they are the score."""
         everything = np.ones((1, len(history)), dtype=bool)
-        return {name: float(part[0]) for name, part in self._terms(history, item_idx, everything, user).items()}
+        terms = self._terms(history, np.array([item_idx]), everything, user)
+        return {name: float(part[0, 0]) for name, part in zip(self.blend.members, terms, strict=True)}
 
-    def _terms(self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int) -> dict[str, np.ndarray]:
-        """(n,) float64 of every member."""
+    def _terms(self, history: np.ndarray, items: np.ndarray | None, present: np.ndarray, user: int) -> list[np.ndarray]:
+        """(n, m) float64 of every member, in the blend's order."""
         weights = self.blend.of_lengths(np.array([len(history)]))[0]
         window = min(len(history), self.transformer.max_len)
-        logits = self.transformer.score_with_absences(history[-window:], item_idx, present[:, -window:], user)
-        terms = {self.transformer.name: weights[0] * logits}
-        items, first, which = np.unique(history, return_index=True, return_inverse=True)
-        met = np.zeros((len(history), len(items)), dtype=np.float32)
+        logits = self.transformer.scores_with_absences(history[-window:], present[:, -window:], items, user)
+        terms = [weights[0] * logits]
+        events, which = np.unique(history, return_inverse=True)
+        met = np.zeros((len(history), len(events)), dtype=np.float32)
         met[np.arange(len(history)), which] = 1
-        there = present.astype(np.float32) @ met > 0  # (n, distinct items)
+        there = (present.astype(np.float32) @ met > 0).astype(np.float64)  # (n, distinct items)
         for weight, part in zip(weights[1:], self.parts, strict=True):
             deviation = deviations(part.sums(Histories.of([history])), part.n_items)[0]
-            pieces = part.pieces(history[first], item_idx).astype(np.float64)
-            terms[part.name] = weight * logarithmic(there @ pieces / deviation)
+            terms.append(weight * logarithmic(there @ part.between(events, items).astype(np.float64) / deviation))
         return terms
 
 

@@ -1,17 +1,20 @@
-"""Why an item was scored as it was: Shapley values over the events of one history.
+"""Why items were scored as they were: Shapley values over the events of one history.
 
 Players are the most recent events and one group of all earlier ones. The value explained is the item's score: of the
 Transformer, its raw logit. An absent event keeps its place, but its vector is zero and no other event can look at it;
 deleting it instead would shift the places of all the others and explain that shift. Training with `model.event_dropout`
 teaches the network such gaps. In an ensemble an absent event is masked so for the Transformer and left out of the set
 for EASE and item kNN, while the members' weights and scales stay those of the whole history.
+
+Several items are explained from the same hidden histories and the same orders, so that their values can be subtracted:
+Shapley values are linear, and the values of a difference of two scores are the difference of their values.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from math import factorial
 
 import numpy as np
 
@@ -22,16 +25,63 @@ from engine.recommender import Explainable
 MAX_EXACT = 8
 """Up to this many players all subsets are evaluated; beyond, permutations are sampled."""
 
+_BATCH = 128
+"""Sets of players that are played at a time."""
+
+Game = Callable[[np.ndarray], np.ndarray]
+"""(n, n_players) bool, who is present -> (n, m) worth in m respects."""
+
+
+@dataclass(frozen=True)
+class Solution:
+    """The Shapley values of a game with m outcomes, such as the scores of m items.
+
+    Attributes:
+        by_order: (n_orders, m, n_players) float64 values in each sampled order walked forwards and backwards
+            (antithetic); one entry, when exact.
+        base: (m,) worth with every player absent.
+        score: (m,) worth with every player present.
+        n_evaluations: how many sets of players were evaluated.
+        exact: whether all subsets were.
+    """
+
+    by_order: np.ndarray
+    base: np.ndarray
+    score: np.ndarray
+    n_evaluations: int
+    exact: bool
+
+    @property
+    def values(self) -> np.ndarray:
+        """(m, n_players); base plus their sum is the score."""
+        return self.by_order.mean(axis=0)
+
+    @property
+    def spread(self) -> np.ndarray:
+        """(m, n_players) standard error over orders; 0 when exact, NaN of a single order."""
+        return _standard_error(self.by_order, self.exact)
+
+    def difference(self, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
+        """(n_players,) values of one outcome less another's, and their standard error, paired order by order."""
+        apart = self.by_order[:, first] - self.by_order[:, second]
+        return apart.mean(axis=0), _standard_error(apart, self.exact)
+
+
+def _standard_error(by_order: np.ndarray, exact: bool) -> np.ndarray:
+    n = len(by_order)
+    if exact:
+        return np.zeros(by_order.shape[1:])
+    return by_order.std(axis=0, ddof=1) / np.sqrt(n) if n > 1 else np.full(by_order.shape[1:], np.nan)
+
 
 @dataclass(frozen=True)
 class ShapleyValues:
-    """How far each player moved the score away from the base.
+    """How far each player moved one item's score away from the base.
 
     Attributes:
         groups: one tuple of positions (0 = oldest event of the window) for each player, oldest first.
         values: (n_players,) float64, in units of the score; base plus their sum is the score.
-        spread: (n_players,) standard deviation over permutations, divided by the square root of their number; 0 when
-            exact.
+        spread: (n_players,) standard error over sampled orders; 0 when exact.
         base: the score with every event absent.
         score: the score with every event present.
         n_evaluations: how many masked histories were scored.
@@ -70,32 +120,49 @@ def shapley_values(
     Raises:
         EngineError: the history is empty, or the item cannot be recommended.
     """
+    groups, found = shapley_of_items(recommender, history, np.array([item_idx]), max_events, n_permutations, seed, user)
+    return ShapleyValues(
+        groups,
+        found.values[0],
+        found.spread[0],
+        float(found.base[0]),
+        float(found.score[0]),
+        found.n_evaluations,
+        found.exact,
+    )
+
+
+def shapley_of_items(
+    recommender: Explainable,
+    history: np.ndarray,
+    items: np.ndarray,
+    max_events: int = 20,
+    n_permutations: int = 10,
+    seed: int = 0,
+    user: int = NOBODY,
+) -> tuple[tuple[tuple[int, ...], ...], Solution]:
+    """The same for several items at once: the positions of each player, and one outcome an item, in the order given.
+
+    The masked histories go through the network once for all items, so ten cost little more than one.
+
+    Raises:
+        EngineError: the history is empty, or an item cannot be recommended.
+    """
     if len(history) == 0:
         raise EngineError("An empty history has no events to explain with; choose a user with at least one event.")
-    if not recommender.candidates[item_idx]:
-        raise EngineError(
-            f"Item index {item_idx} was never met in training, so it is not ranked and has no score to explain; "
-            "choose one of the recommended items."
-        )
+    for item in items.tolist():
+        if not recommender.candidates[item]:
+            raise EngineError(
+                f"Item index {item} was never met in training, so it is not ranked and has no score to explain; "
+                "choose one of the recommended items."
+            )
     history = history[-recommender.max_len :]
     groups = players(len(history), max_events)
-    scored = 0
 
-    def value(present: np.ndarray) -> np.ndarray:
-        nonlocal scored
-        scored += len(present)
-        events = np.zeros((len(present), len(history)), dtype=bool)
-        for player, group in enumerate(groups):
-            events[:, group] = np.asarray(present)[:, [player]] > 0.5
-        return recommender.score_with_absences(history, item_idx, events, user)
+    def scores(present: np.ndarray) -> np.ndarray:
+        return recommender.scores_with_absences(history, spread_out(present, groups, len(history)), items, user)
 
-    ends = value(np.stack([np.zeros(len(groups)), np.ones(len(groups))]))
-    exact = len(groups) <= MAX_EXACT
-    if len(groups) == 1:
-        values, spread = np.array([ends[1] - ends[0]]), np.zeros(1)
-    else:
-        values, spread = _estimate(value, len(groups), n_permutations, seed, exact)
-    return ShapleyValues(groups, values, spread, float(ends[0]), float(ends[1]), scored, exact)
+    return groups, solve(scores, len(groups), n_permutations, seed)
 
 
 def players(length: int, max_events: int) -> tuple[tuple[int, ...], ...]:
@@ -105,26 +172,57 @@ def players(length: int, max_events: int) -> tuple[tuple[int, ...], ...]:
     return ((tuple(range(earlier)), *alone)) if earlier > 0 else alone
 
 
-def _estimate(
-    value: Callable[[np.ndarray], np.ndarray], n_players: int, n_permutations: int, seed: int, exact: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values and their standard error, by shap."""
-    import shap
+def spread_out(present: np.ndarray, groups: tuple[tuple[int, ...], ...], length: int) -> np.ndarray:
+    """(n, length) bool, which events are there, of (n, n_players) bool, which players are."""
+    events = np.zeros((len(present), length), dtype=bool)
+    for player, group in enumerate(groups):
+        events[:, group] = present[:, [player]]
+    return events
 
-    everyone = np.ones((1, n_players))
 
-    def keep(mask: np.ndarray, x: np.ndarray) -> np.ndarray:
-        return (mask * x).reshape(1, -1)
+def solve(game: Game, n_players: int, n_permutations: int = 10, seed: int = 0) -> Solution:
+    """Shapley values of a game: exact for up to `MAX_EXACT` players, else from sampled orders.
 
-    if exact:
-        explanation = shap.ExactExplainer(value, keep)(
-            everyone, max_evals=2**n_players, batch_size=2**n_players, silent=True
-        )
-        return np.asarray(explanation.values, dtype=np.float64)[0], np.zeros(n_players)
-    explainer = shap.PermutationExplainer(value, keep, seed=seed)
-    evaluations = n_permutations * (2 * n_players + 1)
-    explanation: Any = explainer(
-        everyone, max_evals=evaluations, error_bounds=True, batch_size=2 * n_players + 1, silent=True
-    )
-    spread = np.asarray(explanation.error_std, dtype=np.float64)[0] / np.sqrt(n_permutations)
-    return np.asarray(explanation.values, dtype=np.float64)[0], spread
+    The sets of players are drawn before any is played and are played in large batches, for all outcomes at once.
+
+    Args:
+        game: what is played.
+        n_players: at least 1.
+        n_permutations: orders when not exact, each walked forwards and backwards.
+        seed: of the orders.
+    """
+    if n_players <= MAX_EXACT:
+        sets = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 > 0  # row 0: nobody; the last: everybody
+        worth = _played(game, sets)
+        values = (_weights(sets) @ worth).T
+        return Solution(values[None], worth[0], worth[-1], len(sets), True)
+    forwards = np.random.default_rng(seed).permuted(np.tile(np.arange(n_players), (n_permutations, 1)), axis=1)
+    places = np.stack([forwards, n_players - 1 - forwards], axis=1)  # (orders, 2 ways, players): when each comes in
+    joined = np.arange(1, n_players)[:, None]  # nobody and everybody are played once, not in every order
+    sets = (places[:, :, None, :] < joined).reshape(-1, n_players)
+    worth = _played(game, np.concatenate([np.zeros((1, n_players), bool), np.ones((1, n_players), bool), sets]))
+    base, score = worth[0], worth[1]
+    steps = np.empty((n_permutations, 2, n_players + 1, len(base)))
+    steps[:, :, 0], steps[:, :, -1] = base, score
+    steps[:, :, 1:-1] = worth[2:].reshape(n_permutations, 2, n_players - 1, len(base))
+    gains = np.take_along_axis(np.diff(steps, axis=2), places[:, :, :, None], axis=2)  # (orders, 2, players, m)
+    return Solution(gains.mean(axis=1).transpose(0, 2, 1), base, score, len(worth), False)
+
+
+def _played(game: Game, sets: np.ndarray) -> np.ndarray:
+    """(n, m) float64 worth of (n, n_players) sets, some at a time."""
+    parts = [game(sets[start : start + _BATCH]) for start in range(0, len(sets), _BATCH)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def _weights(sets: np.ndarray) -> np.ndarray:
+    """(n_players, 2^n_players) what the worth of each set counts for each player.
+
+    A set S without the player counts |S|! (n - |S| - 1)! / n! against them, and the same set with them as much for them
+    (Shapley 1953).
+    """
+    n = sets.shape[1]
+    share = np.array([factorial(size) * factorial(n - size - 1) / factorial(n) for size in range(n)])
+    sizes = sets.sum(axis=1)
+    with_them, without = share[np.maximum(sizes - 1, 0)], share[np.minimum(sizes, n - 1)]
+    return np.where(sets.T, with_them, -without)

@@ -47,16 +47,10 @@ class ItemWeights:
         """(B, n_items + 1) float32 scores; nothing where nothing speaks for an item, such as one met never before."""
         return sp.csr_array(as_sets(histories, self.n_items) @ self.matrix)
 
-    def pieces(self, history: np.ndarray, item_idx: int) -> np.ndarray:
-        """(L,) float32 weight of every event of a history for one item, whether or not the item is met again."""
-        starts, columns = self.matrix.indptr, self.matrix.indices
-        out = np.zeros(len(history), dtype=np.float32)
-        for at, event in enumerate(history.tolist()):
-            row = columns[starts[event] : starts[event + 1]]
-            place = int(np.searchsorted(row, item_idx))
-            if place < len(row) and row[place] == item_idx:
-                out[at] = self.matrix.data[starts[event] + place]
-        return out
+    def between(self, events: np.ndarray, items: np.ndarray | None = None) -> np.ndarray:
+        """(E, m) float32 weight of every event's item for m items, or for all n_items + 1; none is summed."""
+        rows = self.matrix[events]
+        return rows.toarray() if items is None else rows[:, items].toarray()
 
 
 def as_sets(histories: Histories, n_items: int) -> sp.csr_array:

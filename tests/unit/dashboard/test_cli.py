@@ -352,7 +352,7 @@ class TestExplain:
         self, tailscope: Tailscope, tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch, run: engine.Run, someone: str
     ):
         few = engine.explain(run, someone, view="full", max_events=2)
-        monkeypatch.setattr("engine.answers.explain", lambda *_, **__: few)
+        monkeypatch.setattr("engine.explaining.explain", lambda *_, **__: few)
         document = tailscope("explain", RUN, "--user", someone, "--runs", tiny_run_dir, "--json").document
         group = [part for part in document["attributions"] if part["item_id"] is None]
         assert len(group) == 1

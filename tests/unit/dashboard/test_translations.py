@@ -22,7 +22,8 @@ PAGES = sorted(
     [
         *ROOT.glob("views/*.py"),
         *ROOT.glob("charts/*.py"),
-        *(ROOT / f"{name}.py" for name in ("app", "components", "words", "findings", "report")),
+        *ROOT.glob("words*.py"),
+        *(ROOT / f"{name}.py" for name in ("app", "components", "findings", "report")),
     ]
 )
 

@@ -36,9 +36,15 @@ class LaidDown:
     def score_with_absences(
         self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
     ) -> np.ndarray:
+        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+
+    def scores_with_absences(
+        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    ) -> np.ndarray:
         assert present.shape[1] == len(history) <= self.max_len
         last = np.array([history[row][-1] if row.any() else 0 for row in present], dtype=np.int64)
-        return self.table[last, item_idx].astype(np.float64) + 0.01 * present.sum(axis=1)
+        rows = self.table[last] if items is None else self.table[last][:, items]
+        return rows.astype(np.float64) + 0.01 * present.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture

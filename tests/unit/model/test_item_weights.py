@@ -60,8 +60,10 @@ def test_pieces_of_distinct_items_add_up_to_the_sum(rows: list[list[int]], item:
     histories = Histories.of(rows)
     sums = part.sums(histories).toarray()
     for row, history in enumerate(histories):
-        assert part.pieces(np.unique(history), item).sum() == pytest.approx(sums[row, item], abs=1e-6)
-        np.testing.assert_array_equal(part.pieces(history, item), part.matrix.toarray()[history, item])
+        events, items = np.asarray(history), np.array([item, 1])
+        assert part.between(np.unique(events), items)[:, 0].sum() == pytest.approx(sums[row, item], abs=1e-6)
+        np.testing.assert_array_equal(part.between(events, items), part.matrix.toarray()[events][:, items])
+        np.testing.assert_array_equal(part.between(events), part.matrix.toarray()[events])
 
 
 def test_a_history_is_a_set_and_indices_stay_narrow():

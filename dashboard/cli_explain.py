@@ -1,0 +1,132 @@
+"""`tailscope explain`: why a run recommends what it recommends. `dashboard.cli` gives the command its name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+import engine
+from dashboard import cli_documents as documents
+from dashboard import cli_tables as tables
+from dashboard.cli_documents import player_title
+from dashboard.cli_options import RUNS, About, Events, HeldOut, Json, RunName, RunsDir, User, known_about, new_events
+from dashboard.cli_output import Answer, figure
+
+if TYPE_CHECKING:
+    from engine import Attribution, Contrast, Player
+
+LIST = 10
+"""Items that --list explains."""
+
+STRONGEST = 3
+"""Events that a line of a list names."""
+
+
+def explain(
+    run: RunName,
+    user: User = None,
+    events: Events = None,
+    about: About = None,
+    item: Annotated[str | None, typer.Option(metavar="ID", help="Item id; default: the top recommendation.")] = None,
+    whole_list: Annotated[bool, typer.Option("--list", help="Explain the ten best items together.")] = False,
+    instead_of: Annotated[
+        str | None, typer.Option("--instead-of", metavar="ID", help="Why the item, and not this one?")
+    ] = None,
+    held_out: HeldOut = False,
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
+    answer = Answer(json)
+    items, known = new_events(user, events, held_out), known_about(about, events)
+    if whole_list and (item is not None or instead_of is not None):
+        raise typer.BadParameter("--list explains the ten best items; it goes with neither --item nor --instead-of.")
+    view: engine.View = "evaluated" if held_out else "full"
+    with answer.working():
+        found = engine.load_run(run, runs_dir=runs)
+        who = engine.Newcomer(tuple(items), known) if user is None else user
+        if whole_list:
+            listed = engine.explain_list(found, who, k=LIST, view=view)
+            answered = documents.attributions(listed, found), list_lines(listed)
+        elif instead_of is not None:
+            contrast = engine.explain_instead(found, who, item, instead_of, view=view)
+            answered = documents.contrast(contrast, found), contrast_lines(contrast)
+        else:
+            given = (
+                engine.explain_for(found, items, item_id=item, about=known)
+                if user is None
+                else engine.explain(found, user, item_id=item, view=view)
+            )
+            answered = documents.attribution(given, found), attribution_lines(given)
+    answer.give(answered[0], *answered[1])
+
+
+def attribution_lines(answer: Attribution) -> list[Table | Text]:
+    """SHAP values by player, largest first, and the sum that they make."""
+    total = answer.base + sum(player.value for player in answer.players)
+    rank = f", rank {answer.rank}" if answer.rank is not None else ""
+    shares = " + ".join(f"{tables.MODEL_NAMES[name]} {share:.4f}" for name, share in answer.shares.items())
+    return [
+        Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for {_who(answer)}?"),
+        _players(answer.players, answer.exact, "adds to the score"),
+        Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
+        *([Text(f"score {answer.score:.4f} = {shares}")] if answer.model == "ensemble" else []),
+        _how(answer, "score"),
+    ]
+
+
+def list_lines(answers: Sequence[Attribution]) -> list[Table | Text]:
+    """Each item of a list with the events that move it most."""
+    made = tables.table("rank", "item", "title", "base", "score", "moved most by", right=("rank", "base", "score"))
+    for answer in answers:
+        strongest = sorted(answer.players, key=lambda player: -abs(player.value))[:STRONGEST]
+        moved = "\n".join(f"{player.value:+.3f} {player_title(player)}" for player in strongest)
+        cells = (str(answer.rank), answer.item_id, answer.title, f"{answer.base:.3f}", f"{answer.score:.3f}", moved)
+        made.add_row(*(Text(cell) for cell in cells))
+    return [Text.assemble("Why these ", (str(len(answers)), "bold"), f" for {_who(answers[0])}?"), made,
+            _how(answers[0], "scores")]  # fmt: skip
+
+
+def contrast_lines(given: Contrast) -> list[Table | Text]:
+    """SHAP values of the difference of two items' scores."""
+    first, second = given.first, given.second
+    moved = sum(player.value for player in given.players)
+    return [
+        Text.assemble("Why ", (first.title, "bold"), " and not ", (second.title, "bold"), f" for {_who(first)}?"),
+        _players(given.players, first.exact, "adds to the difference"),
+        Text(
+            f"bases {first.base - second.base:+.4f} and events {moved:+.4f} = scores {first.score:.4f} − "
+            f"{second.score:.4f} = {first.score - second.score:+.4f}"
+        ),
+        _how(first, "difference, its errors paired order by order"),
+    ]
+
+
+def _players(players: Sequence[Player], exact: bool, adds: str) -> Table:
+    """One row a player, largest first."""
+    made = tables.table("#", "event", adds, "± standard error", right=("#", adds, "± standard error"))
+    for player in sorted(players, key=lambda player: -abs(player.value)):
+        position = "–" if player.position is None else str(player.position)
+        error = "exact" if exact else figure(player.spread)
+        made.add_row(position, Text(player_title(player)), f"{player.value:+.4f}", error)
+    return made
+
+
+def _who(answer: Attribution) -> str:
+    return "somebody new" if answer.user_id is None else f"user {answer.user_id}"
+
+
+def _how(answer: Attribution, what: str) -> Text:
+    """How the values were found, and what an absent event is."""
+    absent = "is masked at its place" + (
+        "" if answer.model == "transformer" else " or, for EASE and item kNN, left out"
+    )
+    return Text(
+        f"SHAP values of the {what} ({'exact' if answer.exact else 'sampled orders'}, {answer.n_evaluations:,} "
+        f"evaluations); an absent event {absent}.",
+        style="dim",
+    )

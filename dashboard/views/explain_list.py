@@ -1,0 +1,107 @@
+"""Parts of the Explain page: the whole list against the events, and one item against another."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, cache_explain, components, state, words, words_explain
+from dashboard.charts import explain as charts
+from dashboard.charts import explain_list as list_charts
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, signed
+from dashboard.views.frame import Page
+
+OFFERED = 10  # items of the list that is explained as a whole
+
+
+def answers_of(page: Page) -> tuple[engine.Attribution, ...]:
+    """One explanation for each item of the list; the first costs as much as all ten."""
+    return cache_explain.explain_list(page.key, page.user, OFFERED, page.view, page.lang)
+
+
+def whole_list(page: Page, chosen: str) -> None:
+    """Events against the recommended items."""
+    answers = answers_of(page)
+    st.markdown(escape_markdown(words_explain.whole_list(answers)))
+    fig = list_charts.heatmap(answers, page.dark, chosen)
+    components.chart(fig, "heatmap", _("Events of the history against the recommended items, by what one adds."))
+    components.note(
+        _(
+            "Red raises an item's score, blue lowers it; a column adds up to the item's score less its base. "
+            "All items are asked of the same hidden histories."
+        )
+    )
+    rows = {
+        words.player_label(player) if player.position is None else f"{player.position}. {player.label}": [
+            answer.players[row].value for answer in answers
+        ]
+        for row, player in enumerate(answers[0].players)
+    }
+    names = [f"{place}. {answer.title}" for place, answer in enumerate(answers, start=1)]
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis(_("Event")).reset_index()
+    components.table_twin(table, _("Events against the list"))
+
+
+def instead(page: Page, item: str, title: str) -> None:
+    """Why this and not that: the difference of two items' scores."""
+    other = _choose_other(page, item)
+    if other is None:
+        components.note(_("There is no other item to hold it against."))
+        return
+    try:
+        with st.spinner(_("Asking the model with events left out…")):
+            found = cache_explain.explain_instead(page.key, page.user, item, other, page.view, page.lang)
+    except engine.EngineError as error:
+        components.error_panel(str(error), _("Choose another item."))
+        return
+    answer = words_explain.difference(found)
+    st.markdown(escape_markdown(f"{words_explain.contrast(found)} {words.mostly(answer)}"))
+    fig = charts.waterfall(answer, "time", page.dark, _("difference of the two scores"))
+    components.chart(fig, "instead", _("Waterfall from the difference of the bases to the difference of the scores."))
+    components.note(
+        _(
+            "Red speaks for “{first}”, blue for “{second}”. Base {base}: how far apart the two are with every event "
+            "absent. Thin bars: the standard error of the difference, paired order by order."
+        ).format(first=title, second=found.second.title, base=signed(answer.base))
+    )
+    rows = [
+        (player.position, words.player_label(player), one.value, two.value, player.value, player.spread)
+        for player, one, two in zip(found.players, found.first.players, found.second.players, strict=True)
+    ]
+    titles = [found.first.title, found.second.title]
+    if titles[0] == titles[1]:  # a table's columns need different names
+        titles = [f"{each.title} ({each.item_id})" for each in (found.first, found.second)]
+    columns = [_("Event"), _("Title"), *titles, _("Difference"), _("Standard error")]
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("This and not that"))
+
+
+def _choose_other(page: Page, item: str) -> str | None:
+    """The item to hold it against: one of the list, or the held-out one."""
+    offered = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
+    labels = {
+        i.item_id: _("{rank}. {title}").format(rank=i.rank, title=i.title) for i in offered.items if i.item_id != item
+    }
+    held = offered.held_out
+    if held is not None and held.item_id != item and offered.held_out_rank is not None:
+        labels[held.item_id] = _("{item} (held out)").format(item=labels.get(held.item_id, held.title))
+    asked = state.chosen("other")
+    if asked is not None and asked not in labels and asked != item:
+        labels[asked] = _("Item {item}").format(item=asked)
+    if not labels:
+        return None
+    chosen = asked if asked in labels else next(iter(labels))
+    state.settle("other", chosen)
+    state.show_in_address("other")
+    state.set_widget("pick_other", chosen)
+    st.selectbox(
+        _("Held against"),
+        list(labels),
+        format_func=labels.__getitem__,
+        key="pick_other",
+        width=560,
+        on_change=state.choose_from,
+        args=("other", "pick_other"),
+    )
+    return chosen
