@@ -76,7 +76,7 @@ def test_a_view_says_something_and_breaks_nothing(open_view: Open, view: str, la
         ("overview", {"activity", "models"}),
         ("recommendations", set()),
         ("attention", {"map", "heads"}),
-        ("explain", {"waterfall"}),
+        ("explain", {"waterfall", "heatmap"}),
         ("gap", {"cohorts_users", "cohorts_items", "difference", "curve", "parts", "targets", "groups"}),
     ],
 )
@@ -464,3 +464,16 @@ def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_ru
     app.file_uploader(key="own_lists").upload("bad.csv", b"a,b\n1,2\n", "text/csv").run()
     assert not app.exception
     assert "no column with a usual name for users" in shown(app)
+
+
+# --- further evidence of the Explain page
+
+
+def test_why_this_and_not_that_is_drawn_for_a_linked_pair(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    first, _second, third = engine.recommend(run, "u017", k=3).items
+    app = open_view("explain", user="u017", item=first.item_id, other=third.item_id, evidence="instead")
+    assert not app.exception
+    assert keys_of_charts(app) == {"waterfall", "instead"}
+    assert app.selectbox(key="pick_other").value == third.item_id
+    assert f"scores {i18n.figure(first.score - third.score)} above" in shown(app)
