@@ -22,6 +22,7 @@ import engine
 from dashboard import cli_diagnose as diagnosing
 from dashboard import cli_documents as documents
 from dashboard import cli_explain as explaining
+from dashboard import cli_faithfulness as trusting
 from dashboard import cli_search as searching
 from dashboard import cli_tables as tables
 from dashboard import serving
@@ -202,6 +203,7 @@ app.command(rich_help_panel=LOOK)(explaining.explain)
 app.command(rich_help_panel=LOOK)(searching.compare)
 app.command(rich_help_panel=LOOK)(diagnosing.diagnose)
 app.command(rich_help_panel=LOOK)(diagnosing.report)
+app.command(rich_help_panel=LOOK)(trusting.faithfulness)
 app.command(rich_help_panel=MAKE)(searching.tune)
 app.command(rich_help_panel=MAKE)(searching.cross_validate)
 

@@ -32,6 +32,7 @@ STAGES = {
     "write": "Writing",
     "fold": "Folds",
     "trial": "Trials",
+    "explain": "Explaining",
 }
 
 

@@ -61,12 +61,14 @@ if TYPE_CHECKING:
     from engine.evaluation.truncation import Truncation
     from engine.explaining import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
     from engine.explanation.attention import lift_over_uniform
+    from engine.faithful import faithfulness_of, held_faithfulness, retraining
     from engine.finding import find_users, random_user
     from engine.outside import Outside, diagnose_lists
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
+    from engine.scoreboard import Aucs, Faithfulness, MethodScore, Retraining
     from engine.search import Search, Trial, train_best, tune
 
 _HOMES = {
@@ -102,10 +104,12 @@ _HOMES = {
     "engine.evaluation.truncation": "Truncation",
     "engine.explaining": "Newcomer explain explain_for explain_instead explain_list to_shap warm_up",
     "engine.explanation.attention": "lift_over_uniform",
+    "engine.faithful": "faithfulness_of held_faithfulness retraining",
     "engine.finding": "find_users random_user",
     "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
+    "engine.scoreboard": "Aucs Faithfulness MethodScore Retraining",
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
@@ -116,6 +120,7 @@ __all__ = [
     "GLOSSARY",
     "AttentionMap",
     "Attribution",
+    "Aucs",
     "Between",
     "Blend",
     "Ceiling",
@@ -139,6 +144,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Event",
+    "Faithfulness",
     "Gap",
     "GapChange",
     "GapParts",
@@ -146,6 +152,7 @@ __all__ = [
     "GroupRange",
     "GroupTables",
     "Measured",
+    "MethodScore",
     "ModelReport",
     "Newcomer",
     "OnProgress",
@@ -155,6 +162,7 @@ __all__ = [
     "Progress",
     "RankedItem",
     "Recommendations",
+    "Retraining",
     "Rule",
     "Run",
     "RunComparison",
@@ -193,6 +201,7 @@ __all__ = [
     "explain_instead",
     "explain_list",
     "fair_ceiling",
+    "faithfulness_of",
     "fetch_public",
     "find_users",
     "gap",
@@ -201,6 +210,7 @@ __all__ = [
     "group_gaps",
     "group_sizes",
     "group_tables",
+    "held_faithfulness",
     "item_groups",
     "lift_over_uniform",
     "list_runs",
@@ -221,6 +231,7 @@ __all__ = [
     "recommend",
     "recommend_for",
     "resume_run",
+    "retraining",
     "run_facts",
     "save_group",
     "standard_groups",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["read", "pretrain", "train", "baseline", "evaluate", "write", "fold", "trial"]
+Stage = Literal["read", "pretrain", "train", "baseline", "evaluate", "write", "fold", "trial", "explain"]
 
 
 @dataclass(frozen=True)

@@ -38,12 +38,15 @@ class ModelOutput:
         decoded: (n_layers, B, H, M + 1, M + 1), the decoder's self-attention; None without a decoder.
         cross: (n_layers, B, H, M + 1, L), what the decoder looked at in the history; rows sum to 1, or are 0 where no
             event is there to be looked at; None without a decoder.
+        sources: the weights that `attentions` and `cross` were put together from, (B, H, query, key) layer by layer,
+            the decoder's last. `hidden` was made from these, so a gradient can be asked for with respect to them.
     """
 
     hidden: Tensor
     attentions: Tensor | None
     decoded: Tensor | None = None
     cross: Tensor | None = None
+    sources: tuple[Tensor, ...] = ()
 
 
 class Transformer(nn.Module):
@@ -131,12 +134,12 @@ class Transformer(nn.Module):
             x = block.of_one(x, blocked, readout)
         seen = torch.stack(kept) if attentions else None
         if self.decoder is None or self.norm_memory is None:
-            return ModelOutput(self.norm(x), seen)
+            return ModelOutput(self.norm(x), seen, sources=tuple(kept))
         read = items[:, :0] if following is None else following
         x, own, across = self.decoder(self.item_vectors(read), (self.norm_memory(x), nobody), noise, user)
         if not attentions:
             return ModelOutput(self.norm(x), None)
-        return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across))
+        return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across), (*kept, *across))
 
     def _causal(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Vectors with their places' (B, L, D), and where a query may not look: the future and the absent."""

@@ -24,6 +24,8 @@ PAGES = sorted(
         *ROOT.glob("charts/*.py"),
         *ROOT.glob("words*.py"),
         *(ROOT / f"{name}.py" for name in ("app", "components", "findings", "report")),
+        ROOT / "trust.py",
+        *(ROOT / f"{name}.py" for name in ("app", "components", "words", "findings", "report")),
     ]
 )
 
