@@ -16,13 +16,22 @@ from dashboard import i18n
 VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
 """With the last event held out, as measured; or with every event known."""
 
-_LONGEST = 500
+LONGEST = 500
+LONGEST_OF = {"events": 1500}
+"""Characters that an address may give for a choice; a whole edit of a history takes more. Together they stay under the
+2,000 that every browser and mail program carries."""
+
+_EDIT = ("start", "events", "about")
 _FOLLOWS = {
-    "run": ("user", "item", "other", "layer", "head", "group", "by", "beside", "before", "after"),
-    "user": ("item", "other"),
+    "run": ("user", "item", "other", "layer", "head", "group", "by", "beside", "before", "after", *_EDIT),
+    "user": ("item", "other", *_EDIT),
     "beside": ("before", "after"),
+    "view": ("events",),
+    "start": ("events", "about"),
 }
 """What a new choice makes meaningless."""
+
+_MOST_UNDONE = 100
 
 
 def _memory() -> dict[str, str]:
@@ -32,10 +41,18 @@ def _memory() -> dict[str, str]:
 def chosen(key: str) -> str | None:
     """The value chosen for a key: from the address, else from earlier in this session."""
     value = st.query_params.get(key)
-    if value is not None and len(value) <= _LONGEST:
+    if value is not None and len(value) <= LONGEST_OF.get(key, LONGEST):
+        if _memory().get(key, value) != value:  # a link came with another one: what hung on the old is forgotten
+            for name in _FOLLOWS.get(key, ()):
+                _memory().pop(name, None)
         _memory()[key] = value
         return value
     return _memory().get(key)
+
+
+def too_long(*keys: str) -> list[str]:
+    """Those of the choices for which the address gives more than can be read; they count as not given."""
+    return [key for key in keys if len(st.query_params.get(key) or "") > LONGEST_OF.get(key, LONGEST)]
 
 
 def choose(key: str, value: str | None) -> None:
@@ -49,6 +66,32 @@ def choose(key: str, value: str | None) -> None:
     if value is not None:
         _memory()[key] = value
         st.query_params[key] = value
+
+
+def choose_all(choices: dict[str, str | None]) -> None:
+    """Choose several values at once; `undo_choices` takes them back."""
+    undone = st.session_state.setdefault("undone", [])
+    undone.append((_place(), {key: chosen(key) for key in choices}))
+    del undone[:-_MOST_UNDONE]
+    for key, value in choices.items():
+        choose(key, value)
+
+
+def undo_choices() -> None:
+    """Take back what `choose_all` chose last."""
+    if can_undo():
+        for key, value in st.session_state["undone"].pop()[1].items():
+            choose(key, value)
+
+
+def can_undo() -> bool:
+    """Whether there is anything to take back; not what was chosen for another user."""
+    undone = st.session_state.get("undone", [])
+    return bool(undone) and undone[-1][0] == _place()
+
+
+def _place() -> tuple[str | None, ...]:
+    return tuple(chosen(key) for key in ("run", "user", "view"))
 
 
 def settle(key: str, value: str) -> None:

@@ -25,7 +25,17 @@ if TYPE_CHECKING:
         UserProfile,
         View,
     )
-    from engine.answers import attention, profile, recommend, recommend_for
+    from engine.answers import attention, attention_for, profile, recommend, recommend_for
+    from engine.catalogue import (
+        ItemProfile,
+        Neighbour,
+        find_items,
+        has_content,
+        item_profile,
+        neighbours,
+        receivers,
+    )
+    from engine.confidence import Confidence, fitted_temperature
     from engine.config import RunConfig, describe_config, load_config
     from engine.cross_validation import CrossValidation, Spread, cross_validate
     from engine.data.cleaning import load_dataset
@@ -63,7 +73,18 @@ if TYPE_CHECKING:
     from engine.explanation.attention import lift_over_uniform
     from engine.faithful import faithfulness_of, held_faithfulness, retraining
     from engine.finding import find_users, random_user
+    from engine.growth import Growth, GrowthPoint, Reliability, held_growth, measure_growth
     from engine.outside import Outside, diagnose_lists
+    from engine.persons import (
+        Moved,
+        Person,
+        WhatIf,
+        attributes_of,
+        attributes_read,
+        confidence_by_event,
+        person_of,
+        what_if,
+    )
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
@@ -73,9 +94,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "engine.answer_types": (
-        "Attribution AttentionMap Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
+        "AttentionMap Attribution Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
     ),
-    "engine.answers": "attention profile recommend recommend_for",
+    "engine.answers": "attention attention_for profile recommend recommend_for",
+    "engine.catalogue": "ItemProfile Neighbour find_items has_content item_profile neighbours receivers",
+    "engine.confidence": "Confidence fitted_temperature",
     "engine.config": "RunConfig describe_config load_config",
     "engine.cross_validation": "CrossValidation Spread cross_validate",
     "engine.data.dataset": "Dataset",
@@ -106,6 +129,7 @@ _HOMES = {
     "engine.explanation.attention": "lift_over_uniform",
     "engine.faithful": "faithfulness_of held_faithfulness retraining",
     "engine.finding": "find_users random_user",
+    "engine.growth": "Growth GrowthPoint Reliability held_growth measure_growth",
     "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
@@ -113,6 +137,7 @@ _HOMES = {
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
+    "engine.persons": "Moved Person WhatIf attributes_of attributes_read confidence_by_event person_of what_if",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -131,6 +156,7 @@ __all__ = [
     "CohortReport",
     "ComparedModel",
     "Comparison",
+    "Confidence",
     "ConfigError",
     "Contrast",
     "CrossValidation",
@@ -151,17 +177,24 @@ __all__ = [
     "Group",
     "GroupRange",
     "GroupTables",
+    "Growth",
+    "GrowthPoint",
+    "ItemProfile",
     "Measured",
     "MethodScore",
     "ModelReport",
+    "Moved",
+    "Neighbour",
     "Newcomer",
     "OnProgress",
     "OneOf",
     "Outside",
+    "Person",
     "Player",
     "Progress",
     "RankedItem",
     "Recommendations",
+    "Reliability",
     "Retraining",
     "Rule",
     "Run",
@@ -181,11 +214,16 @@ __all__ = [
     "UnknownIdError",
     "UserProfile",
     "View",
+    "WhatIf",
     "about_users",
     "attention",
+    "attention_for",
+    "attributes_of",
+    "attributes_read",
     "comparable_models",
     "compare",
     "compare_runs",
+    "confidence_by_event",
     "cross_validate",
     "delete_group",
     "describe_config",
@@ -203,15 +241,20 @@ __all__ = [
     "fair_ceiling",
     "faithfulness_of",
     "fetch_public",
+    "find_items",
     "find_users",
+    "fitted_temperature",
     "gap",
     "gap_change",
     "group_figures",
     "group_gaps",
     "group_sizes",
     "group_tables",
+    "has_content",
     "held_faithfulness",
+    "held_growth",
     "item_groups",
+    "item_profile",
     "lift_over_uniform",
     "list_runs",
     "load_config",
@@ -219,15 +262,19 @@ __all__ = [
     "load_groups",
     "load_run",
     "magnitude",
+    "measure_growth",
     "measured_run",
     "members",
     "movers",
+    "neighbours",
     "paired_difference",
     "paired_in_groups",
+    "person_of",
     "profile",
     "quality_by_length",
     "quality_curve",
     "random_user",
+    "receivers",
     "recommend",
     "recommend_for",
     "resume_run",
@@ -241,6 +288,7 @@ __all__ = [
     "train_run",
     "tune",
     "warm_up",
+    "what_if",
 ]
 
 

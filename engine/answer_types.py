@@ -104,6 +104,7 @@ class AttentionMap:
     """Attention over a user's most recent L events, with its axis labels.
 
     Attributes:
+        user_id: None for somebody who is not in the data.
         weights: (n_layers, n_heads, query, key) float32, NaN where nobody looks; see
             `engine.explanation.attention.Attention` for its rows.
         labels: a title for each query, oldest first; keys have the first of them. A query that is no event is called
@@ -116,7 +117,7 @@ class AttentionMap:
         n_events: L.
     """
 
-    user_id: str
+    user_id: str | None
     weights: np.ndarray
     labels: tuple[str, ...]
     item_ids: tuple[str, ...]

@@ -76,7 +76,7 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     events, held_out = _events(run, user, view, lang)
     history, targets = history_of(run, user, view)
     asked = Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
-    return _ranked_list(run, asked, k, lang)
+    return ranked_list(run, asked, k, lang)
 
 
 def recommend_for(
@@ -102,14 +102,19 @@ def recommend_for(
         EngineError: k is under 1, or training read no such column or value.
     """
     run = knowing(run, about)
-    return _ranked_list(run, newcomer(run, item_ids, lang), k, lang)
+    return ranked_list(run, newcomer(run, item_ids, lang), k, lang)
 
 
-def _ranked_list(run: Run, asked: Asked, k: int, lang: str) -> Recommendations:
+def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
+    """The k best; `scores` are what `scores_for` gave, where that has been asked already.
+
+    Raises:
+        EngineError: k is under 1.
+    """
     if k < 1:
         raise EngineError(f"k ({k}) must be 1 or more.")
     start = time.perf_counter()
-    scores = scores_for(run, asked)
+    scores = scores_for(run, asked) if scores is None else scores
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
     target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
@@ -149,13 +154,41 @@ def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en"
         UnknownIdError: no such user.
         EngineError: nothing is known of the user in this view.
     """
-    user = run.dataset.users.number(user_id)
-    history, _ = history_of(run, user, view)
-    seen = attend(run.recommender, history, user)
+    history, _ = history_of(run, run.dataset.users.number(user_id), view)
+    return attention_map(run, Asked(user_id, view, history), lang)
+
+
+def attention_for(
+    run: Run, item_ids: Sequence[str], lang: str = "en", about: Mapping[str, str] | None = None
+) -> AttentionMap:
+    """Where every head looked over events given now (the last `max_len` of them).
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; at least one.
+        lang: of the titles.
+        about: what is known of them: column of the users' table to value.
+
+    Raises:
+        UnknownIdError: an item is none of the data's.
+        EngineError: there is no event, or training read no such column or value.
+    """
+    run = knowing(run, about)
+    return attention_map(run, newcomer(run, item_ids, lang), lang)
+
+
+def attention_map(run: Run, asked: Asked, lang: str) -> AttentionMap:
+    """Where every head looked.
+
+    Raises:
+        EngineError: there is no event.
+    """
+    history = asked.history
+    seen = attend(run.recommender, history, asked.number(run))
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
-        user_id,
+        asked.user_id,
         seen.weights,
         (*(run.dataset.title(item, lang) for item in window), *asks),
         (*(run.dataset.items.term(item) for item in window), *("" for _ in asks)),
@@ -184,8 +217,21 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
     return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
 
 
-def newcomer(run: Run, item_ids: Sequence[str], lang: str) -> Asked:
-    """Somebody of whom no more is known than these events.
+def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Asked:
+    """Somebody of whom no more is known than these events, or than these and the attributes of a user of the data.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named. Or there is no such user.
+    """
+    if as_user is not None:
+        run.dataset.users.number(as_user)
+    history = numbered(run, item_ids)
+    events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
+    return Asked(as_user, "full", history, events)
+
+
+def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
+    """(n,) indices of items.
 
     Raises:
         UnknownIdError: an item is none of the data's; all such are named.
@@ -197,12 +243,11 @@ def newcomer(run: Run, item_ids: Sequence[str], lang: str) -> Asked:
             f"No item {', '.join(map(repr, unknown[:8]))}{' …' if len(unknown) > 8 else ''} among the "
             f"{run.dataset.n_items:,} items of this data; ids are text, for example {sample}."
         )
-    events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
-    return Asked(None, "full", history, events)
+    return history
 
 
 def knowing(run: Run, about: Mapping[str, str] | None) -> Run:
-    """The run, answering for somebody of whom that is known.
+    """The run, answering for somebody of whom that is known: column of the users' table to value.
 
     Raises:
         EngineError: training read no such column or value.
@@ -246,11 +291,12 @@ def rank_of(scores: np.ndarray, item: int) -> int | None:
 
 
 def _category(run: Run, item: int, lang: str) -> str | None:
-    table = run.dataset.item_table
-    for column in (f"{CATEGORY}_{lang}", CATEGORY):
-        if column in table.columns:
-            return str(table[column].iat[item - 1])
-    return None
+    return run.dataset.item_text(item, f"{CATEGORY}_{lang}", CATEGORY)
+
+
+def describe(run: Run, item: int, lang: str) -> tuple[str, str | None, Cohort]:
+    """An item's title, category and cohort, by its index."""
+    return run.dataset.title(item, lang), _category(run, item, lang), _item_cohort(run, item)
 
 
 def _item_cohort(run: Run, item: int) -> Cohort:

@@ -13,7 +13,7 @@ from engine.answer_types import Attribution, Contrast, Player, View
 from engine.answers import Asked, history_of, knowing, newcomer, rank_of, scores_for
 from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError
-from engine.explanation.shapley import Solution, shapley_of_items, shapley_values
+from engine.explanation.shapley import N_PERMUTATIONS, Solution, shapley_of_items, shapley_values
 from engine.recommender import top_of
 from engine.runs import Run
 
@@ -111,7 +111,7 @@ def explain_list(
     run, asked = asked_by(run, who, view, lang)
     scores = scores_for(run, asked)
     items = top_of(scores[None, :], k)[0][0]
-    return _attributions(run, asked, scores, items[items > 0], lang, seed, max_events)[0]
+    return attributions(run, asked, scores, items[items > 0], lang, seed, max_events)[0]
 
 
 def explain_instead(
@@ -137,7 +137,7 @@ def explain_instead(
     items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.number(other_id)])
     if items[0] == items[1]:
         raise EngineError(f"Item {other_id!r} cannot be held against itself; choose another one.")
-    (first, second), found = _attributions(run, asked, scores, items, lang, seed, max_events)
+    (first, second), found = attributions(run, asked, scores, items, lang, seed, max_events)
     values, spread = found.difference(0, 1)
     players = tuple(
         Player(player.label, player.item_id, player.position, player.n_events, float(value), float(error))
@@ -212,16 +212,23 @@ def _of_one(
     run, asked = asked_by(run, who, view, lang)
     scores = scores_for(run, asked)
     item = item_or_top(run, asked, scores, item_id)
-    return _attributions(run, asked, scores, np.array([item]), lang, seed, max_events)[0][0]
+    return attributions(run, asked, scores, np.array([item]), lang, seed, max_events)[0][0]
 
 
-def _attributions(
-    run: Run, asked: Asked, scores: np.ndarray, items: np.ndarray, lang: str, seed: int, max_events: int
+def attributions(
+    run: Run,
+    asked: Asked,
+    scores: np.ndarray,
+    items: np.ndarray,
+    lang: str,
+    seed: int,
+    max_events: int,
+    n_permutations: int = N_PERMUTATIONS,
 ) -> tuple[tuple[Attribution, ...], Solution]:
     """One attribution an item, and the values behind them, in the order of the items."""
     history, user = asked.history, asked.number(run)
     start = time.perf_counter()
-    groups, found = shapley_of_items(run.serving, history, items, max_events=max_events, seed=seed, user=user)
+    groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
     seconds = time.perf_counter() - start
     first = len(history) - sum(len(group) for group in groups) + 1  # position of the window's first event
     made = tuple(

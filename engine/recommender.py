@@ -112,13 +112,22 @@ class TransformerRecommender:
             tokens: (width,) int64 and
             dense: (n_dense,) float32, from `engine.model.features.one_row` of the users' content.
         """
-        network = copy.deepcopy(self._network)
+        network = copy.copy(self._network)  # all but the users' content is shared: a large catalogue is not copied
+        network._modules = dict(network._modules)
+        network.user_vectors = copy.deepcopy(self._network.user_vectors)
         assert network.user_vectors is not None
         if network.user_vectors.tokens is not None:
             network.user_vectors.tokens[0] = torch.from_numpy(tokens)
         if network.user_vectors.dense is not None:
             network.user_vectors.dense[0] = torch.from_numpy(dense)
-        return TransformerRecommender(network, self.candidates)
+        known = TransformerRecommender(network, self.candidates)
+        known._vectors = self._vectors
+        return known
+
+    @torch.inference_mode()
+    def output_vectors(self) -> np.ndarray:
+        """(n_items + 1, D) float32 vectors that histories are scored against; row 0 is padding."""
+        return self._all_vectors().detach().numpy()
 
     @torch.inference_mode()
     def score(self, histories: Histories) -> np.ndarray:

@@ -214,10 +214,31 @@ class Dataset:
             UnknownIdError: there is no such index.
         """
         item_id = self.items.term(item_idx)
-        row = item_idx - self.items.first
         for column in (f"title_{lang}", "title"):
-            if column in self.item_table.columns:
-                value = self.item_table[column].iat[row]
-                if isinstance(value, str) and value and value != "unknown":
-                    return value
+            value = self.item_text(item_idx, column)
+            if value and value != "unknown":
+                return value
         return item_id
+
+    def item_text(self, item_idx: int, *columns: str) -> str | None:
+        """What the first of these columns of the item table that is there says of an item; None without any."""
+        for column in columns:
+            if column in self.item_table.columns:
+                return str(self._item_columns[column][item_idx - self.items.first])
+        return None
+
+    @cached_property
+    def _item_columns(self) -> _Columns:
+        return _Columns(self.item_table)
+
+
+class _Columns(dict[str, np.ndarray]):
+    """Columns of a table as arrays, made when first asked for: a table itself is slow to ask cell by cell."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        super().__init__()
+        self._table = table
+
+    def __missing__(self, column: str) -> np.ndarray:
+        self[column] = self._table[column].to_numpy(dtype=object)
+        return self[column]

@@ -166,6 +166,7 @@ def rank_truncated(
     exclude_seen: bool = True,
     forget: bool = False,
     progress: Callable[[float], None] | None = None,
+    watch: Callable[[slice, np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """(n_targets in all,) int32 ranks of the targets when only the newest events of each history are known.
 
@@ -184,6 +185,7 @@ def rank_truncated(
         exclude_seen: leave seen items out of the ranking.
         forget: of those, leave out only what the cut history holds.
         progress: told the share of users done.
+        watch: shown rows and their (B, n_items + 1) scores, -inf for what is left out, which hold until it returns.
 
     Raises:
         EngineError: a score is not a number.
@@ -200,6 +202,8 @@ def rank_truncated(
             seen = (cut if forget else holdout.histories).take(chosen)
             scores[seen.positions(), seen.items] = -np.inf
         ranks[offsets[rows.start] : offsets[rows.stop]] = ranks_in(scores, holdout.targets.take(chosen))
+        if watch:
+            watch(rows, scores)
         if progress:
             progress(rows.stop / len(holdout))
     return ranks

@@ -25,6 +25,9 @@ from engine.recommender import Explainable
 MAX_EXACT = 8
 """Up to this many players all subsets are evaluated; beyond, permutations are sampled."""
 
+N_PERMUTATIONS = 10
+"""Orders sampled, unless another number is asked for."""
+
 _BATCH = 128
 """Sets of players that are played at a time."""
 
@@ -102,7 +105,7 @@ def shapley_values(
     history: np.ndarray,
     item_idx: int,
     max_events: int = 20,
-    n_permutations: int = 10,
+    n_permutations: int = N_PERMUTATIONS,
     seed: int = 0,
     user: int = NOBODY,
 ) -> ShapleyValues:
@@ -137,7 +140,7 @@ def shapley_of_items(
     history: np.ndarray,
     items: np.ndarray,
     max_events: int = 20,
-    n_permutations: int = 10,
+    n_permutations: int = N_PERMUTATIONS,
     seed: int = 0,
     user: int = NOBODY,
 ) -> tuple[tuple[tuple[int, ...], ...], Solution]:
@@ -180,7 +183,7 @@ def spread_out(present: np.ndarray, groups: tuple[tuple[int, ...], ...], length:
     return events
 
 
-def solve(game: Game, n_players: int, n_permutations: int = 10, seed: int = 0) -> Solution:
+def solve(game: Game, n_players: int, n_permutations: int = N_PERMUTATIONS, seed: int = 0) -> Solution:
     """Shapley values of a game: exact for up to `MAX_EXACT` players, else from sampled orders.
 
     The sets of players are drawn before any is played and are played in large batches, for all outcomes at once.

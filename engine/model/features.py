@@ -121,7 +121,7 @@ def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) ->
     """
     grouped = dict.fromkeys(name.split("=", 1)[0] for name in content.token_names)
     numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in table.columns]
-    texts = [c for c in display_columns(table) if c.casefold().startswith(TEXT_COLUMNS)] if content.text else []
+    texts = text_columns(table) if content.text else []
     known = [*grouped, *numbers, *texts]
     if unknown := [column for column in values if column not in known]:
         raise EngineError(f"{unknown[0]!r} is no column that this run reads; it reads {', '.join(known) or 'none'}.")
@@ -136,6 +136,11 @@ def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) ->
     tokens = np.zeros(content.tokens.shape[1], dtype=np.int64)
     tokens[: len(found)] = found[: len(tokens)]
     return tokens, dense
+
+
+def text_columns(table: pd.DataFrame) -> list[str]:
+    """The columns that are read as text, where text is read at all."""
+    return [c for c in display_columns(table) if c.casefold().startswith(TEXT_COLUMNS)]
 
 
 def _parts(value: str) -> list[str]:

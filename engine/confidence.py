@@ -1,0 +1,108 @@
+"""How sure a list is: the share of the softmax on it, at a temperature that fits what users went on to do."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.errors import RunError
+from engine.recommender import score_chunks
+from engine.run_folder import read_json, write_json
+from engine.runs import Run
+
+CONFIDENCE = "confidence.json"
+"""Of a run folder: the temperature that `fitted_temperature` found. It can be deleted at any time."""
+
+MOST_USERS = 500
+"""Validation users asked at most."""
+
+TEMPERATURES = np.geomspace(0.02, 50, 41)
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure a list is, by the softmax of scores / temperature over everything that can be recommended.
+
+    It is what the model believes of its whole list; `engine.growth` says how often lists of a given share held what
+    came next.
+
+    Attributes:
+        share: of the softmax on the first k, from 0 to 1.
+        spread: exp of the softmax's entropy: over how many items it would lie if it lay evenly; 1 or more.
+        k: how many.
+    """
+
+    share: float
+    spread: float
+    k: int
+
+
+def confidence_of(scores: np.ndarray, k: int, temperature: float = 1.0) -> Confidence | None:
+    """The confidence of the k best of (n_items + 1,) scores, -inf where an item cannot be recommended; None without."""
+    known = scores[np.isfinite(scores)].astype(np.float64) / temperature
+    if len(known) == 0:
+        return None
+    shares = np.exp(known - known.max())
+    shares /= shares.sum()
+    entropy = -float((shares * np.log(np.maximum(shares, 1e-300))).sum())
+    best = np.partition(shares, len(shares) - min(k, len(shares)))[-k:]
+    return Confidence(min(float(best.sum()), 1.0), float(np.exp(max(entropy, 0.0))), k)
+
+
+def fitted_temperature(run: Run) -> float:
+    """The temperature at which the run's scores, as a softmax, best foretell the validation users' next items.
+
+    A Transformer's scores are logits, but training leaves them too sure or too timid; an ensemble's never were logits.
+    One number brings either to the scale of shares, changes no order, and is fitted on validation users alone. It is
+    kept in the run folder, where that can be written to.
+
+    Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), temperature scaling.
+    """
+    work = {"version": _VERSION, "created": run.created, "model": run.answers, "users": MOST_USERS}
+    if (held := _held(run, work)) is not None:
+        return held
+    found = _fit(run)
+    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
+        write_json(run.path / CONFIDENCE, {**work, "temperature": found})
+    return found
+
+
+def _held(run: Run, work: dict[str, Any]) -> float | None:
+    try:
+        kept = read_json(run.path / CONFIDENCE)
+        found = float(kept["temperature"])
+        return found if {key: kept.get(key) for key in work} == work and 0 < found < np.inf else None
+    except (RunError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _fit(run: Run) -> float:
+    """The best temperature by the mean log share of validation targets; 1 where no target can be ranked.
+
+    The best of `TEMPERATURES`, then the bottom of the parabola through it and its two neighbours.
+    """
+    valid = run.split.valid
+    rows = np.random.default_rng(run.config.evaluation.seed).permutation(len(valid))[:MOST_USERS]
+    asked = valid.take(np.sort(rows))
+    losses, n = np.zeros(len(TEMPERATURES)), 0
+    for part, scores in score_chunks(run.serving, asked.histories, run.config.evaluation.exclude_seen):
+        for row, own in enumerate(scores, start=part.start):
+            target = float(own[asked.targets[row][0]])
+            if not np.isfinite(target):
+                continue
+            above = own[np.isfinite(own)].astype(np.float64) - target
+            top = above.max() / TEMPERATURES
+            losses += top + np.log(np.exp(above[:, None] / TEMPERATURES - top).sum(axis=0))
+            n += 1
+    if n == 0:
+        return 1.0
+    at = int(np.clip(losses.argmin(), 1, len(losses) - 2))
+    left, middle, right = losses[at - 1 : at + 2]
+    bend = left - 2 * middle + right
+    step = float(np.clip((left - right) / (2 * bend), -1, 1)) if bend > 0 else 0.0
+    return float(TEMPERATURES[at] * (TEMPERATURES[1] / TEMPERATURES[0]) ** step)

@@ -1,0 +1,271 @@
+"""What if somebody had met other things, or were somebody else? Their list, what moved in it and why, without training.
+
+A person here is a list of events and what is known of them, whether or not the data has such a person. Two persons are
+put to the same model, and the second's answer is told as it differs from the first's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.answer_types import AttentionMap, Attribution, Cohort, Recommendations, View
+from engine.answers import (
+    Asked,
+    attention_map,
+    describe,
+    knowing,
+    newcomer,
+    numbered,
+    profile,
+    ranked_list,
+    scores_for,
+)
+from engine.confidence import Confidence, confidence_of
+from engine.data.dataset import NOBODY, Histories
+from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN
+from engine.errors import EngineError
+from engine.explaining import attributions
+from engine.model.content_storage import load_contents
+from engine.model.features import text_columns
+from engine.recommender import mask_seen
+from engine.run_folder import CONTENTS
+from engine.runs import Run
+
+QUICK_PERMUTATIONS = 4
+"""Sampled orders of the events, in place of the ten of an unhurried explanation."""
+
+QUICK_EVENTS = 12
+"""Events that are players of their own, in place of twenty; earlier ones form one player."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, as the model knows them.
+
+    Attributes:
+        item_ids: what they met, oldest first.
+        as_user: a user of the data whose attributes they have; None for somebody who is not in the data.
+        about: what is known of somebody who is not in the data: column of the users' table to value.
+    """
+
+    item_ids: tuple[str, ...] = ()
+    as_user: str | None = None
+    about: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One item's rank for the first person and for the second.
+
+    Attributes:
+        before, now: ranks among what can be recommended, ties against it; None where it cannot be, having been met.
+        score_before, score_now: None likewise.
+    """
+
+    item_id: str
+    title: str
+    category: str | None
+    item_cohort: Cohort
+    before: int | None
+    now: int | None
+    score_before: float | None
+    score_now: float | None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What a model answers to a person, and how that differs from what it answers to another.
+
+    Attributes:
+        answer: the list.
+        moved: ranks of every item that is in either list, and of those asked for besides; by the rank now.
+        confidence, confidence_before: of the two lists; None where nothing is left to recommend.
+        attention: where the network looked; None without an event.
+        explanation: of one item's score, from fewer orders than an unhurried one; None without an event or an item.
+        seconds: "rank", "attention" and "explanation".
+    """
+
+    answer: Recommendations
+    moved: tuple[Moved, ...]
+    confidence: Confidence | None
+    confidence_before: Confidence | None
+    attention: AttentionMap | None
+    explanation: Attribution | None
+    seconds: dict[str, float]
+
+
+def person_of(run: Run, user_id: str, view: View = "evaluated") -> Person:
+    """A user of the data as the model knows them.
+
+    Raises:
+        UnknownIdError: no such user.
+    """
+    return Person(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
+
+
+def what_if(
+    run: Run,
+    now: Person,
+    before: Person | None = None,
+    k: int = 10,
+    lang: str = "en",
+    item_id: str | None = None,
+    follow: tuple[str, ...] = (),
+    n_permutations: int = QUICK_PERMUTATIONS,
+    max_events: int = QUICK_EVENTS,
+    temperature: float = 1.0,
+) -> WhatIf:
+    """What a run's model answers to a person, held against what it answers to another.
+
+    Args:
+        run: the run.
+        now: who is asked about.
+        before: whom they are held against; themselves when not given.
+        k: length of the lists.
+        lang: of the titles.
+        item_id: the item whose score is explained; the first of the list when not given or when it cannot be
+            recommended to them.
+        follow: items whose ranks are told whether or not they are in a list.
+        n_permutations: sampled orders of the explanation.
+        max_events: events that are players of their own in it.
+        temperature: of the confidence; see `engine.confidence.fitted_temperature`.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: k is under 1, or training read no such attribute or value.
+    """
+    before = now if before is None else before
+    marks = [time.perf_counter()]
+    mine, asked = _asked(run, now, lang)
+    scores = scores_for(mine, asked)
+    theirs = scores if before == now else scores_for(*_asked(run, before, lang))
+    answer = ranked_list(mine, asked, k, lang, scores)
+    listed = [*(item.item_id for item in answer.items), *follow]
+    moved = _moved(run, (theirs, scores), [*_top(theirs, k), *numbered(run, listed).tolist()], lang)
+    marks.append(time.perf_counter())
+    seen = attention_map(mine, asked, lang) if len(asked.history) else None
+    marks.append(time.perf_counter())
+    explanation = None
+    if len(asked.history) and answer.items:
+        chosen, first = numbered(run, [item_id or answer.items[0].item_id, answer.items[0].item_id])
+        items = np.array([chosen if np.isfinite(scores[chosen]) else first])
+        explanation = attributions(mine, asked, scores, items, lang, 0, max_events, n_permutations)[0][0]
+    marks.append(time.perf_counter())
+    return WhatIf(
+        answer,
+        moved,
+        confidence_of(scores, k, temperature),
+        confidence_of(theirs, k, temperature),
+        seen,
+        explanation,
+        dict(zip(("rank", "attention", "explanation"), np.diff(marks).tolist(), strict=True)),
+    )
+
+
+def confidence_by_event(
+    run: Run, now: Person, k: int = 10, last: int = 30, temperature: float = 1.0
+) -> tuple[tuple[int, Confidence], ...]:
+    """How the confidence grew with a person's events: after none, after the first, and so on to all of them.
+
+    Args:
+        run: the run.
+        now: the person.
+        k: length of the lists.
+        last: only so many of the newest steps are told.
+        temperature: see `engine.confidence.fitted_temperature`.
+
+    Returns:
+        How many events were known, and the confidence then.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    known = _known(run, now)
+    history = numbered(run, now.item_ids)
+    lengths = range(max(0, len(history) - last), len(history) + 1)
+    rows = Histories.of([history[:n] for n in lengths], [_number(run, now)] * len(lengths))
+    scores = _masked(known, rows)
+    found = ((n, confidence_of(row, k, temperature)) for n, row in zip(lengths, scores, strict=True))
+    return tuple((n, confidence) for n, confidence in found if confidence is not None)
+
+
+def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
+    """What a run's network reads of users: the columns, and the values it knows; none for a number or a text."""
+    content = load_contents(run.path / CONTENTS, run.recommender.network).users
+    if content is None:
+        return {}
+    found: dict[str, tuple[str, ...]] = {}
+    for name in content.token_names:
+        column, value = name.split("=", 1)
+        found[column] = (*found.get(column, ()), value)
+    numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in run.dataset.user_table.columns]
+    texts = text_columns(run.dataset.user_table) if content.text is not None else []
+    return found | dict.fromkeys([*numbers, *texts], ())
+
+
+def attributes_of(run: Run, user_id: str) -> dict[str, str]:
+    """What a run's network knows of a user, in the words that `Person.about` takes.
+
+    Raises:
+        UnknownIdError: no such user.
+    """
+    row = run.dataset.user_table.iloc[run.dataset.users.number(user_id)]
+    known: dict[str, str] = {}
+    for column, values in attributes_read(run).items():
+        text = str(row[column])
+        parts = [part.strip() for part in text.split(LIST_SEPARATOR)] if values else [text]
+        kept = [part for part in parts if part in values] if values else [part for part in parts if part != UNKNOWN]
+        if kept:
+            known[column] = LIST_SEPARATOR.join(kept)
+    return known
+
+
+def _known(run: Run, person: Person) -> Run:
+    """The run, answering for somebody of whom that is known.
+
+    Raises:
+        EngineError: they are a user and somebody else at once, or training read no such attribute or value.
+    """
+    if person.as_user is not None and person.about:
+        raise EngineError(
+            f"A person is user {person.as_user!r} or has attributes of their own ({person.about[0][0]}), not both."
+        )
+    about: Mapping[str, str] = dict(person.about)
+    return knowing(run, about)
+
+
+def _asked(run: Run, person: Person, lang: str) -> tuple[Run, Asked]:
+    """The run that answers for a person, and the question."""
+    return _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
+
+
+def _number(run: Run, person: Person) -> int:
+    return NOBODY if person.as_user is None else run.dataset.users.number(person.as_user)
+
+
+def _masked(run: Run, rows: Histories) -> np.ndarray:
+    """(B, n_items + 1) scores, -inf where an item cannot be recommended."""
+    scores = run.serving.score(rows)
+    return mask_seen(scores, rows) if run.config.evaluation.exclude_seen else scores
+
+
+def _top(scores: np.ndarray, k: int) -> list[int]:
+    """The k best, fewer where there are fewer."""
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [int(item) for item in order if np.isfinite(scores[item])]
+
+
+def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], lang: str) -> tuple[Moved, ...]:
+    """What became of items' ranks, by the rank now, what cannot be recommended last."""
+    found: list[Moved] = []
+    for item in dict.fromkeys(items):
+        title, category, cohort = describe(run, item, lang)
+        ranks = [int((s >= s[item]).sum()) if np.isfinite(s[item]) else None for s in scores]
+        own = [float(s[item]) if np.isfinite(s[item]) else None for s in scores]
+        found.append(Moved(run.dataset.items.term(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1]))
+    return tuple(sorted(found, key=lambda one: (one.now is None, one.now or 0)))
