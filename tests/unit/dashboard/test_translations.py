@@ -23,9 +23,7 @@ PAGES = sorted(
         *ROOT.glob("views/*.py"),
         *ROOT.glob("charts/*.py"),
         *ROOT.glob("words*.py"),
-        *(ROOT / f"{name}.py" for name in ("app", "components", "findings", "report")),
-        ROOT / "trust.py",
-        *(ROOT / f"{name}.py" for name in ("app", "components", "words", "findings", "report")),
+        *(ROOT / f"{name}.py" for name in ("app", "components", "findings", "report", "trust")),
     ]
 )
 
