@@ -60,7 +60,7 @@ def _model(lengths: np.ndarray, long: bool, dense: bool, best: bool) -> dict[str
 def _training(n_items: int, long: bool, dense: bool, best: bool) -> dict[str, Any]:
     sparse = best and not long and not dense
     return {
-        "max_epochs": 44 if sparse else 40 if long else 60,
+        "max_epochs": 44 if sparse else 32 if long else 60,
         "pretrain_epochs": 10 if sparse else 0,
         "label_smoothing": 0.1 if sparse else 0.0,
         "patience": 3,

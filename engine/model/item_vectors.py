@@ -77,6 +77,16 @@ class ItemVectors(nn.Module):
         finally:
             self._hidden = None
 
+    def few(self, items: Tensor) -> tuple[Tensor, Tensor]:
+        """What `reading` takes, for the (n,) items that a step reads: each row is fetched, and given a gradient, once.
+
+        Every lookup in the whole table makes a gradient as large as the table; here one does.
+        """
+        rows = torch.cat([items, items.new_zeros(1)]).unique()
+        places = items.new_zeros(self.own.num_embeddings)
+        places[rows] = torch.arange(len(rows), device=items.device)
+        return self.own(rows), places
+
     @contextmanager
     def reading(self, few: tuple[Tensor, Tensor] | None) -> Iterator[None]:
         """Within this, own vectors are read from a few rows, (R, D), at the places, (V + 1,), that come with them.

@@ -30,7 +30,23 @@ def softmax_loss(
     """
     positive = network.logits_of_pairs(hidden, targets).float()  # (N,)
     negative = network.logits(hidden, others).float()  # (N, M), float32 after products in bfloat16 too
-    return _SharedSoftmax.apply(positive, negative, others[None, :] == targets[:, None], smoothing)
+    return _SharedSoftmax.apply(positive, negative, *_own_targets(targets, others), smoothing)
+
+
+def _own_targets(targets: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Where an item among the others is a position's own target.
+
+    They are few, so naming their places costs far less than comparing all N x M pairs and filling by a mask.
+
+    Returns:
+        The rows and the columns of these places, and (N,) how many each position has.
+    """
+    ordered, order = others.sort()
+    first = torch.searchsorted(ordered, targets)
+    counts = torch.searchsorted(ordered, targets, right=True) - first  # (N,)
+    rows = torch.arange(len(targets), device=targets.device).repeat_interleave(counts)
+    nth = torch.arange(len(rows), device=targets.device) - (counts.cumsum(0) - counts)[rows]
+    return rows, order[first[rows] + nth], counts
 
 
 class _SharedSoftmax(torch.autograd.Function):
@@ -41,27 +57,30 @@ class _SharedSoftmax(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, positive: Tensor, negative: Tensor, same: Tensor, smoothing: float) -> Tensor:
+    def forward(
+        ctx: Any, positive: Tensor, negative: Tensor, rows: Tensor, columns: Tensor, counts: Tensor, smoothing: float
+    ) -> Tensor:
         sought, spread = positive, None
         if smoothing:
-            spread = smoothing / (1 + same.shape[1] - same.sum(dim=1))  # (N,) for each item of the softmax
-            others = negative.masked_fill_(same, 0.0).sum(dim=1)
+            spread = smoothing / (1 + negative.shape[1] - counts)  # (N,) for each item of the softmax
+            negative[rows, columns] = 0.0
+            others = negative.sum(dim=1)
             sought = (1 - smoothing) * positive + spread * (positive + others)
-        negative = negative.masked_fill_(same, -math.inf)
+        negative[rows, columns] = -math.inf
         peak = torch.maximum(negative.amax(dim=1), positive)  # (N,)
         share = negative.sub_(peak[:, None]).exp_()
         own = (positive - peak).exp()
         total = share.sum(dim=1) + own
         ctx.smoothing = smoothing
-        ctx.save_for_backward(share, own, total, spread, same if smoothing else None)
-        ctx.mark_non_differentiable(same)
+        ctx.save_for_backward(share, own, total, spread, rows, columns)
         return (total.log() + peak - sought).mean()
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        share, own, total, spread, same = ctx.saved_tensors
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        share, own, total, spread, rows, columns = ctx.saved_tensors
         scale = gradients[0] / len(total)
         if spread is None:
-            return (own / total - 1) * scale, share * (scale / total)[:, None], None, None
-        of_others = (share * (scale / total)[:, None]).sub_((spread * scale)[:, None]).masked_fill_(same, 0.0)
-        return (own / total - (1 - ctx.smoothing) - spread) * scale, of_others, None, None
+            return (own / total - 1) * scale, share * (scale / total)[:, None], None, None, None, None
+        of_others = (share * (scale / total)[:, None]).sub_((spread * scale)[:, None])
+        of_others[rows, columns] = 0.0
+        return (own / total - (1 - ctx.smoothing) - spread) * scale, of_others, None, None, None, None

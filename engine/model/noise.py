@@ -29,9 +29,11 @@ class Noise:
         """Bool tensor, True at a random `share` of places."""
         if self._generator is not None:
             return torch.rand(shape, device=self.device, generator=self._generator) < share
-        size = int(np.prod(shape))
-        drawn = torch.frombuffer(bytearray(self.rng.bytes(size)), dtype=torch.uint8).view(shape)
-        return drawn < round(share * 256)
+        return self._bytes(shape) < round(share * 256)
+
+    def _bytes(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
+        """(...) uint8 numbers, each as likely as any other."""
+        return torch.frombuffer(bytearray(self.rng.bytes(int(np.prod(shape)))), dtype=torch.uint8).view(shape)
 
     def absences(self, rows: int, length: int, share: float) -> Tensor:
         """(rows, length) bool: a random `share` of rows has a random part, from none to all, of its places True."""
@@ -42,8 +44,12 @@ class Noise:
         """x with a random `share` of places zero and the rest scaled up, so that its mean stays (Srivastava 2014)."""
         if share == 0:
             return x
-        share = round(share * 256) / 256 if self._generator is None else share
-        return x * (~self.mask(x.shape, share)).to(x.dtype).mul_(1 / (1 - share))
+        if self._generator is None:
+            places = round(share * 256)
+            kept, share = self._bytes(x.shape) >= places, places / 256
+        else:
+            kept = ~self.mask(x.shape, share)
+        return x * kept.to(x.dtype).mul_(1 / (1 - share))
 
     def jitter(self, x: Tensor) -> Tensor:
         """(..., D) x with a Gaussian vector added to each, whose expected square is `input_noise`² times its own."""

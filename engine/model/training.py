@@ -280,8 +280,13 @@ class _Loop:
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
         vectors = self.network.item_vectors
-        late = self.late.take(self._read(items, targets, following, others)) if self.late else None
-        with arithmetic(t, self.device), vectors.hiding(own), vectors.reading(late and (late.values, late.places)):
+        late, few = None, None
+        if self.late:
+            late = self.late.take(self._read(items, targets, following, others))
+            few = late.values, late.places
+        elif t.loss == "sampled":
+            few = vectors.few(self._read(items, targets, following, others))
+        with arithmetic(t, self.device), vectors.hiding(own), vectors.reading(few):
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing or 0.0)
