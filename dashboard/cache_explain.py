@@ -23,3 +23,19 @@ def explain_instead(key: RunKey, user: str, item: str, other: str, view: engine.
     run = cache.load(key)
     with cache.one_explanation:
         return engine.explain_instead(run, user, item, other, view, lang)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def explain_features(key: RunKey, user: str, item: str, view: engine.View, lang: str) -> engine.FeatureAttribution:
+    """Which of the things known moved an item's score."""
+    run = cache.load(key)
+    with cache.one_explanation:
+        return engine.explain_features(run, user, item, view, lang)
+
+
+@st.cache_data(max_entries=128, show_spinner=False)
+def explain_without(key: RunKey, user: str, item: str, k: int, view: engine.View, lang: str) -> engine.Counterfactual:
+    """Without which events an item would leave the top k."""
+    run = cache.load(key)
+    with cache.one_explanation:
+        return engine.explain_without(run, user, item, k, view, lang)

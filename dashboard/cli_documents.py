@@ -16,10 +16,12 @@ if TYPE_CHECKING:
         Attribution,
         CleaningReport,
         Contrast,
+        Counterfactual,
         CrossValidation,
         Dataset,
         Difference,
         Estimate,
+        FeatureAttribution,
         Player,
         Recommendations,
         Run,
@@ -87,6 +89,35 @@ def contrast(given: Contrast, run: Run) -> dict[str, Any]:
         "attributions": values,
         "item": attribution(first, run),
         "instead_of": attribution(second, run),
+    }
+
+
+def features(given: FeatureAttribution) -> dict[str, Any]:
+    """Of `explain --features`: base plus values is the score."""
+    return {
+        "user": given.user_id,
+        "item": given.item_id,
+        "score": given.score,
+        "base": given.base,
+        "features": [asdict(feature) for feature in given.features],
+        "exact": given.exact,
+        "model": given.model,
+    }
+
+
+def without(given: Counterfactual) -> dict[str, Any]:
+    """Of `explain --without`: `events` is empty where no set was found."""
+    return {
+        "user": given.user_id,
+        "item": given.item_id,
+        "k": given.k,
+        "rank": {"now": given.rank, "hidden": given.rank_hidden, "deleted": given.rank_deleted},
+        "events": [asdict(event) for event in given.events],
+        "replaced_by": [asdict(place) for place in given.replaced_by],
+        "proven": given.proven,
+        "tried_up_to": given.tried_up_to,
+        "evaluations": given.n_evaluations,
+        "model": given.model,
     }
 
 

@@ -17,7 +17,7 @@ from dashboard.cli_options import RUNS, About, Events, HeldOut, Json, RunName, R
 from dashboard.cli_output import Answer, figure
 
 if TYPE_CHECKING:
-    from engine import Attribution, Contrast, Player
+    from engine import Attribution, Contrast, Counterfactual, FeatureAttribution, Player
 
 LIST = 10
 """Items that --list explains."""
@@ -36,6 +36,13 @@ def explain(
     instead_of: Annotated[
         str | None, typer.Option("--instead-of", metavar="ID", help="Why the item, and not this one?")
     ] = None,
+    features: Annotated[
+        bool, typer.Option("--features", help="Which of the things known decided it, of the items and of the user.")
+    ] = False,
+    without: Annotated[
+        int | None,
+        typer.Option("--without", metavar="K", min=1, help="Without which events would the item leave the top K?"),
+    ] = None,
     held_out: HeldOut = False,
     runs: RunsDir = RUNS,
     json: Json = False,
@@ -43,8 +50,10 @@ def explain(
     """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
     answer = Answer(json)
     items, known = new_events(user, events, held_out), known_about(about, events)
-    if whole_list and (item is not None or instead_of is not None):
-        raise typer.BadParameter("--list explains the ten best items; it goes with neither --item nor --instead-of.")
+    if whole_list and item is not None:
+        raise typer.BadParameter("--list explains the ten best items; leave --item out.")
+    if sum((whole_list, instead_of is not None, features, without is not None)) > 1:
+        raise typer.BadParameter("give one of --list, --instead-of, --features and --without; each has its own answer.")
     view: engine.View = "evaluated" if held_out else "full"
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
@@ -55,6 +64,12 @@ def explain(
         elif instead_of is not None:
             contrast = engine.explain_instead(found, who, item, instead_of, view=view)
             answered = documents.contrast(contrast, found), contrast_lines(contrast)
+        elif features:
+            taken = engine.explain_features(found, who, item, view)
+            answered = documents.features(taken), feature_lines(taken)
+        elif without is not None:
+            undone = engine.explain_without(found, who, item, without, view)
+            answered = documents.without(undone), without_lines(undone)
         else:
             given = (
                 engine.explain_for(found, items, item_id=item, about=known)
@@ -103,6 +118,52 @@ def contrast_lines(given: Contrast) -> list[Table | Text]:
             f"{second.score:.4f} = {first.score - second.score:+.4f}"
         ),
         _how(first, "difference, its errors paired order by order"),
+    ]
+
+
+def feature_lines(given: FeatureAttribution) -> list[Table | Text]:
+    """SHAP values by feature, largest first, and the sum that they make."""
+    numbers = ("adds to the score", "± standard error")
+    made = tables.table("of", "feature", "known", *numbers, right=numbers)
+    for feature in sorted(given.features, key=lambda feature: -abs(feature.value)):
+        name = tables.MODEL_NAMES[feature.name] if feature.of == "member" else feature.name
+        error = "exact" if given.exact else figure(feature.spread)
+        cells = (feature.of, name, feature.told, f"{feature.value:+.4f}", error)
+        made.add_row(*(Text(cell) for cell in cells))
+    rank = f", rank {given.rank}" if given.rank is not None else ""
+    return [
+        Text.assemble("What gives ", (given.title, "bold"), f" ({given.item_id}{rank}) its score?"),
+        made,
+        Text(f"base {given.base:.4f} + features {given.score - given.base:+.4f} = score {given.score:.4f}"),
+        Text(
+            "An absent part of the items is their mean, in the history and in the item scored; an absent attribute of "
+            "the user is unknown.",
+            style="dim",
+        ),
+    ]
+
+
+def without_lines(given: Counterfactual) -> list[Table | Text]:
+    """The events without which an item leaves its list, and what follows."""
+    proof = "proven smallest" if given.proven else "the smallest found"
+    if not given.events:
+        proof = "every set was tried" if given.proven else "not every set was tried"
+        text = f"No set of events was found without which it leaves the top {given.k} ({proof})."
+        return [Text.assemble((given.title, "bold"), f" ({given.item_id}, rank {given.rank})"), Text(text)]
+    made = tables.table("#", "event", "title", right=("#",))
+    for event in given.events:
+        made.add_row(str(event.position), Text(event.item_id), Text(event.title))
+    new = ", ".join(f"{place.title} ({place.item_id}, rank {place.rank})" for place in given.replaced_by) or "nothing"
+    return [
+        Text.assemble(
+            f"Without these {len(given.events)} of {given.n_events:,} events, ",
+            (given.title, "bold"),
+            f" ({given.item_id}, rank {given.rank}) would leave the top {given.k}",
+        ),
+        made,
+        Text(f"Hidden at their places: rank {given.rank_hidden:,}. Had they never happened: {given.rank_deleted:,}."),
+        Text(f"New in the list: {new}."),
+        Text(f"{proof.capitalize()}; {given.n_evaluations:,} sets scored against the whole catalogue.", style="dim"),
     ]
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dashboard.i18n import _, count, figure, percent
-from dashboard.words import MOST, player_label
+from dashboard.i18n import _, count, figure, ngettext, percent
+from dashboard.words import MOST, attribute_name, category, listing, model_name, ordinal, player_label
 
 if TYPE_CHECKING:
-    from engine import Attribution, Contrast
+    from engine import Attribution, Contrast, Counterfactual, FeatureAttribution, FeatureValue
 
 
 def whole_list(answers: Sequence[Attribution]) -> str:
@@ -54,3 +54,100 @@ def contrast(found: Contrast) -> str:
     if apart < 0:
         return _("“{first}” scores {amount} below “{second}”.").format(**names)
     return _("“{first}” and “{second}” score the same.").format(**names)
+
+
+def feature_name(feature: FeatureValue) -> str:
+    """What a feature is called: "Genre of the items", "Age band: 25-34", "EASE"."""
+    if feature.of == "member":
+        return model_name(feature.name)
+    if feature.of == "user":
+        name = attribute_name(feature.name)
+        return _("User: {name} {value}").format(name=name, value=category(feature.told)) if feature.told else name
+    if feature.name == "own":
+        return _("Which items they are")
+    if feature.name == "text":
+        return _("Text of the items")
+    return _("Items: {name}").format(name=attribute_name(feature.name))
+
+
+def features(found: FeatureAttribution) -> str:
+    """Which kinds of things known move the score, by their share of all that is moved."""
+    mass = {
+        _("which items they are"): sum(abs(f.value) for f in found.features if (f.of, f.name) == ("items", "own")),
+        _("what the items are like"): sum(abs(f.value) for f in found.features if f.of == "items" and f.name != "own"),
+        _("what is known of the user"): sum(abs(f.value) for f in found.features if f.of == "user"),
+        _("the other members"): sum(abs(f.value) for f in found.features if f.of == "member"),
+    }
+    total = sum(mass.values())
+    if total == 0:
+        return _("Nothing that is known moves this score.")
+    parts = [
+        _("{what} {share}").format(what=what, share=percent(moved / total))
+        for what, moved in sorted(mass.items(), key=lambda item: -item[1])
+        if moved > 0
+    ]
+    return _("Of all that moves this score: {parts}.").format(parts=listing(parts))
+
+
+def without(found: Counterfactual) -> str:
+    """Without which events the item would leave the list."""
+    values = {"title": found.title, "k": count(found.k)}
+    if not found.events:
+        return (
+            _("No set of events keeps “{title}” in the top {k}: it stays there whatever is hidden.")
+            if found.proven
+            else _("No set of events was found without which “{title}” would leave the top {k}.")
+        ).format(**values)
+    titles = listing([_("“{title}”").format(title=event.title) for event in found.events])
+    if len(found.events) > 4:
+        text = _("Without {n} of its {all} events “{title}” would leave the top {k}.")
+        return text.format(n=count(len(found.events)), all=count(found.n_events), **values)
+    return _("Without {titles}, “{title}” would leave the top {k}.").format(titles=titles, **values)
+
+
+def how_small(found: Counterfactual) -> str:
+    """Whether the set is proven smallest, and by what."""
+    if found.proven:
+        if not found.events:
+            return _("Proven: every set of events was tried.")
+        return (
+            _("Proven smallest: one event is enough.")
+            if len(found.events) == 1
+            else ngettext(
+                "Proven smallest: hiding any single event does not do it.",
+                "Proven smallest: every set of up to {n} events was tried, and none does it.",
+                len(found.events) - 1,
+            ).format(n=count(len(found.events) - 1))
+        )
+    if found.tried_up_to == 0:
+        return _("The smallest found; smaller sets were not all tried.")
+    return ngettext(
+        "The smallest found, not proven smallest: hiding any single event does not do it, but not all larger sets were "
+        "tried.",
+        "The smallest found, not proven smallest: no set of up to {n} events does it, but not all larger sets were "
+        "tried.",
+        found.tried_up_to,
+    ).format(n=count(found.tried_up_to))
+
+
+def takes_its_place(found: Counterfactual) -> str:
+    """What enters the list."""
+    places = [
+        _("“{title}” ({ordinal})").format(
+            title=place.title, ordinal=ordinal(place.rank).strip(), rank=count(place.rank)
+        )
+        for place in found.replaced_by
+    ]
+    return ngettext("In its place comes {items}.", "New in the list then: {items}.", len(places)).format(
+        items=listing(places)
+    )
+
+
+def had_they_never_been(found: Counterfactual) -> str:
+    """Whether the item also leaves when the events are deleted rather than hidden."""
+    place = {"ordinal": ordinal(found.rank_deleted).strip(), "rank": count(found.rank_deleted)}
+    if found.rank_deleted > found.k:
+        return _("Had they never happened, it would rank {ordinal}: it leaves then too.").format(**place)
+    return _(
+        "Had they never happened, so that later events move up, it would rank {ordinal}: it would stay in the list."
+    ).format(**place)

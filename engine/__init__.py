@@ -69,6 +69,15 @@ if TYPE_CHECKING:
     from engine.evaluation.rules import Between, OneOf, Rule, members
     from engine.evaluation.separation import magnitude
     from engine.evaluation.truncation import Truncation
+    from engine.evidence import (
+        Counterfactual,
+        FeatureAttribution,
+        FeatureValue,
+        HiddenEvent,
+        Place,
+        explain_features,
+        explain_without,
+    )
     from engine.explaining import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
     from engine.explanation.attention import lift_over_uniform
     from engine.faithful import faithfulness_of, held_faithfulness, retraining
@@ -125,6 +134,9 @@ _HOMES = {
     "engine.evaluation.rules": "Between OneOf Rule members",
     "engine.evaluation.separation": "magnitude",
     "engine.evaluation.truncation": "Truncation",
+    "engine.evidence": (
+        "Counterfactual FeatureAttribution FeatureValue HiddenEvent Place explain_features explain_without"
+    ),
     "engine.explaining": "Newcomer explain explain_for explain_instead explain_list to_shap warm_up",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.faithful": "faithfulness_of held_faithfulness retraining",
@@ -159,6 +171,7 @@ __all__ = [
     "Confidence",
     "ConfigError",
     "Contrast",
+    "Counterfactual",
     "CrossValidation",
     "DataError",
     "Dataset",
@@ -171,6 +184,8 @@ __all__ = [
     "Evaluation",
     "Event",
     "Faithfulness",
+    "FeatureAttribution",
+    "FeatureValue",
     "Gap",
     "GapChange",
     "GapParts",
@@ -179,6 +194,7 @@ __all__ = [
     "GroupTables",
     "Growth",
     "GrowthPoint",
+    "HiddenEvent",
     "ItemProfile",
     "Measured",
     "MethodScore",
@@ -190,6 +206,7 @@ __all__ = [
     "OneOf",
     "Outside",
     "Person",
+    "Place",
     "Player",
     "Progress",
     "RankedItem",
@@ -235,9 +252,11 @@ __all__ = [
     "document",
     "evaluate_run",
     "explain",
+    "explain_features",
     "explain_for",
     "explain_instead",
     "explain_list",
+    "explain_without",
     "fair_ceiling",
     "faithfulness_of",
     "fetch_public",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -13,7 +15,7 @@ from dashboard.i18n import figure as number
 from dashboard.words import player_label
 
 if TYPE_CHECKING:
-    from engine import Attribution
+    from engine import Attribution, Player
 
 
 VALUE_ROOM = 64
@@ -25,10 +27,18 @@ def player_order(values: np.ndarray, order: Literal["time", "size"]) -> np.ndarr
     return np.arange(len(values)) if order == "time" else np.argsort(-np.abs(values), kind="stable")
 
 
+@dataclass(frozen=True)
+class Step:
+    """A bar of a staircase: what it is called beside the bar and on hover, and how far it moves the score."""
+
+    label: str
+    name: str
+    value: float
+    spread: float
+
+
 def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, measure: str | None = None) -> go.Figure:
     """Bars from base to score, one a history event, in SHAP's colours, with the spread over permutations.
-
-    Read from the top: each bar starts where the one above it ends.
 
     Args:
         answer: what is drawn.
@@ -36,26 +46,31 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, m
         dark: which palette.
         measure: what the axis is called; the item's score when not given.
     """
-    p = palette(dark)
     values = np.array([player.value for player in answer.players], dtype=float)
-    rows = player_order(values, order)
-    steps = answer.base + np.concatenate([[0.0], np.cumsum(values[rows])])
-    n = len(rows)
+    ordered = [answer.players[row] for row in player_order(values, order)]
+    steps = [Step(_row_label(player), player_label(player), player.value, player.spread) for player in ordered]
+    return staircase(answer.base, answer.score, steps, dark, measure or score_name(answer.model))
+
+
+def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measure: str) -> go.Figure:
+    """Bars from base to score, read from the top: each bar starts where the one above it ends."""
+    p = palette(dark)
+    values = np.array([bar.value for bar in bars], dtype=float)
+    reach = np.array([bar.spread for bar in bars], dtype=float)
+    steps = base + np.concatenate([[0.0], np.cumsum(values)])
+    n = len(bars)
     fig = figure(dark, 120 + 27 * (n + 2), margin={"l": 8, "r": VALUE_ROOM, "t": 8, "b": 8})
     for raises, colour in ((True, p.raises), (False, p.lowers)):
-        mine = np.flatnonzero((values[rows] >= 0) == raises)
-        players = [answer.players[rows[i]] for i in mine]
+        mine = np.flatnonzero((values >= 0) == raises)
         fig.add_bar(
             orientation="h",
             y=mine + 1,
             base=steps[mine],
             width=0.76,  # plotly would take a colour's own nearest rows for its measure
-            x=values[rows][mine],
+            x=values[mine],
             marker={"color": colour, "line": {"width": 0}},
-            error_x={"array": [player.spread for player in players], "color": p.muted, "thickness": 1, "width": 3},
-            customdata=[
-                [plain(player_label(player)), signed(player.value), number(player.spread, 2)] for player in players
-            ],
+            error_x={"array": reach[mine], "color": p.muted, "thickness": 1, "width": 3},
+            customdata=[[plain(bars[i].name), signed(bars[i].value), number(bars[i].spread, 2)] for i in mine.tolist()],
             hovertemplate="%{customdata[0]}: %{customdata[1]} ± %{customdata[2]}<extra></extra>",
         )
     for i in range(n + 1):
@@ -67,16 +82,15 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, m
             y1=i + 1.38,
             line={"color": p.muted, "width": 1, "dash": "dot"},
         )
-    for y, x, symbol in ((0, answer.base, "diamond-open"), (n + 1, answer.score, "diamond")):
+    for y, x, symbol in ((0, base, "diamond-open"), (n + 1, score, "diamond")):
         fig.add_scatter(
             x=[x], y=[y], mode="markers", marker={"size": 12, "symbol": symbol, "color": p.text}, hoverinfo="skip"
         )
-    reach = np.array([player.spread for player in answer.players], dtype=float)[rows]
-    low = float(min([answer.score, *(steps[1:] - reach), *steps]))
-    high = float(max([answer.score, *(steps[1:] + reach), *steps]))
+    low = float(min([score, *(steps[1:] - reach), *steps]))
+    high = float(max([score, *(steps[1:] + reach), *steps]))
     room = max(high - low, 1e-6)
-    _write_values(fig, answer, values[rows], steps, rows, dark)
-    texts = [_("base"), *(_row_label(answer, int(r)) for r in rows), _("<b>score</b>")]
+    _write_values(fig, bars, steps, score, dark)
+    texts = [_("base"), *(bar.label for bar in bars), _("<b>score</b>")]
     fig.update_yaxes(
         tickvals=list(range(n + 2)),
         ticktext=texts,
@@ -85,12 +99,7 @@ def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, m
         zeroline=False,
         tickfont={"color": p.text, "size": 12},
     )
-    fig.update_xaxes(
-        title_text=measure or score_name(answer.model),
-        range=[low - 0.06 * room, high + 0.04 * room],
-        nticks=6,
-        zeroline=False,
-    )
+    fig.update_xaxes(title_text=measure, range=[low - 0.06 * room, high + 0.04 * room], nticks=6, zeroline=False)
     fig.update_layout(barmode="overlay")
     return fig
 
@@ -100,22 +109,20 @@ def score_name(model: str) -> str:
     return _("raw logit of the item") if model == "transformer" else _("the ensemble's score of the item")
 
 
-def _write_values(
-    fig: go.Figure, answer: Attribution, values: np.ndarray, steps: np.ndarray, rows: np.ndarray, dark: bool
-) -> None:
+def _write_values(fig: go.Figure, bars: Sequence[Step], steps: np.ndarray, score: float, dark: bool) -> None:
     """Each value at the right of its bar, clear of the spread and of the titles at the left; base and score too."""
     p = palette(dark)
-    for i, value in enumerate(values):
+    for i, bar in enumerate(bars):
         fig.add_annotation(
-            x=max(steps[i], steps[i + 1] + answer.players[rows[i]].spread),
+            x=max(steps[i], steps[i + 1] + bar.spread),
             y=i + 1,
-            text=signed(float(value)),
+            text=signed(bar.value),
             showarrow=False,
             xanchor="left",
             xshift=5,
-            font={"color": p.raises if value >= 0 else p.lowers, "size": 12},
+            font={"color": p.raises if bar.value >= 0 else p.lowers, "size": 12},
         )
-    for y, x in ((0, answer.base), (len(values) + 1, answer.score)):
+    for y, x in ((0, float(steps[0])), (len(bars) + 1, score)):
         fig.add_annotation(
             x=x,
             y=y,
@@ -127,7 +134,6 @@ def _write_values(
         )
 
 
-def _row_label(answer: Attribution, row: int) -> str:
-    player = answer.players[row]
+def _row_label(player: Player) -> str:
     text = label(player_label(player), 34)
     return text if player.position is None else f"{text} <i>{player.position}</i>"

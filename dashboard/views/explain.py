@@ -10,13 +10,13 @@ from dashboard import cache, components, state, words
 from dashboard.charts import explain as charts
 from dashboard.components import escape_markdown
 from dashboard.i18n import _, count, figure, signed
-from dashboard.views import explain_list
+from dashboard.views import explain_features, explain_list, explain_without
 from dashboard.views.explain_list import OFFERED
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # Sections below the waterfall: the address says which is open, and only that one is computed.
-EVIDENCE = ("list", "instead")
+EVIDENCE = ("list", "instead", "features", "without")
 
 
 def choose_item(page: Page) -> str | None:
@@ -168,7 +168,12 @@ def trust(answer: engine.Attribution) -> None:
 def evidence(page: Page, answer: engine.Attribution) -> None:
     """Further questions about the item, of which one at a time is answered."""
     components.section(_("Look further"))
-    names = {"list": _("The whole list"), "instead": _("This and not that")}
+    names = {
+        "list": _("The whole list"),
+        "instead": _("This and not that"),
+        "features": _("Features"),
+        "without": _("What would change it"),
+    }
     asked = state.chosen("evidence")
     state.set_widget("evidence", asked if asked in EVIDENCE else EVIDENCE[0])
     chosen = st.segmented_control(
@@ -183,6 +188,10 @@ def evidence(page: Page, answer: engine.Attribution) -> None:
     )
     if chosen == "instead":
         explain_list.instead(page, answer.item_id, answer.title)
+    elif chosen == "features":
+        explain_features.features(page, answer.item_id)
+    elif chosen == "without":
+        explain_without.without(page, answer)
     else:
         explain_list.whole_list(page, answer.item_id)
 

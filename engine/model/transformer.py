@@ -10,6 +10,7 @@ Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tabl
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, replace
 
@@ -204,6 +205,19 @@ class Transformer(nn.Module):
             return replace(output, hidden=output.hidden[rows, place])
         output = self(items, absent, users=users, readout=place)
         return replace(output, hidden=output.hidden[:, 0])
+
+    def reading(self, items: nn.Module, users: nn.Module | None) -> Transformer:
+        """The same network, with all its other weights shared, that reads items' and users' vectors from elsewhere.
+
+        What is asked of it is `forward` and `next_hidden`; this network, which others may be asking, is left as it is.
+
+        Args:
+            items: gives the (..., D) vectors of numbers of any shape; 0 stays padding, and `mask` stays [MASK].
+            users: gives the (B, D) vectors of the `users` that `forward` is told of.
+        """
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "item_vectors": items, "user_vectors": users}
+        return twin
 
     def output_vectors(self, items: Tensor | None = None) -> Tensor:
         """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""

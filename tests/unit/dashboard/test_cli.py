@@ -348,6 +348,29 @@ class TestExplain:
         assert f"{item.item_id}, rank 5" in done.out
         assert f"= score {item.score:.4f}" in done.out
 
+    def test_further_questions_have_documents_and_lines(
+        self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run, someone: str
+    ):
+        first, second, third = (item.item_id for item in engine.recommend(run, someone, k=3, view="full").items)
+        command = ("explain", RUN, "--user", someone, "--runs", tiny_run_dir)
+        listed = tailscope(*command, "--list", "--json").document["items"]
+        assert [one["item"] for one in listed][:3] == [first, second, third]
+        apart = tailscope(*command, "--instead-of", third, "--json").document
+        assert apart["difference"] == pytest.approx(listed[0]["score"] - listed[2]["score"], abs=1e-4)
+        moved = sum(value["value"] for value in apart["attributions"])
+        assert apart["base"] + moved == pytest.approx(apart["difference"], abs=1e-4)
+        parts = tailscope(*command, "--features", "--json").document
+        assert parts["base"] + sum(part["value"] for part in parts["features"]) == pytest.approx(
+            parts["score"], abs=1e-4
+        )
+        gone = tailscope(*command, "--item", second, "--without", "3", "--json").document
+        assert gone["rank"]["now"] == 2
+        assert gone["rank"]["hidden"] > 3
+        assert gone["events"]
+        for option, line in ((("--list",), "moved most by"), (("--features",), "base "), (("--without", "2"), "top 2")):
+            assert line in tailscope(*command, *option).out
+        assert tailscope(*command, "--list", "--features").code == 2
+
     def test_the_group_of_earlier_events_has_words_of_its_own(
         self, tailscope: Tailscope, tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch, run: engine.Run, someone: str
     ):
