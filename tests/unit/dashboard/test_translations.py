@@ -23,7 +23,7 @@ PAGES = sorted(
         *ROOT.glob("views/*.py"),
         *ROOT.glob("charts/*.py"),
         *ROOT.glob("words*.py"),
-        *(ROOT / f"{name}.py" for name in ("app", "components", "findings", "report", "trust")),
+        *(ROOT / f"{name}.py" for name in ("app", "components", "edits", "findings", "report", "trust")),
     ]
 )
 
