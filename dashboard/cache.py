@@ -185,6 +185,13 @@ def quality_by_length(key: RunKey, metric: str, models: tuple[str, ...]) -> pd.D
     return engine.quality_by_length(run.evaluation, metric, models, run.config.evaluation)
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def quality_curve(key: RunKey, metric: str) -> pd.DataFrame:
+    """Quality along history length, smoothed, for every model."""
+    run = _load(key)
+    return engine.quality_curve(run.evaluation, metric, run.config.evaluation)
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
 def diagnosis(key: RunKey, metric: str) -> engine.Diagnosis:
     """Why head and tail fare as they do."""
@@ -216,13 +223,60 @@ def facts(key: RunKey) -> pd.DataFrame:
     return engine.run_facts(_load(key))
 
 
+def saved_groups(key: RunKey) -> dict[str, str]:
+    """Rule -> name of the groups saved with a run; a small file, read anew each time.
+
+    Raises:
+        EngineError: the file is damaged.
+    """
+    return {str(group.rule): group.name for group in engine.load_groups(_load(key))}
+
+
+def save_group(key: RunKey, name: str, rule: str) -> str:
+    """Save a group with a run.
+
+    Returns:
+        Its rule as it is spelt.
+
+    Raises:
+        EngineError: the rule cannot be read or does not fit, the name is taken, or the folder cannot be written to.
+    """
+    group = engine.Group(name, engine.Rule.parse(rule))
+    engine.save_group(_load(key), group)
+    return str(group.rule)
+
+
+def delete_group(key: RunKey, name: str) -> None:
+    """Forget a saved group.
+
+    Raises:
+        EngineError: there is none, or the folder cannot be written to.
+    """
+    engine.delete_group(_load(key), name)
+
+
 @st.cache_data(max_entries=32, show_spinner=False)
-def group_tables(key: RunKey, metric: str) -> engine.GroupTables:
-    """The answering model's figures over the standard groups of users and the groups saved with the run."""
+def group_tables(key: RunKey, metric: str, saved: tuple[str, ...]) -> engine.GroupTables:
+    """The answering model's figures over the standard groups of users and those of other rules that were saved."""
     run = _load(key)
     known = facts(key)
-    groups = (*engine.standard_groups(engine.about_users(known)), *engine.load_groups(run))
-    return engine.group_tables(run.evaluation, known, groups, [metric], [run.answers], run.config.evaluation)
+    groups = engine.standard_groups(engine.about_users(known))
+    rules = {str(group.rule) for group in groups}
+    own = [engine.Group(rule, engine.Rule.parse(rule)) for rule in saved if rule not in rules]
+    return engine.group_tables(run.evaluation, known, [*groups, *own], [metric], [run.answers], run.config.evaluation)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def disparity(key: RunKey, metric: str, rules: tuple[str, ...]) -> engine.Disparity:
+    """How unevenly the answering model serves its users; between groups too, where no user is in two of them."""
+    run, known = _load(key), facts(key)
+    groups = [engine.Group(rule, engine.Rule.parse(rule)) for rule in rules]
+    try:
+        return engine.disparity(run.evaluation, known, groups, metric, run.answers, run.config.evaluation)
+    except engine.EngineError:
+        if not groups:
+            raise
+        return engine.disparity(run.evaluation, known, (), metric, run.answers, run.config.evaluation)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

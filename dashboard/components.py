@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import quote
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from dashboard import state
 from dashboard.i18n import _
 from dashboard.words import cohort_name
 
@@ -29,6 +30,12 @@ ICON = "data:image/svg+xml," + quote(
     '<rect x="18" y="21" width="6" height="8" rx="1.5"/><rect x="26" y="25" width="5" height="4" rx="1.5"/></g></svg>'
 )
 """The browser tab's icon; one of Streamlit's named icons would be fetched from another server."""
+
+NOT_IN_THE_BAR = [
+    *("zoom2d", "pan2d", "select2d", "lasso2d", "zoomIn2d", "zoomOut2d", "autoScale2d", "resetScale2d"),
+    *("hoverClosestCartesian", "hoverCompareCartesian", "toggleSpikelines"),
+]
+"""Of plotly's buttons over a chart all but the camera; Streamlit adds its own for the full screen."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>$:&=^'\"])")
 _BREAK = "\u2060"  # a word joiner: unseen, and no link survives it
@@ -66,22 +73,78 @@ def section(text: str) -> None:
     st.header(escape_markdown(text), anchor=False)
 
 
-def chart(fig: go.Figure, key: str, alt: str) -> None:
-    """A chart that follows the theme, described for who cannot see it."""
-    st.plotly_chart(fig, theme=None, key=key, alt=alt, config={"displayModeBar": False})
+def chart(fig: go.Figure, key: str, alt: str, on_point: Callable[[], None] | None = None) -> None:
+    """A chart that follows the theme, described for who cannot see it; the camera over it saves it as a picture.
+
+    Args:
+        fig: what is drawn.
+        key: of the element, and of the file that the camera saves.
+        alt: what is to be seen.
+        on_point: called when somebody clicks a point.
+    """
+    config = {
+        "modeBarButtonsToRemove": NOT_IN_THE_BAR,
+        "toImageButtonOptions": {
+            "format": state.picture(),
+            "filename": f"tailscope-{key.replace('_', '-')}",
+            "scale": 2,
+        },
+    }
+    if on_point is None:
+        st.plotly_chart(fig, theme=None, key=key, alt=alt, config=config)
+    else:
+        st.plotly_chart(fig, theme=None, key=key, alt=alt, config=config, on_select=on_point, selection_mode="points")
 
 
-@st.fragment
-def table_twin(table: pd.DataFrame, about: str, label: str | None = None) -> None:
+def table_twin(table: pd.DataFrame, about: str, label: str | None = None, has_chart: bool = True) -> None:
     """A chart's figures as a table, one click away; `about` tells a page's tables apart, also for who cannot see them.
 
     A closed table is not sent to the browser, which makes pages a good deal lighter; opening one draws it alone.
     """
-    twin = st.expander(
-        label or _("The same as a table"), icon=":material/table:", key=f"twin_{about}", on_change="rerun"
+    _twin(table, about, label or _("Table and downloads"), state.picture() if has_chart else None)
+
+
+@st.fragment
+def _twin(table: pd.DataFrame, about: str, label: str, drawn: str | None) -> None:
+    """The twin itself; `drawn` is the format that the page's charts save themselves in."""
+    twin = st.expander(label, icon=":material/table:", key=f"twin_{about}", on_change="rerun")
+    if not twin.open:
+        return
+    if drawn is not None and state.picture() != drawn:
+        st.rerun()
+    with twin:
+        st.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.download_button(
+                _("Save as CSV"),
+                data=table.to_csv(index=False).encode("utf-8-sig"),  # a spreadsheet reads other UTF-8 as Latin-1
+                file_name=_file_name(about),
+                mime="text/csv",
+                icon=":material/download:",
+                key=f"csv_{about}",
+            )
+            if drawn is not None:
+                _picture_format(about)
+
+
+def _file_name(about: str) -> str:
+    return re.sub(r"[^\w-]+", "-", about).strip("-") + ".csv"
+
+
+def _picture_format(about: str) -> None:
+    """What the cameras over the page's charts save."""
+    note(_("The camera over a chart saves it as"))
+    state.set_widget(f"picture_{about}", state.picture())
+    st.segmented_control(
+        _("Format of pictures"),
+        state.PICTURES,
+        format_func=str.upper,
+        key=f"picture_{about}",
+        required=True,
+        label_visibility="collapsed",
+        on_change=state.choose_from,
+        args=("picture", f"picture_{about}"),
     )
-    if twin.open:
-        twin.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
 
 
 def cohort_badge(cohort: str) -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from dashboard.i18n import _, count, figure, ngettext, percent, signed
 from dashboard.words import attribute_name, category, cohort_name, metric_name
+from dashboard.words_terms import term_meaning, term_name
 
 if TYPE_CHECKING:
-    from engine import Estimate, GapChange, GapParts, Targets
+    from engine import Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, Targets
 
 
 def span(e: Estimate) -> str:
@@ -281,3 +283,91 @@ def change_evidence(found: GapChange) -> str:
         difference=span(found.difference),
         p=figure(found.p_value, 2),
     )
+
+
+def rank_gap(found: Gap) -> str:
+    """The gap by the log of the right item's rank, told in ranks: it says something of users whose list misses too."""
+    if found.too_small:
+        text = _("By rank, too few users to tell: the right item stands at {tail} for tail and {head} for head users.")
+    elif not found.significant:
+        text = _("By rank, no clear difference: the right item stands at {tail} for tail and {head} for head users.")
+    elif found.difference.value > 0:
+        text = _("By rank, tail users fare worse: the right item stands at {tail} for them, at {head} for head users.")
+    else:
+        text = _("By rank, tail users fare better: the right item stands at {tail} for them, at {head} for head users.")
+    note = _("(Geometric means of the rank among all items; p = {p}.)").format(p=figure(found.p_value, 2))
+    return text.format(tail=_rank(found.tail.value), head=_rank(found.head.value)) + " " + note
+
+
+def uneven(found: Disparity, ranks: Disparity) -> str:
+    """How the worst-served users fare, and how unequally users are served.
+
+    Args:
+        found: by a metric.
+        ranks: by the log of the rank.
+    """
+    metric, share_of = metric_name(found.metric), percent(found.alpha)
+    if found.worst_share.value == 0:
+        text = _("The worst-served {share} of users get nothing: their {metric} is 0.")
+    else:
+        text = _("The worst-served {share} of users have a mean {metric} of {value}, and all users {mean}.")
+    said = [
+        text.format(
+            share=share_of, metric=metric, value=figure(found.worst_share.value), mean=figure(found.mean.value)
+        ),
+        _("By rank, their right items stand at {worst}, those of all users at {all} (geometric means).").format(
+            worst=_rank(ranks.worst_share.value), all=_rank(ranks.mean.value)
+        ),
+    ]
+    if found.gini is not None:
+        text = _("The Gini index of {metric} over users is {gini} (0: all alike; near 1: a few get everything).")
+        said.append(text.format(metric=metric, gini=span_of(found.gini)))
+    return " ".join(said)
+
+
+def apart(found: GroupRange) -> str:
+    """How far the best and the worst group are apart, and what of it is chance."""
+    return _(
+        "Best served: {best}. Worst served: {worst}. They are {difference} apart; groups of shuffled users are "
+        "{chance} apart on average (p = {p})."
+    ).format(
+        best=group_name(found.best),
+        worst=group_name(found.worst),
+        difference=span_of(found.difference),
+        chance=figure(found.by_chance),
+        p=figure(found.p_value, 2),
+    )
+
+
+def uneven_rows(found: Disparity, ranks: Disparity) -> list[tuple[str, Estimate, str]]:
+    """Name, figure and meaning of everything that `uneven` and `apart` tell."""
+    metric = metric_name(found.metric)
+    worst = _("{figure}: {metric}")
+    rows = [
+        (_("Mean {metric}").format(metric=metric), found.mean, term_meaning(found.metric)),
+        (worst.format(figure=term_name("cvar"), metric=metric), found.worst_share, term_meaning("cvar")),
+        (
+            worst.format(figure=term_name("cvar"), metric=term_name("log_rank")),
+            ranks.worst_share,
+            term_meaning("log_rank"),
+        ),
+    ]
+    if found.gini is not None:
+        rows.append(
+            (worst.format(figure=term_name("utility_gini"), metric=metric), found.gini, term_meaning("utility_gini"))
+        )
+    if found.between is not None:
+        text = _("Worst group: {group}").format(group=group_name(found.between.worst))
+        rows.append((text, found.between.worst_value, term_meaning(found.metric)))
+        rows.append((_("Best group minus worst"), found.between.difference, group_name(found.between.best)))
+    return rows
+
+
+def span_of(e: Estimate) -> str:
+    """A figure with its interval: "0.021 (0.013 to 0.029)"."""
+    return _("{value} ({low} to {high})").format(value=figure(e.value), low=figure(e.low), high=figure(e.high))
+
+
+def _rank(log: float) -> str:
+    """A mean of log-ranks as a rank."""
+    return figure(math.exp(log), 2) if log < math.log(10) else count(math.exp(log))

@@ -22,6 +22,10 @@ LONGEST_OF = {"events": 1500}
 2,000 that every browser and mail program carries."""
 
 _EDIT = ("start", "events", "about")
+
+PICTURES = ("png", "svg")
+"""Formats in which a chart can be saved."""
+
 _FOLLOWS = {
     "run": ("user", "item", "other", "layer", "head", "group", "by", "beside", "before", "after", *_EDIT),
     "user": ("item", "other", *_EDIT),
@@ -106,6 +110,13 @@ def choose_from(key: str, widget: str) -> None:
         choose(key, str(value))
 
 
+def choose_point(key: str, chart: str) -> None:
+    """Callback of a chart: choose what the clicked point stands for, the last of its custom data."""
+    points = (st.session_state.get(chart) or {}).get("selection", {}).get("points", [])
+    if points and points[0].get("customdata"):
+        choose(key, str(points[0]["customdata"][-1]))
+
+
 def show_in_address(*keys: str) -> None:
     """Write the choices that a page depends on into its address, so that it can be copied."""
     for key in keys:
@@ -135,6 +146,12 @@ def view() -> engine.View:
     """The view of a user's history: one of `VIEWS`."""
     value = chosen("view")
     return "full" if value == "full" else "evaluated"
+
+
+def picture() -> str:
+    """The format in which charts are saved: one of `PICTURES`."""
+    value = chosen("picture")
+    return value if value in PICTURES else PICTURES[0]
 
 
 def language() -> str:

@@ -1,13 +1,12 @@
-"""Charts of head against tail: cohorts by model, and quality against history length."""
+"""Charts of head against tail: cohorts by model, and the gap itself."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard.charts.style import TRAINED, figure, look, named, palette, rgba
+from dashboard.charts.style import TRAINED, figure, look, named, palette
 from dashboard.i18n import _, count
 from dashboard.i18n import figure as number
 from dashboard.words import cohort_name, estimate, interval, metric_name, model_name
@@ -26,8 +25,9 @@ def cohorts(
     dark: bool,
     oracle: dict[str, float] | None = None,
     answers: str = "transformer",
+    by: str = "user_cohort",
 ) -> go.Figure:
-    """Head and tail side by side for every model, with intervals.
+    """Head and tail side by side for every model, with intervals; a dot's last custom datum is its users' rule.
 
     Args:
         scores: model -> cohort ("head", "tail") -> estimate; drawn from the top in this order.
@@ -36,6 +36,7 @@ def cohorts(
         dark: which palette.
         oracle: cohort -> its ceiling, drawn as dotted rules.
         answers: the model whose name stands in bold.
+        by: the column of facts that tells the cohorts apart.
     """
     p = palette(dark)
     order = list(reversed(scores))
@@ -56,8 +57,8 @@ def cohorts(
                 "color": colour,
                 "thickness": 2,
             },
-            customdata=[f"{model_name(order[r])}: {estimate(e)} ({interval(e)})" for r, e in known],
-            hovertemplate="%{customdata}<extra></extra>",
+            customdata=[[f"{model_name(order[r])}: {estimate(e)} ({interval(e)})", f"{by}={cohort}"] for r, e in known],
+            hovertemplate="%{customdata[0]}<extra></extra>",
         )
         for row, e in known:
             fig.add_annotation(
@@ -149,110 +150,3 @@ def difference(estimates: dict[str, Estimate], metric: str, dark: bool, answers:
         title_text=_("{metric}, tail minus head").format(metric=metric_name(metric)), range=[-reach, reach], nticks=5
     )
     return fig
-
-
-def by_length(quality: pd.DataFrame, metric: str, cut: int, dark: bool, answers: str = "transformer") -> go.Figure:
-    """Quality against history length: the answering model with its band, baselines dashed, the cohort cut marked.
-
-    Args:
-        quality: columns `model, low_length, high_length, label, n, value, low, high`, a row a model and bin.
-        metric: key such as "ndcg@10".
-        cut: the shortest head history.
-        dark: which palette.
-        answers: the model drawn boldly and with a band.
-    """
-    p = palette(dark)
-    bins = quality.drop_duplicates("label").sort_values(by="low_length").to_dict("records")
-    places = {str(b["label"]): i for i, b in enumerate(bins)}
-    fig = figure(dark, 380)
-    ends: list[tuple[str, float, str]] = []
-    for model in sorted(quality["model"].unique(), key=lambda m: (m == answers, m == "transformer")):
-        rows = quality.loc[quality["model"] == model].sort_values(by="low_length")
-        x = [places[str(text)] for text in rows["label"]]
-        ours, drawn = model == answers, look(model, dark)
-        if ours:
-            fig.add_scatter(
-                x=[*x, *reversed(x)],
-                y=[*rows["high"], *reversed(rows["low"].tolist())],
-                fill="toself",
-                fillcolor=rgba(drawn.colour, 0.16),
-                line={"width": 0},
-                hoverinfo="skip",
-                mode="lines",
-            )
-        fig.add_scatter(
-            x=x,
-            y=rows["value"],
-            mode="lines+markers",
-            line={"color": drawn.colour, "width": 3 if ours else 1.5, "dash": drawn.dash},
-            marker={
-                "size": 10 if ours else 7,
-                "symbol": drawn.symbol,
-                "color": drawn.fill,
-                "line": {"color": drawn.colour, "width": 2},
-            },
-            customdata=[
-                [f"{number(v)} ({number(low)}–{number(high)})", count(n), str(text)]
-                for v, low, high, n, text in zip(
-                    rows["value"], rows["low"], rows["high"], rows["n"], rows["label"], strict=True
-                )
-            ],
-            hovertemplate=f"{model_name(model)}: %{{customdata[0]}}, n = %{{customdata[1]}}<extra></extra>",
-        )
-        if len(rows):
-            ends.append((model, float(rows["value"].to_numpy()[-1]), drawn.colour))
-    top = float(quality["high"].to_numpy().max()) if len(quality) else 1.0
-    _label_ends(fig, ends, len(places) - 1, top, answers)
-    edge = _cut_place(bins, cut)
-    if edge is not None:
-        fig.add_shape(
-            type="line", x0=edge, x1=edge, y0=0, y1=1, yref="paper", line={"color": p.muted, "width": 1, "dash": "dot"}
-        )
-        for text, side, colour in ((_("tail"), "right", p.tail), (_("head"), "left", p.head)):
-            fig.add_annotation(
-                x=edge,
-                y=1,
-                yref="paper",
-                yanchor="top",
-                text=text,
-                showarrow=False,
-                xanchor=side,
-                xshift=-6 if side == "right" else 6,
-                font={"color": colour, "size": 13},
-            )
-    fig.update_xaxes(
-        title_text=_("events in training history"),
-        tickvals=list(places.values()),
-        ticktext=[str(b["label"]) for b in bins],
-        range=[-0.4, len(places) - 0.35],
-        showgrid=False,
-    )
-    fig.update_yaxes(title_text=metric_name(metric), rangemode="tozero", nticks=6)
-    fig.update_layout(margin={"r": 96})
-    return fig
-
-
-def _cut_place(bins: list[Any], cut: int) -> float | None:
-    """Where the head begins on an axis of bins, within a bin that holds both cohorts; None when it is at no bin."""
-    for i, b in enumerate(bins):
-        if b["low_length"] >= cut:
-            return i - 0.5 if i else None
-        if b["high_length"] >= cut:
-            return i - 0.5 + (cut - b["low_length"]) / (b["high_length"] - b["low_length"] + 1)
-    return None
-
-
-def _label_ends(fig: go.Figure, ends: list[tuple[str, float, str]], x: float, top: float, answers: str) -> None:
-    """Write each line's name at its right end, pushed apart where lines end close together."""
-    gap, last = 0.065 * top, float("-inf")
-    for model, y, colour in sorted(ends, key=lambda end: end[1]):
-        last = max(y, last + gap)
-        fig.add_annotation(
-            x=x,
-            y=last,
-            text=named(model, model_name(model), answers),
-            showarrow=False,
-            xanchor="left",
-            xshift=12,
-            font={"color": colour, "size": 12},
-        )

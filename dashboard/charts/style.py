@@ -114,7 +114,7 @@ def figure(dark: bool, height: int, **layout: Any) -> go.Figure:
     fig.update_layout(
         height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        paper_bgcolor="rgba(0,0,0,0)",
+        paper_bgcolor=p.background,  # that of the page; a picture saved from a dark page stays legible elsewhere
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": p.text, "size": 13, "family": "Source Sans, Noto Sans SC, Noto Sans CJK SC, sans-serif"},
         hoverlabel={"bgcolor": p.raised, "bordercolor": p.grid, "font": {"color": p.text}},

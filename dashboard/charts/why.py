@@ -29,7 +29,9 @@ def parts(found: GapParts, dark: bool) -> go.Figure:
     for place, (name, e, colour, filled) in enumerate(rows):
         y = 2 - place
         _dot(fig, e, y, colour, colour if filled else p.background, f"{name}: {number(e.value)} ({interval(e)})")
-        fig.add_annotation(x=e.value, y=y, text=number(e.value), showarrow=False, yshift=15, font={"color": colour})
+        fig.add_annotation(
+            x=e.high, y=y, text=number(e.value), showarrow=False, xanchor="left", xshift=8, font={"color": colour}
+        )
     for y, e, text in ((1.5, found.length, _("short histories")), (0.5, found.users, _("different users"))):
         start, stop = (found.head, found.truncated) if y > 1 else (found.truncated, found.tail)
         fig.add_annotation(
@@ -62,7 +64,8 @@ def groups(table: pd.DataFrame, everybody: float, metric: str, dark: bool, colou
     """Groups of users from the top, with intervals and the mean of everybody; those too small are hollow and pale.
 
     Args:
-        table: `rule`, `n`, `value`, `low`, `high`, `too_small`, one row a group.
+        table: `name`, `rule`, `n`, `value`, `low`, `high`, `too_small`, one row a group; a dot's last custom datum is
+            its rule.
         everybody: the mean over all users.
         metric: key such as "ndcg@10".
         dark: which palette.
@@ -74,7 +77,7 @@ def groups(table: pd.DataFrame, everybody: float, metric: str, dark: bool, colou
     names = []
     for place, row in enumerate(rows):
         y, small = len(rows) - 1 - place, bool(row["too_small"])
-        name = findings.group_name(str(row["rule"]))
+        name = str(row["name"])
         names.append(f"{label(name, 34)}  n = {count(int(row['n']))}")
         ends = f"{number(float(row['low']))}–{number(float(row['high']))}"
         drawn = p.muted if small else colour
@@ -89,8 +92,8 @@ def groups(table: pd.DataFrame, everybody: float, metric: str, dark: bool, colou
                 "color": drawn,
                 "thickness": 1 if small else 2,
             },
-            customdata=[f"{label(name, 60)}: {number(float(row['value']))} ({ends})"],
-            hovertemplate="%{customdata}<extra></extra>",
+            customdata=[[f"{label(name, 60)}: {number(float(row['value']))} ({ends})", str(row["rule"])]],
+            hovertemplate="%{customdata[0]}<extra></extra>",
         )
     fig.add_shape(
         type="line",
@@ -150,7 +153,7 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
         showgrid=False,
         zeroline=False,
     )
-    fig.update_xaxes(title_text=metric_name(metric), range=[0, right * 1.9], nticks=6)
+    fig.update_xaxes(title_text=metric_name(metric), range=[-0.04 * right, right * 1.9], nticks=6)
     return fig
 
 

@@ -199,7 +199,7 @@ def movers(page: Page, old: cache_compare.Side, new: cache_compare.Side) -> None
     sides = {"gained": _("gained"), "lost": _("lost")}
     shown = found.assign(cohort=found["cohort"].map(words.cohort_name), side=found["side"].map(sides.get), **ranks)
     names = [_("Side"), _("User"), _("Cohort"), _("Training events"), _("Rank before"), _("Rank after"), _("Item")]
-    components.table_twin(shown.set_axis(names, axis=1), _("Who gained and who lost most"))
+    components.table_twin(shown.set_axis(names, axis=1), _("Who gained and who lost most"), has_chart=False)
 
 
 def _mover(row: dict[Any, Any], run: str) -> None:

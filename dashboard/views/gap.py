@@ -8,16 +8,18 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, words
+from dashboard import cache, components, findings, state, words
+from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, percent
 from dashboard.report import report
 from dashboard.views.blend import members, who_answers
 from dashboard.views.frame import Page, open_page, oracle_value
-from dashboard.views.groups import choose_group, groups
+from dashboard.views.groups import USERS, choose_group, clickable, groups
 from dashboard.views.lists import glossary, lists
 from dashboard.views.metric import choose_metric
 from dashboard.views.own_lists import own_lists
+from dashboard.views.saved import keep_group
 from dashboard.views.why import why
 from engine import EngineError
 
@@ -43,9 +45,10 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
     sizes = {"head": ours.n_head, "tail": ours.n_tail}
     oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
-    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle, page.run.answers)
+    column = {"users": "user_cohort", "items": "item_cohort"}[by]
+    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle, page.run.answers, column)
     alt = _("{metric} of head and tail for every model, with intervals.").format(metric=words.metric_name(metric))
-    components.chart(fig, f"cohorts_{by}", alt)
+    clickable(fig, f"cohorts_{by}", alt)
     components.note(cohort_note(page, by, ours))
     rows = [
         (words.model_name(m), words.cohort_name(c), sizes[c], e.value, e.low, e.high)
@@ -101,46 +104,55 @@ def gap_chart(page: Page, metric: str) -> None:
     ]
     columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("The gap"))
+    with st.spinner(_("Comparing ranks…")):
+        components.note(findings.rank_gap(cache.gap(page.key, "log_rank", page.run.answers, "users")))
 
 
 def curve(page: Page, metric: str) -> None:
-    """Quality against history length, and the users behind a point."""
+    """Quality against history length, smooth for every model, and bins whose users can be looked at."""
     components.section(_("Quality against history length"))
-    models = tuple(page.run.evaluation.models)
     try:
-        quality = cache.quality_by_length(page.key, metric, models)
+        with st.spinner(_("Drawing curves…")):
+            smooth = cache.quality_curve(page.key, metric)
+        bins = cache.quality_by_length(page.key, metric, tuple(page.run.evaluation.models))
     except EngineError as error:
         components.error_panel(str(error))
         return
-    fig = charts.by_length(quality, metric, page.run.cohorts.user_cut, page.dark, page.run.answers)
+    own = bins.loc[bins["model"] == page.run.answers].sort_values(by="low_length")
+    fig = curves.by_length(smooth, own, metric, page.run.cohorts.user_cut, page.dark, page.run.answers)
     alt = _("{metric} against events in training history for every model.").format(metric=words.metric_name(metric))
-    components.chart(fig, "curve", alt)
+    clickable(fig, "curve", alt)
     components.note(
         _(
-            "Every bin holds whole lengths and {low} to {high} tested users; the band is the interval of: {model}."
+            "Curves are local regressions over the nearest 30 % of users, with their intervals. Dots are means of: "
+            "{model}, over bins of whole lengths with {low} to {high} tested users each."
         ).format(
             model=words.model_name(page.run.answers),
-            low=count(quality["n"].to_numpy().min()),
-            high=count(quality["n"].to_numpy().max()),
+            low=count(own["n"].to_numpy().min()),
+            high=count(own["n"].to_numpy().max()),
         )
     )
     names = {
+        "model": _("Model"),
         "label": _("Events"),
         "n": _("Users"),
         "value": words.metric_name(metric),
         "low": _("Low"),
         "high": _("High"),
     }
-    names = {"model": _("Model"), **names}
-    table = quality.assign(model=quality["model"].map(words.model_name))
-    components.table_twin(table.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
+    points = smooth.assign(label=[round(float(x), 1) for x in smooth["length"]], kind=_("curve"))
+    both = pd.concat([bins.assign(kind=_("bin")), points], ignore_index=True)
+    both = both.assign(model=both["model"].map(words.model_name), label=both["label"].astype(str))
+    names |= {"kind": _("Kind")}
+    components.table_twin(both.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
 
 
 def behind(page: Page, metric: str) -> None:
     """The users of a chosen group, the worst served first."""
-    components.section(_("The users behind a figure"))
+    st.header(_("The users behind a figure"), anchor=USERS)
     bins = cache.quality_by_length(page.key, metric, (page.run.answers,)).sort_values(by="low_length")
     rule = choose_group(page, metric, bins)
+    keep_group(page, rule)
     try:
         users = cache.users_behind(page.key, metric, rule, page.run.answers)
     except EngineError as error:

@@ -3,32 +3,80 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import cache, components, findings, state, words
 from dashboard.charts import why as charts
 from dashboard.charts.style import look
 from dashboard.i18n import _, count
+from dashboard.views.disparity import disparity
 from dashboard.views.frame import Page
 from engine import EngineError
+
+USERS = "users"  # the anchor of the part of the page that lists users
+SAVED = "saved"
+
+
+def clickable(fig: go.Figure, key: str, alt: str) -> None:
+    """A chart whose dots stand for users; who clicks one finds them further down."""
+    components.chart(fig, key, alt, on_point=lambda: state.choose_point("group", key))
+    group = state.chosen("group")
+    if group is None:
+        components.note(_("Click a dot to see its users."))
+    else:
+        text = components.escape_markdown(_("Chosen: {group}.").format(group=called(group, {})))
+        link = _("See the users")
+        st.markdown(f":small[{text} [{link}](#{USERS})]")
+
+
+def called(rule: str, saved: dict[str, str]) -> str:
+    """What people call a group: by the name it was saved under, else by its rule in words."""
+    if rule in saved:
+        return saved[rule]
+    try:
+        return findings.group_name(rule)
+    except EngineError:
+        return rule
 
 
 def groups(page: Page, metric: str) -> None:
     """Every group of a kind with its figure, the worst in words, and the users of a chosen one."""
     components.section(_("Groups of users"))
     try:
-        tables = cache.group_tables(page.key, metric)
+        saved = cache.saved_groups(page.key)
+        tables = cache.group_tables(page.key, metric, tuple(saved))
     except EngineError as error:
         components.error_panel(str(error))
         return
-    figures = tables.figures.assign(by=tables.figures["rule"].map(_dimension))
-    kinds = [by for by in dict.fromkeys(figures["by"]) if by != "user_cohort"]
+    figures = tables.figures.assign(
+        by=tables.figures["rule"].map(_dimension), name=[called(str(rule), saved) for rule in tables.figures["rule"]]
+    )
+    standard = figures["group"] != figures["rule"]
+    kinds = [by for by in dict.fromkeys(figures.loc[standard, "by"]) if by != "user_cohort"]
     names = {by: _by_name(by) for by in kinds}
+    if saved:
+        kinds, names = [*kinds, SAVED], {**names, SAVED: _("Saved groups")}
+    components.note(findings.worst_group(tables.gaps, metric))
+    picked = _kind(kinds, names)
+    shown = figures.loc[figures["rule"].isin(list(saved)) if picked == SAVED else standard & (figures["by"] == picked)]
+    everybody = page.run.evaluation.models[page.run.answers].overall.metrics[metric].value
+    fig = charts.groups(shown, everybody, metric, page.dark, look(page.run.answers, page.dark).colour)
+    clickable(fig, "groups", _("{metric} of groups of users, with intervals.").format(metric=words.metric_name(metric)))
+    text = _("Figures of: {model}. Hollow: too few users, or no hit at all, so that nothing can be told.")
+    components.note(text.format(model=words.model_name(page.run.answers)))
+    for row in shown.loc[shown["too_small"] & (shown["n"] > 0)].head(3).to_dict("records"):
+        components.note(f"{row['name']}: {findings.too_small(int(row['n']), row['n_needed'])}")
+    components.table_twin(_table(shown, tables.gaps, metric), _("Groups of users"))
+    disparity(page, metric, tuple(map(str, shown.loc[shown["n"] > 0, "rule"])))
+
+
+def _kind(kinds: list[str], names: dict[str, str]) -> str:
+    """What users are cut by, as the address has it."""
     chosen = state.chosen("by")
-    components.note(findings.worst_group(tables.gaps, metric, lower_is_better=metric == "log_rank"))
     if chosen in kinds:
         state.set_widget("groups_by", chosen)
-    picked = st.selectbox(
+    return st.selectbox(
         _("Users cut by"),
         kinds,
         format_func=names.__getitem__,
@@ -37,25 +85,6 @@ def groups(page: Page, metric: str) -> None:
         on_change=state.choose_from,
         args=("by", "groups_by"),
     )
-    shown = figures.loc[figures["by"] == picked]
-    everybody = page.run.evaluation.models[page.run.answers].overall.metrics[metric].value
-    colour = look(page.run.answers, page.dark).colour
-    components.chart(
-        charts.groups(shown, everybody, metric, page.dark, colour),
-        "groups",
-        _("{metric} of groups of users, with intervals.").format(metric=words.metric_name(metric)),
-    )
-    small = shown.loc[shown["too_small"] & (shown["n"] > 0)]
-    components.note(
-        _(
-            "Figures of: {model}. Hollow: too few users, or no hit at all, so that nothing can be told. A user is in "
-            "one group of each kind."
-        ).format(model=words.model_name(page.run.answers))
-    )
-    for row in small.head(3).to_dict("records"):
-        name = findings.group_name(str(row["rule"]))
-        components.note(f"{name}: {findings.too_small(int(row['n']), row['n_needed'])}")
-    components.table_twin(_table(shown, tables.gaps, metric), _("Groups of users"))
 
 
 def _dimension(rule: str) -> str:
@@ -77,9 +106,8 @@ def _table(figures: pd.DataFrame, gaps: pd.DataFrame, metric: str) -> pd.DataFra
         how="left",
         suffixes=("", "_gap"),
     )
-    both = both.assign(group=[findings.group_name(str(rule)) for rule in both["rule"]])
     names = {
-        "group": _("Group"),
+        "name": _("Group"),
         "n": _("Users"),
         "value": words.metric_name(metric),
         "low": _("Low"),
@@ -95,32 +123,33 @@ def _table(figures: pd.DataFrame, gaps: pd.DataFrame, metric: str) -> pd.DataFra
 
 
 def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
-    """The rule of a chosen group of users; lengths first, since the curve above shows them."""
+    """The rule of a chosen group of users: lengths first, as the curve above shows them, then saved ones, then all."""
     offered = {
         f"history_length={int(b['low_length'])}..{int(b['high_length'])}": int(b["n"]) for b in bins.to_dict("records")
     }
+    saved: dict[str, str] = {}
     try:
-        rows = cache.group_tables(page.key, metric).figures
-        offered |= {str(row["rule"]): int(row["n"]) for row in rows.to_dict("records") if row["n"] > 0}
+        saved = cache.saved_groups(page.key)
+        rows = cache.group_tables(page.key, metric, tuple(saved)).figures
+        sizes = {str(row["rule"]): int(row["n"]) for row in rows.to_dict("records") if row["n"] > 0}
+        offered |= {rule: sizes.get(rule, 0) for rule in saved} | sizes
     except EngineError:
         pass
     asked = state.chosen("group")
     if asked is not None and asked not in offered:
         offered = {asked: 0} | offered
-    rules = list(offered)
     labels = {
-        rule: findings.group_name(rule) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
-        for rule in rules
+        rule: called(rule, saved) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
+        for rule in offered
     }
     if asked is not None:
         state.set_widget("group_rule", asked)
-    picked = st.selectbox(
+    return st.selectbox(
         _("Which users"),
-        rules,
+        list(offered),
         format_func=labels.__getitem__,
         key="group_rule",
         width=360,
         on_change=state.choose_from,
         args=("group", "group_rule"),
     )
-    return picked

@@ -6,7 +6,8 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import components, words
+from dashboard import components, findings, words
+from dashboard import words_terms as terms
 from dashboard.i18n import _, percent
 from dashboard.views.frame import Page
 
@@ -21,18 +22,17 @@ def lists(page: Page, k: int) -> None:
         components.section(_("What the lists are like"))
         rows = [
             (
-                engine.term_of(name).name,
-                *(
-                    f"{words.estimate(e)} ({words.interval(e)})" if (e := parts[side].metrics.get(name)) else ""
-                    for side in ("head", "tail")
-                ),
+                terms.term_name(name),
+                *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "" for side in ("head", "tail")),
                 {"higher": _("higher"), "lower": _("lower"), "neither": ""}[engine.term_of(name).better],
-                engine.term_of(name).meaning,
+                terms.term_meaning(name),
             )
             for name in shown
         ]
         columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
-        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("What the lists are like"))
+        st.table(  # not a data frame, which would cut the meanings
+            pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal", alt=_("What the lists are like")
+        )
         components.note(
             _(
                 "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are "
@@ -66,14 +66,16 @@ def glossary() -> None:
     """Every figure with its formula, range, direction and source."""
     rows = [
         (
-            term.name,
-            term.meaning,
+            terms.term_name(family),
+            terms.term_meaning(family),
             term.formula,
             f"{'' if term.low is None else term.low:}–{'' if term.high is None else term.high:}",
             {"higher": _("higher"), "lower": _("lower"), "neither": ""}[term.better],
             term.source,
         )
-        for term in engine.GLOSSARY.values()
+        for family, term in engine.GLOSSARY.items()
     ]
     columns = [_("Figure"), _("Meaning"), _("Formula"), _("Range"), _("Better"), _("Source")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Glossary"), _("What the figures mean"))
+    components.table_twin(
+        pd.DataFrame(rows, columns=columns), _("Glossary"), _("What the figures mean"), has_chart=False
+    )

@@ -13,13 +13,17 @@ from dashboard.views.frame import Page
 from engine import EngineError
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "parquet"]
+LARGEST = 200  # MB: lists of 20 items for a million users, compressed
 
 
 def own_lists(page: Page, metric: str) -> None:
     """Choose a file, and see whom its lists serve; nothing of it is kept."""
     components.section(_("Bring your own recommendations"))
     given = st.file_uploader(
-        _("A file with a user, an item, and a rank or a score in each row"), type=ENDINGS, key="own_lists"
+        _("A file with a user, an item, and a rank or a score in each row"),
+        type=ENDINGS,
+        key="own_lists",
+        max_upload_size=LARGEST,
     )
     components.note(
         _("Made for the users who are tested here, from what came before. The file is read, measured and forgotten.")

@@ -136,7 +136,9 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
             )
     rows = [(e.position, e.time, e.title, e.category, words.cohort_name(e.item_cohort), e.item_id) for e in history]
     columns = [_("Event"), _("Time"), _("Title"), _("Category"), _("Item cohort"), _("Item")]
-    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("History, newest first"))
+    components.table_twin(
+        pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("History, newest first"), has_chart=False
+    )
 
 
 def event_line(event: engine.Event) -> str:
@@ -184,7 +186,9 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
         for i in answer.items
     ]
     columns = [_("Rank"), _("Title"), _("Category"), _("Score"), _("Item cohort"), _("Item"), _("Held out")]
-    components.table_twin(pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("What it would offer"))
+    components.table_twin(
+        pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("What it would offer"), has_chart=False
+    )
 
 
 def draw() -> None:

@@ -219,7 +219,8 @@ def quality_by_length(
 
     Returns:
         One row a model and bin: `model`, `low_length`, `high_length` (both inside the bin), `label` such as "3", "4–5",
-        "51+" (the last), `n` users, `value` and the `low` and `high` ends of its interval.
+        "51+" (the last), `middle`, the median length of its users, `n` users, `value` and the `low` and
+        `high` ends of its interval.
 
     Raises:
         EngineError: the metric or a model is not in the evaluation.
@@ -232,11 +233,13 @@ def quality_by_length(
         bins = length_bins(lengths)
         rng = np.random.default_rng(config.seed)
         for low, high in bins:
-            inside = values[(lengths >= low) & (lengths <= high)]
+            here = (lengths >= low) & (lengths <= high)
+            inside, middle = values[here], float(np.median(lengths[here]))
             estimate = _estimate(float(inside.mean()), _resample(inside, config, rng), config)
             label = bin_label(low, high, last=(low, high) == bins[-1])
-            rows.append((model, low, high, label, len(inside), estimate.value, estimate.low, estimate.high))
-    return pd.DataFrame(rows, columns=["model", "low_length", "high_length", "label", "n", "value", "low", "high"])
+            rows.append((model, low, high, label, middle, len(inside), estimate.value, estimate.low, estimate.high))
+    columns = ["model", "low_length", "high_length", "label", "middle", "n", "value", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def length_bins(lengths: np.ndarray) -> list[tuple[int, int]]:

@@ -181,9 +181,27 @@ GLOSSARY: Mapping[str, Term] = MappingProxyType(
             *(-1, None, "neither"),
             "Abdollahpouri, Mansoury, Burke and Mobasher, The unfairness of popularity bias in recommendation (2019)",
         ),
+        "cvar": Term(
+            "Worst-served share (CVaR)",
+            "The mean figure of the fifth of users who are served worst.",
+            "(x_1 + ... + x_m + (α n - m) x_(m+1)) / (α n), worst first, of the n users; m = ⌊α n⌋, α = 0.2",
+            *(0, None, "neither"),
+            "Rockafellar and Uryasev, Optimization of conditional value-at-risk (Journal of Risk 2000)",
+        ),
+        "utility_gini": Term(
+            "Utility Gini",
+            "How unequally users are served: 0 is all alike, near 1 is a few users who get everything.",
+            "(sum over i and j of |x_i - x_j|) / (2 n² mean x) of the n users",
+            *(0, 1, "lower"),
+            "Speicher et al., A unified approach to quantifying algorithmic unfairness (KDD 2018)",
+        ),
     }
 )
 """A term for each family of figures: what stands before the "@" of "ndcg@10"."""
+
+
+UNEVEN = ("cvar", "utility_gini")
+"""Families that `engine.evaluation.disparity` makes of any figure; no run keeps them."""
 
 
 def term_of(figure: str) -> Term:

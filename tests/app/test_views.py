@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 import engine
-from dashboard import cache, i18n
+from dashboard import cache, i18n, state
 from tests.conftest import TINY_RUN
 
 APP = Path(dashboard.__file__).with_name("app.py")
@@ -449,6 +449,58 @@ def test_a_group_that_cannot_be_is_told(open_view: Open) -> None:
     app.run()
     assert not app.exception
     assert "no_such_column" in shown(app)
+
+
+def at_the_gap(open_view: Open, **query: str) -> AppTest:
+    """The page Head vs tail with query parameters, which are lost on the way there where they are given earlier."""
+    app = open_view("gap")
+    for key, value in query.items():
+        app.query_params[key] = value
+    return app.run()
+
+
+def test_the_metric_stands_in_the_address(open_view: Open) -> None:
+    app = at_the_gap(open_view, family="mrr", metric_k="5")
+    assert app.segmented_control(key="family").value == "mrr"
+    assert "MRR@5" in {str(name) for frame in app.dataframe for name in frame.value.columns}
+    app.segmented_control(key="metric_k").set_value(20).run()
+    assert app.query_params["metric_k"] == "20"
+    app = at_the_gap(open_view, family="nonsense", metric_k="7")
+    assert not app.exception
+    assert app.segmented_control(key="family").value == "ndcg"
+
+
+def test_a_clicked_dot_chooses_its_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen: list[tuple[str, str]] = []
+    monkeypatch.setattr(state, "choose", lambda key, value: chosen.append((key, value)))
+    clicked = {"selection": {"points": [{"customdata": ["3–5 events", "history_length=3..5"]}]}}
+    for held in (clicked, {"selection": {"points": []}}, None):
+        monkeypatch.setattr(state.st, "session_state", {"curve": held})
+        state.choose_point("group", "curve")
+    assert chosen == [("group", "history_length=3..5")]
+
+
+def test_a_group_is_saved_offered_by_name_and_forgotten(
+    open_view: Open, tiny_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / TINY_RUN)
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tmp_path))
+    rule = "region=North & user_cohort=tail"
+    app = at_the_gap(open_view, group=rule)
+    app.text_input(key="group_name").input("northern tail")
+    app.button(key="FormSubmitter:save_group-Save").click().run()
+    assert not app.exception
+    run = engine.load_run(TINY_RUN, tmp_path)
+    assert [(group.name, str(group.rule)) for group in engine.load_groups(run)] == [("northern tail", rule)]
+    assert any(option.startswith("northern tail, n = ") for option in app.selectbox(key="group_rule").options)
+    app = at_the_gap(open_view, group=rule, by="saved")
+    assert app.selectbox(key="groups_by").value == "saved"
+    app.button(key="forget_group").click().run()
+    assert not app.exception
+    assert engine.load_groups(run) == ()
+    app.text_input(key="group_name").input("<b>no such</b>")
+    app.button(key="FormSubmitter:save_group-Save").click().run()
+    assert "A group cannot be called" in shown(app)
 
 
 def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_run_dir: Path) -> None:

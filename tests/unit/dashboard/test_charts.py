@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import i18n
-from dashboard.charts import attention, blend, explain, gap, overview, style
+from dashboard.charts import attention, blend, curve, explain, gap, overview, style
 from engine import Attribution, Blend, Estimate, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
@@ -169,15 +170,6 @@ def test_both_trained_models_are_filled_and_told_apart_by_shape() -> None:
     assert list(head.marker.symbol).count("square") == 1
 
 
-def test_the_curves_band_is_the_answering_models() -> None:
-    quality = pd.concat([QUALITY, QUALITY.loc[QUALITY["model"] == "ease"].assign(model="ensemble", value=0.06)])
-    fig = gap.by_length(quality, "ndcg@10", 99, dark=False, answers="ensemble")
-    (band,) = [t for t in fig.data if t.fill == "toself"]
-    assert band.fillcolor == style.rgba(style.LIGHT.ensemble, 0.16)
-    bold = next(t for t in fig.data if t.line.width == 3)
-    assert bold.line.color == style.LIGHT.ensemble
-
-
 def test_models_stand_in_the_order_given() -> None:
     scores = {m: {"head": e, "tail": e} for m, e in SCORES.items()}
     fig = gap.cohorts(scores, {}, "hr@5", False)
@@ -193,27 +185,49 @@ def test_the_difference_has_a_zero_line_in_its_middle() -> None:
     assert any(s.x0 == s.x1 == 0 for s in fig.layout.shapes)
 
 
-QUALITY = pd.DataFrame(
-    [
-        (m, low, high, label, 100, v, v - 0.01, v + 0.01)
-        for m, v in (("transformer", 0.05), ("ease", 0.04))
-        for low, high, label in ((1, 2, "1–2"), (3, 9, "3–9"), (10, 40, "10+"))
-    ],
-    columns=["model", "low_length", "high_length", "label", "n", "value", "low", "high"],
+BINS = pd.DataFrame(
+    [(low, high, label, middle, 100, 0.05, 0.04, 0.06) for low, high, label, middle in (
+        (1, 2, "1–2", 2.0), (3, 9, "3–9", 5.0), (10, 40, "10+", 16.0)
+    )],
+    columns=["low_length", "high_length", "label", "middle", "n", "value", "low", "high"],
+)  # fmt: skip
+CURVE = pd.DataFrame(
+    [(m, x, v, v - 0.01, v + 0.01) for m, v in (("transformer", 0.05), ("ease", 0.04)) for x in (1.0, 4.0, 16.0)],
+    columns=["model", "length", "value", "low", "high"],
 )
 
 
-@pytest.mark.parametrize(("cut", "edge"), [(10, 1.5), (3, 0.5), (20, 1.5 + 10 / 31), (99, None)])
-def test_the_curve_marks_where_the_head_begins(cut: int, edge: float | None) -> None:
-    fig = gap.by_length(QUALITY, "ndcg@10", cut, dark=False)
-    assert [s.x0 for s in fig.layout.shapes] == ([] if edge is None else pytest.approx([edge]))
+@pytest.mark.parametrize(("cut", "is_marked"), [(10, True), (1, False), (99, False)])
+def test_the_curve_marks_where_the_head_begins(cut: int, is_marked: bool) -> None:
+    fig = curve.by_length(CURVE, BINS, "ndcg@10", cut, dark=False)
+    assert [s.x0 for s in fig.layout.shapes] == (pytest.approx([math.log10(cut)], abs=0.01) if is_marked else [])
     ours = next(t for t in fig.data if t.line.width == 3)
     assert (ours.line.dash, ours.line.color) == ("solid", style.LIGHT.model)
-    assert list(fig.layout.xaxis.ticktext) == ["1–2", "3–9", "10+"]
+    assert list(fig.layout.xaxis.ticktext) == ["1", "2", "3", "5", "10"]
+
+
+def test_every_model_has_a_band_and_the_answering_ones_is_the_strongest() -> None:
+    both = pd.concat([CURVE, CURVE.loc[CURVE["model"] == "ease"].assign(model="ensemble")])
+    fig = curve.by_length(both, BINS, "ndcg@10", 99, dark=False, answers="ensemble")
+    bands = [t.fillcolor for t in fig.data if t.fill == "toself"]
+    assert len(bands) == 3
+    assert bands[-1] == style.rgba(style.LIGHT.ensemble, curve.BAND)
+    assert all(band.endswith(f"{curve.PALE_BAND})") for band in bands[:-1])
+
+
+def test_a_dot_of_the_curve_knows_whose_it_is() -> None:
+    fig = curve.by_length(CURVE, BINS, "ndcg@10", 10, dark=True)
+    dots = next(t for t in fig.data if t.mode == "markers")
+    rules = [datum[-1] for datum in dots.customdata]
+    assert rules == ["history_length=1..2", "history_length=3..9", "history_length=10..40"]
+    assert [round(10**x) for x in dots.x] == [2, 5, 16]
+    scores = {"transformer": {"head": SCORES["transformer"], "tail": SCORES["ease"]}}
+    head, tail = gap.cohorts(scores, {}, "hr@5", False, by="item_cohort").data
+    assert (head.customdata[0][-1], tail.customdata[0][-1]) == ("item_cohort=head", "item_cohort=tail")
 
 
 def test_labels_at_the_ends_of_lines_do_not_cover_each_other() -> None:
-    fig = gap.by_length(QUALITY.assign(value=0.05), "ndcg@10", 99, dark=False)
+    fig = curve.by_length(CURVE.assign(value=0.05), BINS, "ndcg@10", 99, dark=False)
     heights = sorted(note.y for note in fig.layout.annotations)
     assert np.diff(heights).min() > 0.002
 

@@ -210,7 +210,8 @@ def test_quality_by_length(make_evaluation):
     rising = np.clip(lengths / 100 + 0.1 * rng.random(len(lengths)), 0, 1)
     evaluation = make_evaluation(lengths > 6, lengths, transformer=rising, popularity=np.full(len(lengths), 0.5))
     table = quality_by_length(evaluation, "ndcg@10", config=CONFIG)
-    assert list(table.columns) == ["model", "low_length", "high_length", "label", "n", "value", "low", "high"]
+    assert list(table.columns) == ["model", "low_length", "high_length", "label", "middle", "n", "value", "low", "high"]
+    assert table["middle"].between(table["low_length"], table["high_length"]).all()
     assert table["model"].tolist() == ["transformer"] * 6 + ["popularity"] * 6
     ours = table[table["model"] == "transformer"]
     assert ours["label"].tolist() == ["3", "4", "5", "6", "7", "50+"]

@@ -1,0 +1,36 @@
+"""How unevenly users are served, on the page Head vs tail: between groups, in the worst share, and user by user."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, components, findings
+from dashboard.i18n import _
+from dashboard.views.frame import Page
+from engine import EngineError
+
+
+@st.fragment
+def disparity(page: Page, metric: str, rules: tuple[str, ...]) -> None:
+    """The worst group of a kind, the worst-served share of users, and the Gini index of what users get."""
+    try:
+        with st.spinner(_("Resampling users…")):
+            found = cache.disparity(page.key, metric, rules)
+            ranks = cache.disparity(page.key, "log_rank", ())
+    except EngineError as error:
+        components.error_panel(str(error))
+        return
+    st.subheader(_("How unevenly users are served"), anchor=False)
+    st.markdown(components.escape_markdown(findings.uneven(found, ranks)))
+    if found.between is not None:
+        components.note(findings.apart(found.between))
+    components.table_twin(uneven_table(found, ranks), _("How unevenly users are served"), has_chart=False)
+
+
+def uneven_table(found: engine.Disparity, ranks: engine.Disparity) -> pd.DataFrame:
+    """Every figure with its interval."""
+    rows = findings.uneven_rows(found, ranks)
+    columns = [_("Figure"), _("Value"), _("Low"), _("High"), _("Meaning")]
+    return pd.DataFrame([(name, e.value, e.low, e.high, meaning) for name, e, meaning in rows], columns=columns)
