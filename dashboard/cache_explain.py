@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+from dataclasses import dataclass, field
+
+import pandas as pd
 import streamlit as st
 
 import engine
@@ -39,3 +43,54 @@ def explain_without(key: RunKey, user: str, item: str, k: int, view: engine.View
     run = cache.load(key)
     with cache.one_explanation:
         return engine.explain_without(run, user, item, k, view, lang)
+
+
+@dataclass
+class Work:
+    """Work that goes on beside the pages, as its thread tells of it.
+
+    Attributes:
+        thread: that does it.
+        done: share, between 0 and 1.
+        error: what stopped it; None while it goes on, and when it is done.
+        found: the answer; None until it is there.
+    """
+
+    thread: threading.Thread | None = None
+    done: float = 0.0
+    error: str | None = None
+    found: engine.ExplainedUsers | None = field(default=None, repr=False)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def many_users(key: RunKey) -> Work:
+    """The values of many users: read from the run folder, or begun here and done beside the pages, for all sessions."""
+    run = cache.load(key)
+    work = Work(found=engine.held_explained_users(run))
+    if work.found is not None:
+        work.done = 1.0
+        return work
+
+    def tell(progress: engine.Progress) -> None:
+        work.done = progress.done
+
+    def explain() -> None:
+        try:
+            work.found = engine.explain_users(run, on_progress=tell)
+        except engine.EngineError as error:
+            work.error = str(error)
+
+    work.thread = threading.Thread(target=explain, daemon=True)
+    work.thread.start()
+    return work
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def many_values(key: RunKey, by: str, lang: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every value of the users explained with its group, and how far each group moves scores by cohort."""
+    run = cache.load(key)
+    found = many_users(key).found
+    assert found is not None
+    values = engine.values_by(run, found, by, lang)  # pyright: ignore[reportArgumentType]
+    settings = run.config.evaluation
+    return values, engine.value_sizes(values, settings.bootstrap_samples, settings.confidence)

@@ -200,6 +200,7 @@ def recommend(
 
 
 app.command(rich_help_panel=LOOK)(explaining.explain)
+app.command(rich_help_panel=LOOK)(explaining.explain_users)
 app.command(rich_help_panel=LOOK)(searching.compare)
 app.command(rich_help_panel=LOOK)(diagnosing.diagnose)
 app.command(rich_help_panel=LOOK)(diagnosing.report)

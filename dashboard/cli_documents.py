@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from engine import (
         Attribution,
         CleaningReport,
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         Dataset,
         Difference,
         Estimate,
+        ExplainedUsers,
         FeatureAttribution,
         Player,
         Recommendations,
@@ -118,6 +121,18 @@ def without(given: Counterfactual) -> dict[str, Any]:
         "tried_up_to": given.tried_up_to,
         "evaluations": given.n_evaluations,
         "model": given.model,
+    }
+
+
+def value_sizes(found: ExplainedUsers, sizes: pd.DataFrame, by: str) -> dict[str, Any]:
+    """Of `explain-users`: one entry a group and cohort; sizes are means of absolute values, with their interval."""
+    return {
+        "by": by,
+        "users": len(found.users),
+        "model": found.model,
+        "evaluations": found.n_evaluations,
+        "seconds": found.seconds,
+        "groups": sizes.assign(group=sizes["group"].astype(str)).to_dict("records"),
     }
 
 

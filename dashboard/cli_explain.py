@@ -1,9 +1,10 @@
-"""`tailscope explain`: why a run recommends what it recommends. `dashboard.cli` gives the command its name."""
+"""`tailscope explain` and `explain-users`: why a run recommends what it recommends. `dashboard.cli` names them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -14,10 +15,21 @@ from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
 from dashboard.cli_documents import player_title
 from dashboard.cli_options import RUNS, About, Events, HeldOut, Json, RunName, RunsDir, User, known_about, new_events
-from dashboard.cli_output import Answer, figure
+from dashboard.cli_output import Answer, ProgressView, duration, figure
 
 if TYPE_CHECKING:
-    from engine import Attribution, Contrast, Counterfactual, FeatureAttribution, Player
+    import pandas as pd
+
+    from engine import Attribution, Contrast, Counterfactual, ExplainedUsers, FeatureAttribution, Player
+
+
+class By(StrEnum):
+    """What the values of many users are put side by side by."""
+
+    RECENCY = "recency"
+    CATEGORY = "category"
+    FEATURE = "feature"
+
 
 LIST = 10
 """Items that --list explains."""
@@ -78,6 +90,53 @@ def explain(
             )
             answered = documents.attribution(given, found), attribution_lines(given)
     answer.give(answered[0], *answered[1])
+
+
+def explain_users(
+    run: RunName,
+    by: Annotated[By, typer.Option("--by", help="What values are put side by side by.")] = By.RECENCY,
+    users: Annotated[int, typer.Option("--users", min=2, metavar="NUMBER", help="How many tested users to ask.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", min=0, metavar="NUMBER", help="Of the users and of the orders.")] = 0,
+    runs: RunsDir = RUNS,
+    json: Json = False,
+) -> None:
+    """What moves the first recommendations of many users: by how recent an event is, by category, or by feature.
+
+    Half of the users are of the tail. Kept in the run, so that it is worked out once.
+    """
+    answer = Answer(json)
+    with answer.working(), ProgressView() as view:
+        loaded = engine.load_run(run, runs_dir=runs)
+        found = engine.explain_users(loaded, users, seed, view)
+        settings = loaded.config.evaluation
+        sizes = engine.value_sizes(
+            engine.values_by(loaded, found, by.value), settings.bootstrap_samples, settings.confidence
+        )
+    answer.give(documents.value_sizes(found, sizes, by.value), *many_lines(found, sizes))
+
+
+def many_lines(found: ExplainedUsers, sizes: pd.DataFrame) -> list[Table | Text]:
+    """One row a group, head and tail users side by side."""
+    columns = ("head users", "tail users")
+    made = tables.table("group", *columns, right=columns)
+    cells = {(row["group"], row["cohort"]): row for row in sizes.to_dict("records")}
+    for group in dict.fromkeys(sizes["group"].astype(str)):
+        made.add_row(Text(group), *(_size(cells.get((group, cohort))) for cohort in ("head", "tail")))
+    return [
+        Text(f"What moves the first recommendations of {len(found.users):,} users", style="bold"),
+        made,
+        Text(
+            "Mean absolute SHAP values in units of the score, over each user's values and then over users; ± is half "
+            f"the interval over users. {found.n_evaluations:,} evaluations; {duration(found.seconds)}.",
+            style="dim",
+        ),
+    ]
+
+
+def _size(row: Any) -> str:
+    if row is None:
+        return "–"
+    return f"{figure(row['size'])} ± {figure((row['high'] - row['low']) / 2)} (n = {row['n_users']:,})"
 
 
 def attribution_lines(answer: Attribution) -> list[Table | Text]:

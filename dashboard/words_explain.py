@@ -7,7 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+import engine
 from dashboard.i18n import _, count, figure, ngettext, percent
 from dashboard.words import MOST, attribute_name, category, listing, model_name, ordinal, player_label
 
@@ -62,7 +64,7 @@ def feature_name(feature: FeatureValue) -> str:
         return model_name(feature.name)
     if feature.of == "user":
         name = attribute_name(feature.name)
-        return _("User: {name} {value}").format(name=name, value=category(feature.told)) if feature.told else name
+        return _("User: {name} {value}").format(name=name, value=category(feature.told)).rstrip()
     if feature.name == "own":
         return _("Which items they are")
     if feature.name == "text":
@@ -151,3 +153,38 @@ def had_they_never_been(found: Counterfactual) -> str:
     return _(
         "Had they never happened, so that later events move up, it would rank {ordinal}: it would stay in the list."
     ).format(**place)
+
+
+def value_group(group: str, by: str) -> str:
+    """A group of values as people read it: how many events back, a category, or a feature."""
+    if by == "feature":
+        of, _colon, name = group.partition(":")
+        return feature_name(engine.FeatureValue(of, name, "", 0.0, 0.0))  # pyright: ignore[reportArgumentType]
+    if by == "category":
+        return group
+    if group == "1":
+        return _("newest event")
+    return _("earlier ones together") if group == "earlier" else _("{span} back").format(span=group.replace("-", "–"))
+
+
+def many(sizes: pd.DataFrame, by: str) -> str:
+    """What moves the scores of tail users most, and how that is with head users."""
+    tail = sizes.loc[sizes["cohort"] == "tail"]
+    if tail.empty:
+        return _("None of the users asked is of the tail.")
+    top = tail.iloc[int(tail["size"].to_numpy().argmax())]
+    values = {"group": value_group(str(top["group"]), by), "tail": figure(float(top["size"]))}
+    head = sizes.loc[(sizes["cohort"] == "head") & (sizes["group"] == top["group"])]
+    if head.empty:
+        return _("What moves the scores of tail users most: {group}, by {tail} on average.").format(**values)
+    other = head.iloc[0]
+    apart = bool(top["low"] > other["high"] or other["low"] > top["high"])
+    values["head"] = figure(float(other["size"]))
+    if not apart:
+        return _(
+            "What moves the scores of tail users most: {group}, by {tail} on average; with head users by {head}, which "
+            "is no clear difference."
+        ).format(**values)
+    return _(
+        "What moves the scores of tail users most: {group}, by {tail} on average; with head users by {head}."
+    ).format(**values)

@@ -78,6 +78,7 @@ if TYPE_CHECKING:
         explain_features,
         explain_without,
     )
+    from engine.explained_users import ExplainedUsers, explain_users, held_explained_users, value_sizes, values_by
     from engine.explaining import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
     from engine.explanation.attention import lift_over_uniform
     from engine.faithful import faithfulness_of, held_faithfulness, retraining
@@ -137,6 +138,7 @@ _HOMES = {
     "engine.evidence": (
         "Counterfactual FeatureAttribution FeatureValue HiddenEvent Place explain_features explain_without"
     ),
+    "engine.explained_users": "ExplainedUsers explain_users held_explained_users value_sizes values_by",
     "engine.explaining": "Newcomer explain explain_for explain_instead explain_list to_shap warm_up",
     "engine.explanation.attention": "lift_over_uniform",
     "engine.faithful": "faithfulness_of held_faithfulness retraining",
@@ -183,6 +185,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Event",
+    "ExplainedUsers",
     "Faithfulness",
     "FeatureAttribution",
     "FeatureValue",
@@ -256,6 +259,7 @@ __all__ = [
     "explain_for",
     "explain_instead",
     "explain_list",
+    "explain_users",
     "explain_without",
     "fair_ceiling",
     "faithfulness_of",
@@ -270,6 +274,7 @@ __all__ = [
     "group_sizes",
     "group_tables",
     "has_content",
+    "held_explained_users",
     "held_faithfulness",
     "held_growth",
     "item_groups",
@@ -306,6 +311,8 @@ __all__ = [
     "train_best",
     "train_run",
     "tune",
+    "value_sizes",
+    "values_by",
     "warm_up",
     "what_if",
 ]

@@ -8,7 +8,7 @@ import streamlit as st
 import engine
 from dashboard import cache_explain, components, words_explain
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, count
+from dashboard.i18n import _, count, figure
 from dashboard.views.frame import Page
 
 LENGTHS = (1, 3, 5, 10)
@@ -56,5 +56,5 @@ def without(page: Page, answer: engine.Attribution) -> None:
             "against the whole catalogue, {n} sets in {seconds} seconds; what the user has had stays out of the list, "
             "hidden or not. Events are first looked at by their Shapley values of the item's lead over the last place "
             "of the list."
-        ).format(n=count(found.n_evaluations), seconds=f"{found.seconds:.1f}")
+        ).format(n=count(found.n_evaluations), seconds=figure(found.seconds, 2))
     )

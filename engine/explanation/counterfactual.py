@@ -7,7 +7,8 @@ hidden or not: else a hidden event's own item would come back and push others ou
 The search: Shapley values of the item's margin over the k-th best of the others order the events; the shortest stretch
 from the top of this order without which the item leaves is pruned until no event of it can come back. Then all sets of
 1, 2, 3, ... events are tried, from the smallest size up, while they fit into the budget. A set is proven smallest if
-every smaller one was tried.
+every smaller one was tried. Where they do not all fit, the rest of the budget goes to a set that is built event by
+event, each time of the one that takes most of what is left of the margin, and to smaller sets of the order's first.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ BUDGET = 3000
 """Sets of events that are scored at most, unless it is said otherwise."""
 
 _BATCH = 64
+
+_FREE = 1e6  # the margin of an item that nothing could push out
 
 _SHARE = 3  # the values that order the events may take this part of the budget, one over
 
@@ -100,90 +103,111 @@ class _Search:
 
     def found(self, seed: int) -> Removal:
         n = len(self._history)
-        nothing = self._rank(np.zeros((1, n), dtype=bool))[0]
-        best = self._greedy(self._order(seed))
+        nothing = self._scores(np.ones((1, n), dtype=bool))
+        order = self._order(seed)
+        best = self._along(order)
         tried = 0
-        for size in range(1, n + 1 if best is None else len(best)):
-            if comb(n, size) > self._budget - self._scored:
-                break
-            smaller = self._any(size)
-            tried = size
+        while tried < (n if best is None else len(best) - 1) and comb(n, tried + 1) <= self._left:
+            smaller = self._any(np.arange(n), tried + 1)
             if smaller is not None:
                 best = smaller
-                tried = size - 1
                 break
+            tried += 1
         proven = tried == n if best is None else tried >= len(best) - 1
+        if not proven:
+            best = self._better(order, best, tried)
         hidden = np.zeros((1, n), dtype=bool)
-        hidden[0, best if best is not None else []] = True
-        scores = self._scores(~hidden)[0]
+        hidden[0, [] if best is None else best] = True
+        scores = self._scores(~hidden)
         return Removal(
-            np.sort(np.array(best if best is not None else [], dtype=np.int64)) + self._before,
-            nothing,
-            int(self._ranks(scores[None])[0]),
-            scores,
+            np.sort(np.array([] if best is None else best, dtype=np.int64)) + self._before,
+            self._rank(nothing),
+            self._rank(scores),
+            scores[0],
             tried,
-            proven,
+            proven or (best is not None and tried >= len(best) - 1),
             self._scored,
         )
+
+    @property
+    def _left(self) -> int:
+        return self._budget - self._scored
 
     def _order(self, seed: int) -> np.ndarray:
         """Events, first those that hold the item's margin over the k-th best of the others up the most."""
         n = len(self._history)
-
-        def margin(present: np.ndarray) -> np.ndarray:
-            scores = self._scores(present)
-            own = scores[:, self._item].copy()
-            scores[:, self._item] = -np.inf
-            kept = min(self._k, scores.shape[1] - 1)
-            bar = np.partition(scores, -kept, axis=1)[:, -kept]
-            return np.where(np.isfinite(bar), own - bar, 0.0)[:, None]
-
         orders = max(1, self._budget // _SHARE // (2 * n)) if n > MAX_EXACT else 1
-        return np.argsort(-solve(margin, n, min(orders, 10), seed).values[0], kind="stable")
+        found = solve(lambda present: self._margins(~present)[:, None], n, min(orders, 10), seed)
+        return np.argsort(-found.values[0], kind="stable")
 
-    def _greedy(self, order: np.ndarray) -> list[int] | None:
+    def _along(self, order: np.ndarray) -> list[int] | None:
         """The shortest stretch from the top of the order without which the item leaves, pruned; None if none does."""
         n = len(order)
         hidden = np.zeros((n, n), dtype=bool)
         hidden[:, order] = np.tri(n, dtype=bool)
-        leaves: int | None = None
         for start in range(0, n, _BATCH):
-            out = self._rank(hidden[start : start + _BATCH]) > self._k
+            out = self._margins(hidden[start : start + _BATCH]) <= 0
             if out.any():
-                leaves = start + int(out.argmax())
-                break
-        if leaves is None:
-            return None
-        chosen = order[: leaves + 1].tolist()
+                return self._pruned(order[: start + int(out.argmax()) + 1].tolist())
+        return None
+
+    def _pruned(self, chosen: list[int]) -> list[int]:
+        """The set without the events that it can do without, one after another."""
         while len(chosen) > 1:
-            back = np.zeros((len(chosen), n), dtype=bool)
+            back = np.zeros((len(chosen), len(self._history)), dtype=bool)
             back[:, chosen] = ~np.eye(len(chosen), dtype=bool)
-            ranks = self._rank(back)
-            if not (ranks > self._k).any():
+            margins = self._margins(back)
+            if margins.min() > 0:
                 break
-            chosen.pop(int(ranks.argmax()))
+            chosen.pop(int(margins.argmin()))
         return chosen
 
-    def _any(self, size: int) -> list[int] | None:
-        """Of all sets of a size, the one without which the item falls furthest, if it leaves the top k."""
-        n = len(self._history)
-        best, fallen = None, self._k
-        for part in _batches(combinations(range(n), size)):
-            hidden = np.zeros((len(part), n), dtype=bool)
-            np.put_along_axis(hidden, np.array(part), True, axis=1)
-            ranks = self._rank(hidden)
-            if ranks.max() > fallen:
-                best, fallen = list(part[int(ranks.argmax())]), int(ranks.max())
+    def _better(self, order: np.ndarray, best: list[int] | None, tried: int) -> list[int] | None:
+        """A smaller set than the best, from what is left of the budget; else the best."""
+        n, chosen = len(order), []
+        while len(chosen) < (n if best is None else len(best) - 1) and n - len(chosen) <= self._left:
+            rest = np.setdiff1d(np.arange(n), chosen)
+            hidden = np.zeros((len(rest), n), dtype=bool)
+            hidden[:, chosen] = True
+            hidden[np.arange(len(rest)), rest] = True
+            margins = self._margins(hidden)
+            chosen.append(int(rest[margins.argmin()]))
+            if margins.min() <= 0:
+                best = self._pruned(chosen)
+                break
+        for size in range(tried + 1, 0 if best is None else len(best)):
+            first = next((m for m in range(n, size - 1, -1) if comb(m, size) <= self._left), 0)
+            smaller = self._any(order[:first], size) if first else None
+            if smaller is not None:
+                return smaller
         return best
 
-    def _rank(self, hidden: np.ndarray) -> np.ndarray:
-        """(n,) rank of the item with some events hidden, ties against it."""
-        return np.concatenate(
-            [self._ranks(self._scores(~hidden[start : start + _BATCH])) for start in range(0, len(hidden), _BATCH)]
-        )
+    def _any(self, events: np.ndarray, size: int) -> list[int] | None:
+        """Of all sets of a size, the one without which the item falls furthest behind, if it leaves the top k."""
+        best, least = None, 0.0
+        for part in _batches(combinations(events.tolist(), size)):
+            hidden = np.zeros((len(part), len(self._history)), dtype=bool)
+            np.put_along_axis(hidden, np.array(part), True, axis=1)
+            margins = self._margins(hidden)
+            if margins.min() <= least:
+                best, least = list(part[int(margins.argmin())]), float(margins.min())
+        return best
 
-    def _ranks(self, scores: np.ndarray) -> np.ndarray:
-        return (scores >= scores[:, [self._item]]).sum(axis=1)
+    def _margins(self, hidden: np.ndarray) -> np.ndarray:
+        """(n,) the item's score less the k-th best of the others' with some events hidden; it leaves at 0, or under."""
+        out: list[np.ndarray] = []
+        for start in range(0, len(hidden), _BATCH):
+            scores = self._scores(~hidden[start : start + _BATCH])
+            own = scores[:, self._item].copy()
+            scores[:, self._item] = -np.inf
+            kept = min(self._k, scores.shape[1])
+            bar = np.partition(scores, -kept, axis=1)[:, -kept]
+            out.append(np.where(np.isfinite(bar), own - bar, _FREE))  # so few can be recommended that nothing leaves
+        return np.concatenate(out)
+
+    def _rank(self, scores: np.ndarray) -> int:
+        """The item's rank, ties against it."""
+        return int((scores[0] >= scores[0, self._item]).sum())
 
     def _scores(self, present: np.ndarray) -> np.ndarray:
         """(n, V + 1) scores of the whole catalogue, -inf for what may not be recommended."""

@@ -516,32 +516,3 @@ def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_ru
     app.file_uploader(key="own_lists").upload("bad.csv", b"a,b\n1,2\n", "text/csv").run()
     assert not app.exception
     assert "no column with a usual name for users" in shown(app)
-
-
-# --- further evidence of the Explain page
-
-
-def test_why_this_and_not_that_is_drawn_for_a_linked_pair(open_view: Open, tiny_run_dir: Path) -> None:
-    run = engine.load_run(TINY_RUN, tiny_run_dir)
-    first, _second, third = engine.recommend(run, "u017", k=3).items
-    app = open_view("explain", user="u017", item=first.item_id, other=third.item_id, evidence="instead")
-    assert not app.exception
-    assert keys_of_charts(app) == {"waterfall", "instead"}
-    assert app.selectbox(key="pick_other").value == third.item_id
-    assert f"scores {i18n.figure(first.score - third.score)} above" in shown(app)
-
-
-def test_features_and_what_would_change_it_compute_when_opened(open_view: Open, tiny_run_dir: Path) -> None:
-    run = engine.load_run(TINY_RUN, tiny_run_dir)
-    item = engine.recommend(run, "u017", k=1).items[0].item_id
-    app = open_view("explain", user="u017", evidence="features")
-    assert not app.exception
-    assert keys_of_charts(app) == {"waterfall", "features"}
-    assert "Of all that moves this score" in shown(app)
-    app = open_view("explain", user="u017", evidence="without")
-    assert not app.exception
-    found = engine.explain_without(run, "u017", item)
-    ranks = {m.label: m.value for m in app.metric}
-    assert ranks["Rank now"] == "1"
-    assert ranks["With them hidden"] == i18n.count(found.rank_hidden)
-    assert f"“{found.title}” would leave the top 10" in shown(app)

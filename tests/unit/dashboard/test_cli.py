@@ -371,6 +371,14 @@ class TestExplain:
             assert line in tailscope(*command, *option).out
         assert tailscope(*command, "--list", "--features").code == 2
 
+    def test_many_users_side_by_side(self, tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path):
+        shutil.copytree(tiny_run_dir / RUN, tmp_path / RUN)
+        command = ("explain-users", RUN, "--users", "8", "--runs", tmp_path)
+        document = tailscope(*command, "--by", "feature", "--json").document
+        assert document["users"] == 8
+        assert {"items:own", "user:region"} <= {group["group"] for group in document["groups"]}
+        assert "earlier" in tailscope(*command).out or "6-10" in tailscope(*command).out
+
     def test_the_group_of_earlier_events_has_words_of_its_own(
         self, tailscope: Tailscope, tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch, run: engine.Run, someone: str
     ):
