@@ -83,8 +83,8 @@ def test_rollout_is_the_product_of_layers_with_half_a_residual_path() -> None:
 def test_gradient_weighting_adds_what_flows_through_positive_products() -> None:
     found = by_hand()
     # Layer 1: A- has row 2 = (1, .5, 0). Layer 2: row 3 = (.1, 1.4, 0), its negative product left out.
-    # R = I + A-_1, then the last row is e3 + .1 e1 + 1.4 (e2 + 1 e1 + .5 e2) = (1.5, 2.1, 1); less the identity.
-    np.testing.assert_allclose(relevance(found, "gradient"), [1.5, 2.1, 0])
+    # R = I + A-_1, then the last row is e3 + .1 e1 + 1.4 (e2 + 1 e1 + .5 e2) = (1.5, 2.1, 1).
+    np.testing.assert_allclose(relevance(found, "gradient"), [1.5, 2.1, 1])
     np.testing.assert_allclose(maps(found, "gradient")[1, 0, 2], [0.1, 1.4, 0])
 
 
