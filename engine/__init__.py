@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         View,
     )
     from engine.answers import attention, attention_for, profile, recommend, recommend_for
+    from engine.attention_heads import HeadRole, HeadRoles, head_roles
     from engine.catalogue import (
         ItemProfile,
         Neighbour,
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
     )
     from engine.explained_users import ExplainedUsers, explain_users, held_explained_users, value_sizes, values_by
     from engine.explaining import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
-    from engine.explanation.attention import lift_over_uniform
+    from engine.explanation.attention import CategoryMap, by_category, lift_over_uniform
     from engine.faithful import faithfulness_of, held_faithfulness, retraining
     from engine.finding import find_users, random_user
     from engine.growth import Growth, GrowthPoint, Reliability, held_growth, measure_growth
@@ -140,7 +141,8 @@ _HOMES = {
     ),
     "engine.explained_users": "ExplainedUsers explain_users held_explained_users value_sizes values_by",
     "engine.explaining": "Newcomer explain explain_for explain_instead explain_list to_shap warm_up",
-    "engine.explanation.attention": "lift_over_uniform",
+    "engine.explanation.attention": "CategoryMap by_category lift_over_uniform",
+    "engine.attention_heads": "HeadRole HeadRoles head_roles",
     "engine.faithful": "faithfulness_of held_faithfulness retraining",
     "engine.finding": "find_users random_user",
     "engine.growth": "Growth GrowthPoint Reliability held_growth measure_growth",
@@ -162,6 +164,7 @@ __all__ = [
     "Aucs",
     "Between",
     "Blend",
+    "CategoryMap",
     "Ceiling",
     "CleaningIssue",
     "CleaningReport",
@@ -197,6 +200,8 @@ __all__ = [
     "GroupTables",
     "Growth",
     "GrowthPoint",
+    "HeadRole",
+    "HeadRoles",
     "HiddenEvent",
     "ItemProfile",
     "Measured",
@@ -240,6 +245,7 @@ __all__ = [
     "attention_for",
     "attributes_of",
     "attributes_read",
+    "by_category",
     "comparable_models",
     "compare",
     "compare_runs",
@@ -274,6 +280,7 @@ __all__ = [
     "group_sizes",
     "group_tables",
     "has_content",
+    "head_roles",
     "held_explained_users",
     "held_faithfulness",
     "held_growth",

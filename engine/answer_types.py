@@ -115,6 +115,11 @@ class AttentionMap:
         kind: how the network reads: "causal", "bidirectional" (the last row is [MASK]), or "cross" (the last row is the
             decoder's, from START).
         n_events: L.
+        reading: "raw"; "rollout", whose maps are one a layer; or "gradient". See
+            `engine.explanation.attention.Attention`.
+        relevance: (L,) float64 how much each event counts by this reading.
+        categories: of the L events; None where the data names none.
+        item_id, title: the item whose score "gradient" is about; empty for other readings.
     """
 
     user_id: str | None
@@ -125,6 +130,11 @@ class AttentionMap:
     heads: pd.DataFrame
     kind: Literal["causal", "bidirectional", "cross"]
     n_events: int
+    reading: Literal["raw", "rollout", "gradient"]
+    relevance: np.ndarray
+    categories: tuple[str | None, ...]
+    item_id: str
+    title: str
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
+from engine.explanation.relevance import Reading
 from engine.model.content_storage import load_contents
 from engine.model.features import one_row
 from engine.recommender import mask_seen, top_of
@@ -147,15 +148,31 @@ def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | 
     )
 
 
-def attention(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> AttentionMap:
+def attention(
+    run: Run,
+    user_id: str,
+    view: View = "evaluated",
+    lang: str = "en",
+    reading: Reading = "raw",
+    item_id: str | None = None,
+) -> AttentionMap:
     """Where every head looked over a user's most recent events (at most `max_len`).
 
+    Args:
+        run: the run.
+        user_id: the user.
+        view: what is known of them.
+        lang: of the titles.
+        reading: attention as it is ("raw"), as it flows through all layers ("rollout"), or as far as it raises the
+            score of one item ("gradient").
+        item_id: that item; the top recommendation when not given.
+
     Raises:
-        UnknownIdError: no such user.
-        EngineError: nothing is known of the user in this view.
+        UnknownIdError: no such user or item.
+        EngineError: nothing is known of the user in this view, or the item is not ranked.
     """
     history, _ = history_of(run, run.dataset.users.number(user_id), view)
-    return attention_map(run, Asked(user_id, view, history), lang)
+    return attention_map(run, Asked(user_id, view, history), lang, reading, item_id)
 
 
 def attention_for(
@@ -177,26 +194,47 @@ def attention_for(
     return attention_map(run, newcomer(run, item_ids, lang), lang)
 
 
-def attention_map(run: Run, asked: Asked, lang: str) -> AttentionMap:
+def attention_map(
+    run: Run, asked: Asked, lang: str, reading: Reading = "raw", item_id: str | None = None
+) -> AttentionMap:
     """Where every head looked.
 
     Raises:
-        EngineError: there is no event.
+        UnknownIdError: no such item.
+        EngineError: there is no event, or the item is not ranked.
     """
     history = asked.history
-    seen = attend(run.recommender, history, asked.number(run))
+    item = _looked_at_for(run, asked, item_id) if reading == "gradient" and len(history) else 0
+    seen = attend(run.recommender, history, asked.number(run), reading, item)
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
         asked.user_id,
         seen.weights,
-        (*(run.dataset.title(item, lang) for item in window), *asks),
-        (*(run.dataset.items.term(item) for item in window), *("" for _ in asks)),
+        (*(run.dataset.title(event, lang) for event in window), *asks),
+        (*(run.dataset.items.term(event) for event in window), *("" for _ in asks)),
         tuple(range(len(history) - len(window) + 1, len(history) + len(asks) + 1)),
         seen.heads,
         seen.kind,
         len(window),
+        seen.reading,
+        seen.relevance,
+        tuple(_category(run, event, lang) for event in window),
+        run.dataset.items.term(item) if item else "",
+        run.dataset.title(item, lang) if item else "",
     )
+
+
+def _looked_at_for(run: Run, asked: Asked, item_id: str | None) -> int:
+    """The item whose score attention is weighed by: the one named, else the top recommendation."""
+    if item_id is None:
+        return int(top_of(scores_for(run, asked)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
+    item = run.dataset.items.number(item_id)
+    if not run.split.candidates[item]:
+        raise EngineError(
+            f"Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items."
+        )
+    return item
 
 
 def history_of(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:

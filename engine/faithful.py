@@ -14,7 +14,6 @@ import torch
 from engine.data.dataset import Histories
 from engine.errors import EngineError, RunError
 from engine.evaluation.bootstrap import Estimate
-from engine.evaluation.report import COHORTS
 from engine.explanation.faithfulness import (
     METHODS,
     Curves,
@@ -28,6 +27,7 @@ from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender, mask_seen, top_of
 from engine.run_folder import read_json, write_json
 from engine.runs import Run
+from engine.sampling import tested_users
 from engine.scoreboard import Faithfulness, Retraining, mean_correlation, summarise
 
 FAITHFULNESS = "faithfulness.json"
@@ -128,13 +128,7 @@ def questions(run: Run, users: int, seed: int) -> tuple[list[Question], dict[str
         EngineError: there is nobody to ask.
     """
     test = run.split.test
-    able = np.flatnonzero(test.histories.lengths >= 2)
-    is_head = run.cohorts.user_is_head[test.users[able]]
-    rng = np.random.default_rng(seed)
-    sides = dict(zip(COHORTS, (rng.permutation(able[is_head]), rng.permutation(able[~is_head])), strict=True))
-    fewest = min(len(rows) for rows in sides.values())
-    most = max(users // 2, users - fewest)  # what a small cohort cannot give, the other one does
-    chosen = {cohort: np.sort(rows[: users // 2 if len(rows) == fewest else most]) for cohort, rows in sides.items()}
+    chosen, shares = tested_users(run, users, seed)
     out: list[Question] = []
     for cohort, rows in chosen.items():
         histories = [test.histories[int(row)][-run.serving.max_len :] for row in rows]
@@ -144,8 +138,8 @@ def questions(run: Run, users: int, seed: int) -> tuple[list[Question], dict[str
     if not out:
         raise EngineError("No tested user has two events and something left to recommend, so nothing can be explained.")
     present = {question.cohort for question in out}
-    able_in = {cohort: len(rows) for cohort, rows in sides.items() if cohort in present}
-    return out, {cohort: n / sum(able_in.values()) for cohort, n in able_in.items()}
+    whole = sum(shares[cohort] for cohort in present)
+    return out, {cohort: share / whole for cohort, share in shares.items() if cohort in present}
 
 
 def _recommended(run: Run, rows: np.ndarray) -> np.ndarray:

@@ -5,13 +5,14 @@ A weight says where a head looked, not why an item was ranked (Jain and Wallace 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from engine.data.dataset import NOBODY
-from engine.errors import EngineError
+from engine.explanation.relevance import Reading, maps, relevance, trace
 from engine.recommender import AttentionKind, TransformerRecommender
 
 
@@ -29,26 +30,45 @@ class Attention:
             and the shares of the first event, `first_share`, of the event before the newest, `recent_share`, and of the
             newest, `own_share`, all between 0 and 1.
         kind: which of the three it is.
+        reading: "raw" is what is said above. "rollout": one map a layer instead of one a head, of how far each place
+            draws on each event after that layer. "gradient": weight times gradient of the item's logit, where that is
+            positive. `heads` is about the raw weights in any case.
+        relevance: (L,) float64 how much each event counts by this reading; see `engine.explanation.relevance`.
     """
 
     weights: np.ndarray
     heads: pd.DataFrame
-    kind: AttentionKind = "causal"
+    kind: AttentionKind
+    reading: Reading
+    relevance: np.ndarray
 
 
-def attend(recommender: TransformerRecommender, history: np.ndarray, user: int = NOBODY) -> Attention:
+def attend(
+    recommender: TransformerRecommender,
+    history: np.ndarray,
+    user: int = NOBODY,
+    reading: Reading = "raw",
+    item_idx: int | None = None,
+) -> Attention:
     """Attention of every layer and head over the last `max_len` events of a user's history.
+
+    Args:
+        recommender: the trained network.
+        history: item indices, oldest first.
+        user: index of the user.
+        reading: how to read it.
+        item_idx: whose logit gradients are of; only "gradient" needs it.
 
     Raises:
         EngineError: the history is empty.
     """
-    if len(history) == 0:
-        raise EngineError("An empty history has no attention to show; choose a user with at least one event.")
-    weights = recommender.attentions(history, user).copy()
-    kind = recommender.attention_kind
+    seen = trace(recommender, history, item_idx if reading == "gradient" else None, user)
+    kind = seen.kind
+    raw, weights = (maps(seen, how).astype(np.float32) for how in ("raw", reading))
     if kind == "causal":
-        weights[..., np.triu(np.ones(weights.shape[-2:], dtype=bool), k=1)] = np.nan
-    return Attention(weights, describe_heads(weights, kind), kind)
+        for values in (raw, weights):
+            values[..., np.triu(np.ones(values.shape[-2:], dtype=bool), k=1)] = np.nan
+    return Attention(weights, describe_heads(raw, kind), kind, reading, relevance(seen, reading))
 
 
 def describe_heads(weights: np.ndarray, kind: AttentionKind = "causal") -> pd.DataFrame:
@@ -75,3 +95,52 @@ def describe_heads(weights: np.ndarray, kind: AttentionKind = "causal") -> pd.Da
 def lift_over_uniform(weights: np.ndarray) -> np.ndarray:
     """Weights times the number of keys their row could look at: 1 is an even spread, so rows can be compared."""
     return weights * np.isfinite(weights).sum(axis=-1, keepdims=True).astype(weights.dtype)
+
+
+MAX_CATEGORIES = 12
+"""Categories that a map shows; what is rarer is put together as the last one."""
+
+
+@dataclass(frozen=True)
+class CategoryMap:
+    """Attention between categories of events.
+
+    Attributes:
+        names: C categories, the most frequent first; the last may be None, for all others and for events without one.
+        counts: events of each.
+        weights: (n_layers, n_heads, C + 1, C) float64 weight that events of one category (rows) put on all events of
+            another together, averaged over the events; the last row is that of the place that reads out. NaN where none
+            could be looked at.
+        lift: likewise, over what an even spread would put there.
+    """
+
+    names: tuple[str | None, ...]
+    counts: tuple[int, ...]
+    weights: np.ndarray
+    lift: np.ndarray
+
+
+def by_category(weights: np.ndarray, categories: Sequence[str | None]) -> CategoryMap:
+    """Maps of events put together by category.
+
+    Args:
+        weights: (n_layers, n_heads, rows, keys) as in `Attention`; the first L rows and columns are the events'.
+        categories: of the L events.
+    """
+    n = len(categories)
+    known = [name for name in categories if name is not None]
+    frequent = sorted(dict.fromkeys(known), key=lambda name: (-known.count(name), name))
+    rare = len(frequent) > MAX_CATEGORIES or len(known) < n
+    names: tuple[str | None, ...] = (*frequent[: MAX_CATEGORIES - rare], *((None,) if rare else ()))
+    groups = [category if category in names else None for category in categories]
+    member = np.array([[name == group for group in groups] for name in names], dtype=np.float64)  # (C, L)
+    rows = np.zeros((len(names) + 1, weights.shape[-2]))  # who asks; the last row reads out
+    rows[:-1, :n] = member
+    rows[-1, -1] = 1
+    seen = np.isfinite(weights[0, 0]).astype(np.float64)  # of bools a product would be a bool
+    even = rows @ (seen[:, :n] @ member.T / seen.sum(axis=1, keepdims=True))
+    put = rows @ (np.nan_to_num(weights[..., :n], nan=0.0).astype(np.float64) @ member.T)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = np.where(even > 0, put / rows.sum(axis=1, keepdims=True), np.nan)
+        lift = np.where(even > 0, put / even, np.nan)
+    return CategoryMap(names, tuple(int(c) for c in member.sum(axis=1)), mean, lift)

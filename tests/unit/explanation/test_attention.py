@@ -74,3 +74,17 @@ def test_the_summary_reads_the_last_row() -> None:
 def test_lift_is_one_where_a_row_spreads_evenly() -> None:
     weights = np.where(np.tri(4, dtype=bool), 1 / np.arange(1, 5)[:, None], np.nan)
     np.testing.assert_allclose(lift_over_uniform(weights)[np.tril_indices(4)], 1.0)
+
+
+@pytest.mark.parametrize("architecture", ["causal", "masked", "encoder-decoder"])
+def test_other_readings_have_the_same_rows_and_figures_of_their_own(architecture: Architecture) -> None:
+    model, history = make(architecture), np.array([3, 7, 1, 12])
+    raw, rolled, weighed = (attend(model, history, reading=r, item_idx=9) for r in ("raw", "rollout", "gradient"))
+    assert rolled.weights.shape == (2, 1, *raw.weights.shape[2:])
+    assert weighed.weights.shape == raw.weights.shape
+    np.testing.assert_array_equal(np.isnan(weighed.weights), np.isnan(raw.weights))
+    np.testing.assert_array_equal(raw.heads, weighed.heads)
+    np.testing.assert_allclose(raw.relevance, raw.weights[-1, :, -1, :4].mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(rolled.relevance, rolled.weights[-1, 0, -1, :4], atol=1e-6)
+    other = attend(model, history, reading="gradient", item_idx=14)
+    assert not np.allclose(other.relevance, weighed.relevance)
