@@ -169,7 +169,7 @@ def value_group(group: str, by: str) -> str:
 
 def many(sizes: pd.DataFrame, by: str) -> str:
     """What moves the scores of tail users most, and how that is with head users."""
-    tail = sizes.loc[sizes["cohort"] == "tail"]
+    tail = sizes.loc[(sizes["cohort"] == "tail") & (sizes["group"] != "earlier")]  # many events, so no match for one
     if tail.empty:
         return _("None of the users asked is of the tail.")
     top = tail.iloc[int(tail["size"].to_numpy().argmax())]

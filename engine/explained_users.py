@@ -116,7 +116,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
                 "item_id": [term(question.item) for question in asked],
             }
         ),
-        events[["row", "back", "item_id", "value", "spread"]],
+        pd.DataFrame({name: events[name] for name in ("row", "back", "item_id", "value", "spread")}),
         found.features,
         seed,
         found.n_evaluations,
@@ -200,7 +200,7 @@ def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0
     drawn, _ = resampled_group_means(wide["size"], inside, samples, seed)
     with np.errstate(invalid="ignore"):
         low, high = interval(drawn, confidence)  # (cohorts, groups)
-    counts = values.groupby(["group", "cohort"], observed=False).size()
+    counts = values.groupby(["group", "cohort"], observed=True).size().to_dict()
     for column, group in enumerate(groups):
         for row, cohort in enumerate(COHORTS):
             own = wide["size"][inside[row], column]
@@ -208,7 +208,7 @@ def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0
             if known.any():
                 mean = float(np.nanmean(wide["mean"][inside[row], column]))
                 ends = float(low[row, column]), float(high[row, column])
-                n_values = int(counts.get((group, cohort), 0))
+                n_values = counts[group, cohort]
                 rows.append((group, cohort, int(known.sum()), n_values, float(own[known].mean()), *ends, mean))
     return pd.DataFrame(rows, columns=["group", "cohort", "n_users", "n_values", "size", "low", "high", "mean"])
 

@@ -20,6 +20,7 @@ REACH = 0.17
 """How far the densest stretch of dots spreads from its cohort's line."""
 
 _BINS = 80
+_FEW = 4  # dots side by side that fill a row's width; fewer lie nearer
 
 ROW = 54
 """Pixels a group takes."""
@@ -36,7 +37,8 @@ def beeswarm(values: pd.DataFrame, names: Mapping[str, str], dark: bool) -> go.F
     p = palette(dark)
     groups = list(values["group"].cat.categories)
     fig = _rows(groups, names, dark)
-    low, high = float(values["value"].min()), float(values["value"].max())
+    every = values["value"].to_numpy(dtype=np.float64)
+    low, high = every.min(), every.max()
     for cohort, shift in SIDES:
         mine = values.loc[values["cohort"] == cohort]
         codes, x = mine["group"].cat.codes.to_numpy(), mine["value"].to_numpy()
@@ -59,11 +61,13 @@ def beeswarm(values: pd.DataFrame, names: Mapping[str, str], dark: bool) -> go.F
 
 
 def swarm(codes: np.ndarray, x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """(n,) offsets across: dots of one row and nearly one value stand side by side, the densest up to `REACH` away."""
+    """(n,) offsets across: dots of one row and nearly one value stand side by side, a row's densest `REACH` away."""
     bins = np.minimum(((x - low) / max(high - low, 1e-9) * _BINS).astype(int), _BINS - 1)
     place = pd.Series(1, index=range(len(x))).groupby([codes, bins]).cumsum().to_numpy() - 1
     steps = (place + 1) // 2 * np.where(place % 2 == 0, 1, -1)
-    return steps * (REACH / max(int(np.abs(steps).max(initial=1)), 6))
+    widest = np.full(int(codes.max(initial=0)) + 1, _FEW)
+    np.maximum.at(widest, codes, np.abs(steps))
+    return steps * (REACH / widest[codes])
 
 
 def sizes(table: pd.DataFrame, names: Mapping[str, str], dark: bool) -> go.Figure:

@@ -22,7 +22,7 @@ def many(page: Page) -> None:
     if work.found is None:
         _under_way(page)
         return
-    users = work.found.users["cohort"].value_counts()
+    cohorts = work.found.users["cohort"].tolist()
     names = {"recency": _("How recent"), "category": _("Category"), "feature": _("Feature")}
     by = st.segmented_control(
         _("Values by"), list(names), default="recency", format_func=lambda b: names[b], key="many_by", required=True
@@ -47,15 +47,15 @@ def many(page: Page) -> None:
             "{seconds} seconds; kept with the run."
         ).format(
             n=count(len(work.found.users)),
-            head=count(int(users.get("head", 0))),
-            tail=count(int(users.get("tail", 0))),
+            head=count(cohorts.count("head")),
+            tail=count(cohorts.count("tail")),
             level=percent(page.run.config.evaluation.confidence),
             evaluations=count(work.found.n_evaluations),
             seconds=figure(work.found.seconds, 2),
         )
     )
     table = sizes.assign(
-        group=sizes["group"].map(called).astype(str), cohort=sizes["cohort"].map(words.cohort_name)
+        group=[called[group] for group in sizes["group"]], cohort=sizes["cohort"].map(words.cohort_name)
     ).set_axis(
         [
             _("Group"),

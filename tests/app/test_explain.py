@@ -17,6 +17,7 @@ from tests.conftest import TINY_RUN
 def opened(runs: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
     """The Explain page over a folder of runs, with query parameters."""
     monkeypatch.setenv("TAILSCOPE_RUNS", str(runs))
+    monkeypatch.setattr(cache, "WARM_UP_DELAY", 3600.0)  # none of it may be under way when the tests end
     app = AppTest.from_file(str(APP), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
