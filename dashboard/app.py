@@ -20,6 +20,8 @@ pages = [
     ),
     st.Page("views/attention.py", title=_("Attention"), icon=":material/grid_on:", url_path="attention"),
     st.Page("views/explain.py", title=_("Explain"), icon=":material/help_center:", url_path="explain"),
+    st.Page("views/what_if.py", title=_("What if"), icon=":material/edit_note:", url_path="what-if"),
+    st.Page("views/items.py", title=_("Items"), icon=":material/category:", url_path="items"),
     st.Page("views/gap.py", title=_("Head vs tail"), icon=":material/balance:", url_path="head-vs-tail"),
     st.Page("views/compare.py", title=_("Compare"), icon=":material/compare_arrows:", url_path="compare"),
 ]

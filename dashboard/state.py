@@ -16,8 +16,8 @@ from dashboard import i18n
 VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
 """With the last event held out, as measured; or with every event known."""
 
-LONGEST = 500
-LONGEST_OF = {"events": 1500}
+_LONGEST = 500
+_LONGEST_OF = {"events": 1500}
 """Characters that an address may give for a choice; a whole edit of a history takes more. Together they stay under the
 2,000 that every browser and mail program carries."""
 
@@ -45,7 +45,7 @@ def _memory() -> dict[str, str]:
 def chosen(key: str) -> str | None:
     """The value chosen for a key: from the address, else from earlier in this session."""
     value = st.query_params.get(key)
-    if value is not None and len(value) <= LONGEST_OF.get(key, LONGEST):
+    if value is not None and len(value) <= longest(key):
         if _memory().get(key, value) != value:  # a link came with another one: what hung on the old is forgotten
             for name in _FOLLOWS.get(key, ()):
                 _memory().pop(name, None)
@@ -54,14 +54,19 @@ def chosen(key: str) -> str | None:
     return _memory().get(key)
 
 
+def longest(key: str) -> int:
+    """Characters that an address may give for a choice."""
+    return _LONGEST_OF.get(key, _LONGEST)
+
+
 def too_long(*keys: str) -> list[str]:
     """Those of the choices for which the address gives more than can be read; they count as not given."""
-    return [key for key in keys if len(st.query_params.get(key) or "") > LONGEST_OF.get(key, LONGEST)]
+    return [key for key in keys if len(st.query_params.get(key) or "") > longest(key)]
 
 
 def choose(key: str, value: str | None) -> None:
     """Choose a value, here and in the address; what hung on the old value is forgotten."""
-    if value == chosen(key):
+    if value == chosen(key) and (value is not None or key not in st.query_params):
         return
     for name in (key, *_FOLLOWS.get(key, ())):
         _memory().pop(name, None)
@@ -163,6 +168,14 @@ def language() -> str:
 def is_dark() -> bool:
     """Whether the page is drawn on a dark ground."""
     return st.context.theme.type == "dark"
+
+
+def once(key: str, value: str) -> bool:
+    """Whether this value is another than when this was last asked: a chart's selection stays until the next click."""
+    held = st.session_state.setdefault("once", {})
+    fresh = held.get(key) != value
+    held[key] = value
+    return fresh
 
 
 def next_draw() -> int:

@@ -30,13 +30,15 @@ if TYPE_CHECKING:
     from engine.catalogue import (
         ItemProfile,
         Neighbour,
+        Space,
         find_items,
         has_content,
         item_profile,
+        item_table,
         neighbours,
         receivers,
     )
-    from engine.confidence import Confidence, fitted_temperature
+    from engine.confidence import Confidence, Temperatures, fitted_temperatures
     from engine.config import RunConfig, describe_config, load_config
     from engine.cross_validation import CrossValidation, Spread, cross_validate
     from engine.data.cleaning import load_dataset
@@ -98,6 +100,7 @@ if TYPE_CHECKING:
     )
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
+    from engine.projection import ItemMap, Method, has_tsne, item_map
     from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
     from engine.scoreboard import Aucs, Faithfulness, MethodScore, Retraining
@@ -108,8 +111,10 @@ _HOMES = {
         "AttentionMap Attribution Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
     ),
     "engine.answers": "attention attention_for profile recommend recommend_for",
-    "engine.catalogue": "ItemProfile Neighbour find_items has_content item_profile neighbours receivers",
-    "engine.confidence": "Confidence fitted_temperature",
+    "engine.catalogue": (
+        "ItemProfile Neighbour Space find_items has_content item_profile item_table neighbours receivers"
+    ),
+    "engine.confidence": "Confidence Temperatures fitted_temperatures",
     "engine.config": "RunConfig describe_config load_config",
     "engine.cross_validation": "CrossValidation Spread cross_validate",
     "engine.data.dataset": "Dataset",
@@ -146,6 +151,7 @@ _HOMES = {
     "engine.faithful": "faithfulness_of held_faithfulness retraining",
     "engine.finding": "find_users random_user",
     "engine.growth": "Growth GrowthPoint Reliability held_growth measure_growth",
+    "engine.projection": "ItemMap Method has_tsne item_map",
     "engine.outside": "Outside diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
@@ -203,8 +209,10 @@ __all__ = [
     "HeadRole",
     "HeadRoles",
     "HiddenEvent",
+    "ItemMap",
     "ItemProfile",
     "Measured",
+    "Method",
     "MethodScore",
     "ModelReport",
     "Moved",
@@ -229,9 +237,11 @@ __all__ = [
     "RunSummary",
     "Search",
     "Served",
+    "Space",
     "Spread",
     "TargetGroup",
     "Targets",
+    "Temperatures",
     "Term",
     "TrainingError",
     "Trial",
@@ -272,7 +282,7 @@ __all__ = [
     "fetch_public",
     "find_items",
     "find_users",
-    "fitted_temperature",
+    "fitted_temperatures",
     "gap",
     "gap_change",
     "group_figures",
@@ -280,12 +290,15 @@ __all__ = [
     "group_sizes",
     "group_tables",
     "has_content",
+    "has_tsne",
     "head_roles",
     "held_explained_users",
     "held_faithfulness",
     "held_growth",
     "item_groups",
+    "item_map",
     "item_profile",
+    "item_table",
     "lift_over_uniform",
     "list_runs",
     "load_config",

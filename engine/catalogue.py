@@ -11,7 +11,7 @@ from scipy import sparse
 
 from engine.answer_types import Cohort
 from engine.answers import describe
-from engine.data.schema import display_columns
+from engine.data.schema import LIST_SEPARATOR, display_columns
 from engine.errors import EngineError
 from engine.evaluation.items import rows_to
 from engine.model.content_storage import load_contents
@@ -116,10 +116,10 @@ def item_profile(run: Run, item_id: str, k: int = 10, lang: str = "en") -> ItemP
         cohort,
         {c: str(table[c].iat[item - 1]) for c in display_columns(table)},
         int(popularity[item]),
-        int((popularity[1:] > popularity[item]).sum()) + 1,
+        int(_ranks(popularity)[item]),
         int(exposure[item]),
         {"head": int((holds & is_head).sum()), "tail": int((holds & ~is_head).sum())},
-        int((exposure[1:] > exposure[item]).sum()) + 1,
+        int(_ranks(exposure)[item]),
         {"head": int(is_head.sum()), "tail": int((~is_head).sum())},
         run.dataset.n_items,
         k,
@@ -277,3 +277,35 @@ def _parts(content: Content) -> list[sparse.csr_array]:
     if content.text is not None:
         parts.append(sparse.csr_array(content.dense[:, : len(content.text.components)].astype(np.float64)))
     return parts
+
+
+def item_table(run: Run, items: np.ndarray, k: int = 10, lang: str = "en") -> pd.DataFrame:
+    """Facts of items by their indices, in the order given.
+
+    Returns:
+        `item_id`, `title`, `category` (the first of a list), `item_cohort`, `popularity`, `popularity_rank`,
+        `exposure`, `exposure_rank`; 1 is the highest of all items, and equals share the better rank.
+
+    Raises:
+        EngineError: lists of that length were not kept.
+    """
+    popularity, exposure = popularity_of(run), exposure_of(run, k)
+    told = [describe(run, item, lang) for item in items.tolist()]
+    return pd.DataFrame(
+        {
+            "item_id": run.dataset.items.terms(items),
+            "title": [title for title, _category, _cohort in told],
+            "category": [(category or "").split(LIST_SEPARATOR)[0] for _title, category, _cohort in told],
+            "item_cohort": [cohort for _title, _category, cohort in told],
+            "popularity": popularity[items],
+            "popularity_rank": _ranks(popularity)[items],
+            "exposure": exposure[items],
+            "exposure_rank": _ranks(exposure)[items],
+        }
+    )
+
+
+def _ranks(counts: np.ndarray) -> np.ndarray:
+    """(n_items + 1,) 1 plus how many items have more; padding does not count."""
+    ordered = np.sort(counts[1:])
+    return len(ordered) - np.searchsorted(ordered, counts, side="right") + 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.confidence import confidence_of, fitted_temperature
+from engine.confidence import confidence_of, fitted_temperatures
 from engine.data.splits import Holdout
 from engine.errors import EngineError, RunError
 from engine.evaluation.bootstrap import SMALL, Estimate, interval, resampled_group_means
@@ -241,7 +241,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> Growth:
 
 def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, tell: Callable[[float], None]) -> np.ndarray:
     """(n_users, 3) the metric, the hit rate and the confidence of lists made from the newest n events."""
-    shares, temperature = np.zeros(len(chosen)), fitted_temperature(run)
+    shares, temperature = np.zeros(len(chosen)), fitted_temperatures(run).at(n)
 
     def watch(rows: slice, scores: np.ndarray) -> None:
         for row, own in enumerate(scores, start=rows.start):

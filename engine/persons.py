@@ -24,7 +24,7 @@ from engine.answers import (
     ranked_list,
     scores_for,
 )
-from engine.confidence import Confidence, confidence_of
+from engine.confidence import Confidence, Temperatures, confidence_of
 from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN
 from engine.errors import EngineError
@@ -117,7 +117,7 @@ def what_if(
     follow: tuple[str, ...] = (),
     n_permutations: int = QUICK_PERMUTATIONS,
     max_events: int = QUICK_EVENTS,
-    temperature: float = 1.0,
+    temperatures: Temperatures | None = None,
 ) -> WhatIf:
     """What a run's model answers to a person, held against what it answers to another.
 
@@ -132,13 +132,14 @@ def what_if(
         follow: items whose ranks are told whether or not they are in a list.
         n_permutations: sampled orders of the explanation.
         max_events: events that are players of their own in it.
-        temperature: of the confidence; see `engine.confidence.fitted_temperature`.
+        temperatures: of the confidence; 1 when not given. See `engine.confidence.fitted_temperatures`.
 
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: k is under 1, or training read no such attribute or value.
     """
     before = now if before is None else before
+    heat = temperatures or Temperatures()
     marks = [time.perf_counter()]
     mine, asked = _asked(run, now, lang)
     scores = scores_for(mine, asked)
@@ -158,8 +159,8 @@ def what_if(
     return WhatIf(
         answer,
         moved,
-        confidence_of(scores, k, temperature),
-        confidence_of(theirs, k, temperature),
+        confidence_of(scores, k, heat.at(len(now.item_ids))),
+        confidence_of(theirs, k, heat.at(len(before.item_ids))),
         seen,
         explanation,
         dict(zip(("rank", "attention", "explanation"), np.diff(marks).tolist(), strict=True)),
@@ -167,7 +168,7 @@ def what_if(
 
 
 def confidence_by_event(
-    run: Run, now: Person, k: int = 10, last: int = 30, temperature: float = 1.0
+    run: Run, now: Person, k: int = 10, last: int = 30, temperatures: Temperatures | None = None
 ) -> tuple[tuple[int, Confidence], ...]:
     """How the confidence grew with a person's events: after none, after the first, and so on to all of them.
 
@@ -176,7 +177,7 @@ def confidence_by_event(
         now: the person.
         k: length of the lists.
         last: only so many of the newest steps are told.
-        temperature: see `engine.confidence.fitted_temperature`.
+        temperatures: 1 when not given. See `engine.confidence.fitted_temperatures`.
 
     Returns:
         How many events were known, and the confidence then.
@@ -189,8 +190,8 @@ def confidence_by_event(
     history = numbered(run, now.item_ids)
     lengths = range(max(0, len(history) - last), len(history) + 1)
     rows = Histories.of([history[:n] for n in lengths], [_number(run, now)] * len(lengths))
-    scores = _masked(known, rows)
-    found = ((n, confidence_of(row, k, temperature)) for n, row in zip(lengths, scores, strict=True))
+    scores, heat = _masked(known, rows), temperatures or Temperatures()
+    found = ((n, confidence_of(row, k, heat.at(n))) for n, row in zip(lengths, scores, strict=True))
     return tuple((n, confidence) for n, confidence in found if confidence is not None)
 
 

@@ -121,6 +121,12 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
             icon=":material/grid_on:",
             query_params=state.link(),
         )
+        st.page_link(
+            "views/what_if.py",
+            label=_("What would they be offered, had they met other things?"),
+            icon=":material/edit_note:",
+            query_params=state.link(),
+        )
         lines = [event_line(event) for event in reversed(history[-EVENTS_SHOWN:])]
         if answer.held_out is not None:
             lines.insert(0, ":violet-badge[" + escape_markdown(_("Held out")) + "] " + event_line(answer.held_out))

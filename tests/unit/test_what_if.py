@@ -101,9 +101,10 @@ def test_what_is_not_in_the_data_is_refused_on_either_side(tiny_run_dir: Path, w
 
 def test_confidence_by_event_ends_with_the_confidence_of_the_list(run: engine.Run) -> None:
     own = engine.person_of(run, USER)
-    grown = engine.confidence_by_event(run, own, temperature=0.7)
+    heat = engine.Temperatures((0, 4), (0.5, 2.0))
+    grown = engine.confidence_by_event(run, own, temperatures=heat)
     assert [n for n, _c in grown] == list(range(len(own.item_ids) + 1))[-31:]
-    assert grown[-1][1].share == pytest.approx(engine.what_if(run, own, temperature=0.7).confidence.share, abs=1e-6)  # pyright: ignore
+    assert grown[-1][1].share == pytest.approx(engine.what_if(run, own, temperatures=heat).confidence.share, abs=1e-6)  # pyright: ignore
 
 
 @given(st.lists(st.floats(-30, 30), min_size=1, max_size=40), st.integers(1, 50), st.floats(0.05, 20))
@@ -121,21 +122,25 @@ def test_confidence_is_a_share_and_a_number_of_items(values: list[float], k: int
     assert even.spread == pytest.approx(n, rel=1e-3)
 
 
-def test_the_temperature_is_that_of_the_best_log_share_on_validation(own_run: engine.Run) -> None:
+def test_temperatures_are_those_of_the_best_log_share_on_validation(own_run: engine.Run) -> None:
     run, valid = own_run, own_run.split.valid
-    scores = mask_seen(run.serving.score(valid.histories), valid.histories).astype(np.float64)
-    targets = valid.targets.items
+    found = engine.fitted_temperatures(run)
+    assert found.lengths[:3] == (0, 1, 2)
+    for n, fitted in zip(found.lengths[:3], found.values, strict=False):
+        asked = valid.take(np.flatnonzero(valid.histories.lengths >= n))
+        scores = mask_seen(run.serving.score(asked.histories.last(n)), asked.histories).astype(np.float64)
 
-    def loss(temperature: float) -> float:
-        scaled = np.where(np.isfinite(scores), scores / temperature, -np.inf)
-        own = scaled[np.arange(len(scaled)), targets]
-        good = np.isfinite(own)
-        top = scaled.max(axis=1)
-        return float((top + np.log(np.exp(scaled - top[:, None]).sum(axis=1)) - own)[good].mean())
+        def loss(temperature: float, scores: np.ndarray = scores, targets: np.ndarray = asked.targets.items) -> float:
+            scaled = np.where(np.isfinite(scores), scores / temperature, -np.inf)
+            own = scaled[np.arange(len(scaled)), targets]
+            good = np.isfinite(own)
+            top = scaled.max(axis=1)
+            return float((top + np.log(np.exp(scaled - top[:, None]).sum(axis=1)) - own)[good].mean())
 
-    found = engine.fitted_temperature(run)
-    assert loss(found) <= min(loss(found * 1.1), loss(found / 1.1))
-    assert engine.fitted_temperature(run) == found  # from the run folder now
+        assert loss(fitted) <= min(loss(fitted * 1.15), loss(fitted / 1.15))
+    assert engine.fitted_temperatures(run) == found  # from the run folder now
+    assert engine.Temperatures((0, 3), (1.0, 4.0)).at(1) == pytest.approx(2.0)
+    assert engine.Temperatures((0, 3), (1.0, 4.0)).at(99) == 4.0
 
 
 def test_lengths_grow_and_enough_users_reach_the_last() -> None:

@@ -1,0 +1,233 @@
+"""Items: who gets this item recommended, and what is near it?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache, cache_what_if, components, state, words
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, count, ngettext, percent
+from dashboard.views import items_map
+from dashboard.views.frame import Page, open_page
+from dashboard.views.item_search import item_search
+from engine import EngineError
+
+RECEIVERS = 200
+
+ALIKE = 1.25  # ranks whose ratio is nearer to 1 than this are not told apart
+
+
+def list_length(page: Page) -> int:
+    """Ten, or the first list length the run was measured at."""
+    ks = page.run.config.evaluation.ks
+    return 10 if 10 in ks else ks[0]
+
+
+def first_line(about: engine.ItemProfile) -> None:
+    """The page's first line: how often the item is shown, and how that goes with how often it is met."""
+    total = sum(about.n_lists.values())
+    components.headline(
+        ngettext(
+            "“{title}” is in {n} of {total} lists: rank {shown} by lists, {met} by popularity",
+            "“{title}” is in {n} of {total} lists: rank {shown} by lists, {met} by popularity",
+            about.exposure,
+        ).format(
+            title=about.title,
+            n=count(about.exposure),
+            total=count(total),
+            shown=count(about.exposure_rank),
+            met=count(about.popularity_rank),
+        )
+    )
+    st.markdown(escape_markdown(who_gets_it(about)))
+
+
+def who_gets_it(about: engine.ItemProfile) -> str:
+    """Head against tail users, and what the ranks say of each other."""
+    if not about.is_candidate:
+        return _("Nobody had it in the training part, so this run cannot recommend it.")
+    parts = [
+        _("{cohort} users: {n} of {total} lists ({share})").format(
+            cohort=words.cohort_name(cohort),
+            n=count(about.exposure_by[cohort]),
+            total=count(about.n_lists[cohort]),
+            share=percent(about.exposure_by[cohort] / about.n_lists[cohort]),
+        )
+        for cohort in ("tail", "head")
+        if about.n_lists[cohort]
+    ]
+    if about.exposure == 0:
+        how = _("No list of {k} holds it, though it was met {n} times.").format(
+            k=count(about.k), n=count(about.popularity)
+        )
+    elif about.exposure_rank * ALIKE < about.popularity_rank:
+        how = _("It is shown more than it is met.")
+    elif about.exposure_rank > ALIKE * about.popularity_rank:
+        how = _("It is shown less than it is met.")
+    else:
+        how = _("It is shown about as much as it is met.")
+    return _("{parts}. {how}").format(parts=words.listing(parts), how=how)
+
+
+def facts(about: engine.ItemProfile, lang: str) -> None:
+    """Cohort and attributes."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        components.cohort_badge(about.item_cohort)
+        st.markdown(
+            escape_markdown(
+                ngettext("{n} training event", "{n} training events", about.popularity).format(
+                    n=count(about.popularity)
+                )
+            ),
+            width="content",
+        )
+        for name, value in list(about.attributes.items())[:8]:
+            other = name.endswith(f"_{'en' if lang == 'zh' else 'zh'}") or f"{name}_{lang}" in about.attributes
+            if len(value) <= 60 and not name.startswith("title") and not other:
+                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
+                st.markdown(fact, width="content")
+
+
+def near(page: Page, about: engine.ItemProfile) -> None:
+    """The nearest items in the model, and in content where the run has some."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        components.section(_("Nearest in the model"))
+        components.note(_("By the cosine of the vectors that score items: who are offered to the same histories."))
+        _neighbours(cache_what_if.neighbours(page.key, about.item_id, "model", page.lang), "model")
+    with right:
+        components.section(_("Nearest in content"))
+        if not cache_what_if.has_content(page.key):
+            components.note(_("This run read no categories or text of its items."))
+            return
+        components.note(_("By categories and text alone, whoever met them."))
+        _neighbours(cache_what_if.neighbours(page.key, about.item_id, "content", page.lang), "content")
+
+
+def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
+    if not found:
+        components.note(_("Nothing is known of this item there, so nothing is near it."))
+        return
+    table = pd.DataFrame(
+        [
+            (n.title, words.category(n.category), n.similarity, n.popularity, words.cohort_name(n.item_cohort))
+            for n in found
+        ],
+        columns=[_("Title"), _("Category"), _("Cosine"), _("Training events"), _("Item cohort")],
+    )
+    ids = [n.item_id for n in found]
+    st.dataframe(
+        table,
+        hide_index=True,
+        key=f"near_{key}",
+        on_select=lambda: choose_row(f"near_{key}", ids),
+        selection_mode="single-row",
+        column_config={_("Cosine"): st.column_config.NumberColumn(format="%.3f", width=70)},
+        alt=_("Nearest items; choose a row to go to one"),
+    )
+
+
+def choose_row(widget: str, ids: list[str]) -> None:
+    """Callback of a table of items: choose the selected row's."""
+    rows = state.widget(widget)["selection"]["rows"]
+    if rows and rows[0] < len(ids):
+        state.choose("item", ids[rows[0]])
+
+
+def who_gets(page: Page, about: engine.ItemProfile) -> None:
+    """The users whose lists hold the item."""
+    components.section(_("Who gets it recommended"))
+    found = cache_what_if.receivers(page.key, about.item_id, about.k).head(RECEIVERS)
+    if found.empty:
+        components.note(_("No test user's list of {k} holds it.").format(k=count(about.k)))
+        return
+    ids = found["user_id"].astype(str).tolist()
+    table = pd.DataFrame(
+        {
+            _("User"): ids,
+            _("Cohort"): found["cohort"].map(words.cohort_name),
+            _("Training events"): found["history_length"],
+            _("Place in the list"): found["place"],
+            _("Met it next"): found["met_next"],
+        }
+    )
+
+    def go() -> None:
+        rows = state.widget("receivers")["selection"]["rows"]
+        if rows and rows[0] < len(ids):
+            item = state.chosen("item")
+            state.choose("user", ids[rows[0]])
+            state.choose("item", item)
+
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=min(300, 38 + 35 * len(table)),
+        key="receivers",
+        on_select=go,
+        selection_mode="single-row",
+        alt=_("Who gets it recommended"),
+    )
+    components.note(
+        ngettext(
+            "{n} user shown, the item's best places first; choose a row to see them on the map.",
+            "{n} users shown, the item's best places first; choose a row to see them on the map.",
+            len(ids),
+        ).format(n=count(len(ids)))
+    )
+    with st.container(horizontal=True):
+        for user in ids[:5]:
+            st.page_link(
+                "views/recommendations.py",
+                label=escape_markdown(_("List of {user}").format(user=user)),
+                icon=":material/recommend:",
+                query_params=state.link(user=user),
+                width="content",
+            )
+
+
+def _chosen(page: Page) -> str:
+    """The item of the address, else the first that the user is recommended, else the most popular."""
+    asked = state.chosen("item")
+    if asked is not None:
+        return asked
+    answer = cache.recommend(page.key, page.user, 10, page.view, page.lang)
+    first = answer.items[0].item_id if answer.items else None
+    item = first or str(cache_what_if.find_items(page.key, "", page.lang, 1)["item_id"].iloc[0])
+    state.settle("item", item)
+    return item
+
+
+def draw() -> None:
+    """Draw the page."""
+    page = open_page(about_user=True)
+    top = st.container()
+    with st.expander(_("Find an item"), icon=":material/search:"):
+        item_search(page, "find_item", ":material/category:", lambda item: state.choose("item", item), many=True)
+    item = _chosen(page)
+    try:
+        about = cache_what_if.item_profile(page.key, item, list_length(page), page.lang)
+    except EngineError as error:
+        with top:
+            components.headline(_("This item cannot be shown"))
+            components.error_panel(str(error), _("Find another one below."))
+        st.stop()
+    state.show_in_address("item")
+    with top:
+        first_line(about)
+        facts(about, page.lang)
+    near(page, about)
+    items_map.section(page, about)
+    who_gets(page, about)
+    components.note(
+        _("Lists are those of {n} test users, of {k} items each, by the model that answers.").format(
+            n=count(sum(about.n_lists.values())), k=count(about.k)
+        )
+    )
+
+
+draw()

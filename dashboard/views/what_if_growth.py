@@ -1,0 +1,68 @@
+"""How many events a list needs, on the page What if: measured once for a run, when it is asked for."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+import engine
+from dashboard import cache_what_if, components, words, words_what_if
+from dashboard.charts import what_if as charts
+from dashboard.components import escape_markdown
+from dashboard.i18n import _, percent
+from dashboard.views.frame import Page, metric_of
+
+
+def held(page: Page) -> engine.Growth | None:
+    """The curve, if it was measured."""
+    return cache_what_if.held_growth(page.key, metric_of(page))
+
+
+def section(page: Page, growth: engine.Growth | None, n: int) -> None:
+    """The curve and its answer; before it is measured, a button that measures it."""
+    components.section(_("How many events does a list need?"))
+    if growth is None:
+        components.note(
+            _(
+                "Test users with long histories are asked with their newest 0, 1, 2, 3, 5, 8, … events alone, and held "
+                "against the average user. It is measured once for a run, in some seconds to a minute."
+            )
+        )
+        if st.button(_("Measure it"), key="measure_growth", icon=":material/show_chart:"):
+            bar = st.progress(0.0, _("Ranking with short histories…"))
+            cache_what_if.measure_growth(
+                page.key, metric_of(page), lambda share: bar.progress(share, _("Ranking with short histories…"))
+            )
+            st.rerun()
+        return
+    st.markdown(
+        f"**{escape_markdown(words_what_if.enough(growth))}** {escape_markdown(words_what_if.placed(growth, n))}"
+    )
+    alt = _("Quality of lists against the number of newest events known, with the average of all test users as a rule.")
+    components.chart(charts.growth(growth, n, page.dark), "growth", alt)
+    components.note(words_what_if.enough_evidence(growth))
+    components.note(
+        _(
+            "What these users gave to training stays in the model, and what they had met is not offered again: the "
+            "curve is of what is known when the question is put."
+        )
+    )
+    rows = [
+        (
+            p.n,
+            words.estimate(p.quality),
+            words.interval(p.against),
+            percent(p.hits.value),
+            percent(p.share),
+        )
+        for p in growth.points
+    ]
+    name = words.metric_name(growth.metric)
+    columns = [
+        _("Events known"),
+        name,
+        _("{metric} minus the average, interval").format(metric=name),
+        words.metric_name(f"hr@{growth.k}"),
+        _("Confidence"),
+    ]
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("How many events does a list need?"))

@@ -1,0 +1,160 @@
+"""The pages What if and Items: what an edit does, what an address may say, and what a click leads to."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+import engine
+from tests.app.test_views import APP, Open, app_title, keys_of_charts, shown
+from tests.conftest import TINY_RUN
+
+USER = "u017"
+
+
+@pytest.fixture
+def open_view(tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens a page over the tiny run, with query parameters."""
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(tiny_run_dir))
+
+    def open_(page: str, /, **query: str) -> AppTest:
+        app = AppTest.from_file(str(APP), default_timeout=60)
+        if page == "what_if":  # its address differs from its file's name, so the page must be known first
+            app.run()
+        app.switch_page(f"views/{page}.py")
+        for key, value in {"run": TINY_RUN, "user": USER, **query}.items():
+            app.query_params[key] = value
+        return app.run()
+
+    return open_
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run_dir: Path) -> engine.Run:
+    return engine.load_run(TINY_RUN, tiny_run_dir)
+
+
+def ranked(app: AppTest) -> list[str]:
+    """Ids of the list on the page, by its buttons."""
+    return [str(b.key).removeprefix("why_") for b in app.button if str(b.key).startswith("why_")]
+
+
+def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_view: Open, run: engine.Run) -> None:
+    own = engine.person_of(run, USER)
+    n = len(own.item_ids)
+    app = open_view("what_if")
+    assert "Nothing is changed yet" in app_title(app)
+    assert ranked(app) == [i.item_id for i in engine.recommend(run, USER).items]
+    assert app.button(key="undo").disabled
+    app.button(key=f"remove_{n - 1}").click().run()
+    assert app.query_params["events"] == f"1-{n - 1}"
+    assert ranked(app) == [i.item_id for i in engine.what_if(run, engine.Person(own.item_ids[:-1], USER)).answer.items]
+    assert "1 event removed." in shown(app)
+    assert keys_of_charts(app) == {"waterfall", "readout", "ranks"}
+    app.button(key="earlier_1").click().run()
+    assert "1 event removed and 1 event moved." in shown(app)
+    app.text_input(key="add_text").input("Tent no. 48").run()
+    app.button(key="add_i48").click().run()
+    assert app.query_params["events"].endswith(".~i48")
+    now = engine.Person((own.item_ids[1], own.item_ids[0], *own.item_ids[2:-1], "i48"), USER)
+    assert ranked(app) == [i.item_id for i in engine.what_if(run, now).answer.items]
+    for _ in range(3):
+        app.button(key="undo").click().run()
+    assert not app.exception
+    assert "events" not in app.query_params
+    assert "Nothing is changed yet" in app_title(app)
+
+
+def test_a_link_carries_the_whole_edit(open_view: Open, run: engine.Run) -> None:
+    own = engine.person_of(run, USER)
+    app = open_view("what_if", events="2.~i48", about="region=North.age_band=50+")
+    assert not app.exception
+    edited = engine.Person((own.item_ids[1], "i48"), None, (("region", "North"), ("age_band", "50+")))
+    assert ranked(app) == [i.item_id for i in engine.what_if(run, edited).answer.items]
+    app.selectbox(key="attribute_region").select("South").run()
+    assert app.query_params["about"] == "age_band=50+.region=South"
+    app.button(key="reset").click().run()
+    assert {"events", "about"} & set(app.query_params) == set()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"events": "0-3"},
+        {"events": "1-9999999"},
+        {"events": "1.1"},
+        {"events": ".".join(["1-2"] * 300)},
+        {"events": "~<script>alert(1)</script>"},
+        {"events": "~no such item"},
+        {"events": "1-3" * 800},
+        {"events": "%00.~%FF"},
+        {"about": "region"},
+        {"about": "region=Atlantis"},
+        {"about": "shoe=44"},
+        {"about": "=.="},
+        {"start": "nobody", "events": "1"},
+    ],
+)
+def test_an_address_that_names_no_edit_is_told_and_can_be_dropped(open_view: Open, query: dict[str, str]) -> None:
+    app = open_view("what_if", **query)
+    assert not app.exception
+    assert app_title(app) == "This link's edit does not fit"
+    assert len(app.error) == 1
+    assert "<script" not in app.error[0].value.replace("\\<", "")
+    app.button(key="drop").click().run()
+    assert not app.exception
+    assert not app.error
+
+
+def test_somebody_made_up_from_nothing_grows_event_by_event(open_view: Open, run: engine.Run) -> None:
+    app = open_view("what_if", start="nobody")
+    assert app_title(app).startswith("Nobody yet: the first 10 hold ")
+    assert "Without an event there is nothing to look at" in shown(app)
+    popular = engine.find_items(run, limit=1)["item_id"].iloc[0]
+    app.button(key=f"add_{popular}").click().run()
+    assert app_title(app).startswith("After 1 event the first 10 hold ")
+    assert app.query_params["events"] == f"~{popular}"
+    assert ranked(app) == [i.item_id for i in engine.recommend_for(run, [popular]).items]
+    assert keys_of_charts(app) == {"waterfall", "readout", "ranks", "confidence"}
+    app.segmented_control(key="what_if_start").set_value("user").run()
+    assert "Nothing is changed yet" in app_title(app)
+
+
+def test_another_user_in_the_address_does_not_inherit_an_edit(open_view: Open) -> None:
+    app = open_view("what_if", events="1")
+    app.query_params["user"] = "u020"
+    del app.query_params["events"]
+    app.run()
+    assert "What if u020 had met other things?" in app_title(app)
+
+
+def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engine.Run) -> None:
+    item = run.dataset.items.term(int(run.evaluation.lists[run.answers][0, 0]))
+    about = engine.item_profile(run, item)
+    app = open_view("items", item=item)
+    assert not app.exception
+    assert f"is in {about.exposure} of {sum(about.n_lists.values())} lists" in app_title(app)
+    assert keys_of_charts(app) == {"catalogue", "exposure"}
+    tables = [d.value for d in app.dataframe]
+    near = engine.neighbours(run, item)
+    assert any(list(t["Title"]) == [n.title for n in near] for t in tables if "Cosine" in t.columns)
+    users = engine.receivers(run, item)["user_id"].tolist()[:200]
+    assert next(t["User"].tolist() for t in tables if "Met it next" in t.columns) == users
+    links = [e.proto.query_string for e in app.get("page_link")]
+    assert [re.search(r"user=([^&]+)", link)[1] for link in links] == users[:5]  # pyright: ignore[reportOptionalSubscript]
+    app.text_input(key="find_item_text").input("Stove no. 2").run()
+    app.button(key="find_item_i02").click().run()
+    assert app.query_params["item"] == "i02"
+    assert "“Stove no. 2”" in app_title(app)
+
+
+@pytest.mark.parametrize("item", ["no such item", "<img src=x>", "a" * 400])
+def test_an_unknown_item_is_told_and_another_can_be_found(open_view: Open, item: str) -> None:
+    app = open_view("items", item=item)
+    assert not app.exception
+    assert app_title(app) == "This item cannot be shown"
+    app.button(key=next(str(b.key) for b in app.button if str(b.key).startswith("find_item_"))).click().run()
+    assert not app.error
