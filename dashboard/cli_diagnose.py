@@ -13,12 +13,14 @@ from rich.text import Text
 
 import engine
 from dashboard import cli_tables as tables
-from dashboard import words
+from dashboard import findings, words
 from dashboard.cli_options import RUNS, Config, Json, RunName, RunsDir, Set
 from dashboard.cli_output import Answer, ProgressView
 
 if TYPE_CHECKING:
-    from engine import Outside
+    from engine import Dataset, Outside
+
+METRIC = "ndcg@10"
 
 
 class Language(StrEnum):
@@ -50,8 +52,9 @@ def diagnose(
     with answer.working():
         dataset, _ = engine.load_dataset(data, settings.data)
         found = engine.diagnose_lists(lists, dataset, settings, user, item)
-    seconds = {"evaluate": time.perf_counter() - began}
-    answer.give(document(found, seconds), *_lines(found, settings))
+        seconds = {"evaluate": time.perf_counter() - began}
+        said = [] if json else _why(found, dataset, settings)
+    answer.give(document(found, seconds), *_lines(found, settings, said))
 
 
 def report(
@@ -106,8 +109,16 @@ def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _lines(found: Outside, settings: engine.RunConfig) -> list[Any]:
-    """For a person: what was read, the figures, the verdict."""
+def _why(found: Outside, dataset: Dataset, settings: engine.RunConfig) -> list[str]:
+    """What the lists' users seek, who fares worst and how unevenly they are served; nothing without NDCG@10."""
+    if METRIC not in found.evaluation.metrics:
+        return []
+    facts = engine.facts_of(dataset, found.split, found.cohorts)
+    return findings.of_lists(found, facts, settings, METRIC)
+
+
+def _lines(found: Outside, settings: engine.RunConfig, said: list[str]) -> list[Any]:
+    """For a person: what was read, the figures, the verdict, and what more can be said."""
     name, size = found.given.name, f"{found.given.rows_read:,} rows, lists of up to {found.given.longest:,} items"
     out: list[Any] = [Text.assemble((name, "bold"), f"  {size}; {len(found.split.test):,} tested users")]
     out += [Text(f"Note: {note}") for note in found.notes]
@@ -116,10 +127,11 @@ def _lines(found: Outside, settings: engine.RunConfig) -> list[Any]:
     out.append(tables.evaluation_table(found.evaluation, name))
     out += tables.several_targets(found.evaluation, name)
     try:
-        verdict = words.verdict(engine.gap(found.evaluation, "ndcg@10", name, "users", settings.evaluation))
+        verdict = words.verdict(engine.gap(found.evaluation, METRIC, name, "users", settings.evaluation))
     except engine.EngineError as error:
         out.append(Text(str(error)))
     else:
         out += [Text(verdict.text, style="bold"), Text(verdict.evidence)]
     note = tables.evaluation_note(found.evaluation, settings.evaluation.confidence)
+    out += [Text(text) for text in said]
     return [*out, note, Text("All figures: --json", style="dim")]

@@ -83,6 +83,7 @@ def chart(fig: go.Figure, key: str, alt: str, on_point: Callable[[], None] | Non
         on_point: called when somebody clicks a point.
     """
     config = {
+        "displayNotifier": False,
         "modeBarButtonsToRemove": NOT_IN_THE_BAR,
         "toImageButtonOptions": {
             "format": state.picture(),

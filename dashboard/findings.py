@@ -12,7 +12,7 @@ from dashboard.words import attribute_name, category, cohort_name, metric_name
 from dashboard.words_terms import term_meaning, term_name
 
 if TYPE_CHECKING:
-    from engine import Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, Targets
+    from engine import Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, Outside, RunConfig, Targets
 
 
 def span(e: Estimate) -> str:
@@ -299,12 +299,12 @@ def rank_gap(found: Gap) -> str:
     return text.format(tail=_rank(found.tail.value), head=_rank(found.head.value)) + " " + note
 
 
-def uneven(found: Disparity, ranks: Disparity) -> str:
+def uneven(found: Disparity, ranks: Disparity | None) -> str:
     """How the worst-served users fare, and how unequally users are served.
 
     Args:
         found: by a metric.
-        ranks: by the log of the rank.
+        ranks: by the log of the rank; None where ranks beyond the lists are not known.
     """
     metric, share_of = metric_name(found.metric), percent(found.alpha)
     if found.worst_share.value == 0:
@@ -312,13 +312,11 @@ def uneven(found: Disparity, ranks: Disparity) -> str:
     else:
         text = _("The worst-served {share} of users have a mean {metric} of {value}, and all users {mean}.")
     said = [
-        text.format(
-            share=share_of, metric=metric, value=figure(found.worst_share.value), mean=figure(found.mean.value)
-        ),
-        _("By rank, their right items stand at {worst}, those of all users at {all} (geometric means).").format(
-            worst=_rank(ranks.worst_share.value), all=_rank(ranks.mean.value)
-        ),
+        text.format(share=share_of, metric=metric, value=figure(found.worst_share.value), mean=figure(found.mean.value))
     ]
+    if ranks is not None:
+        text = _("By rank, their right items stand at {worst}, those of all users at {all} (geometric means).")
+        said.append(text.format(worst=_rank(ranks.worst_share.value), all=_rank(ranks.mean.value)))
     if found.gini is not None:
         text = _("The Gini index of {metric} over users is {gini} (0: all alike; near 1: a few get everything).")
         said.append(text.format(metric=metric, gini=span_of(found.gini)))
@@ -371,3 +369,26 @@ def span_of(e: Estimate) -> str:
 def _rank(log: float) -> str:
     """A mean of log-ranks as a rank."""
     return figure(math.exp(log), 2) if log < math.log(10) else count(math.exp(log))
+
+
+def of_lists(found: Outside, facts: pd.DataFrame, settings: RunConfig, metric: str) -> list[str]:
+    """What can be said of lists made elsewhere beside the gap: what their users seek, who fares worst, how unevenly.
+
+    Args:
+        found: the lists and their figures.
+        facts: of the tested users; see `engine.facts_of`.
+        settings: whose `evaluation` section counts.
+        metric: such as "ndcg@10".
+    """
+    import engine
+
+    name, config = found.given.name, settings.evaluation
+    groups = engine.standard_groups(engine.about_users(facts))
+    why = engine.diagnose_evaluation(found.evaluation, found.split, found.cohorts, config, metric)
+    tables = engine.group_tables(found.evaluation, facts, groups, [metric], [name], config)
+    lengths = [group for group in groups if group.rule.columns == ("history_length",)]
+    named = [engine.Group(str(group.rule), group.rule) for group in lengths]
+    spread = engine.disparity(found.evaluation, facts, named, metric, name, config)
+    said = [targets(each, name) for each in why.targets]
+    said += [worst_group(tables.gaps, metric), uneven(spread, None)]
+    return said if spread.between is None else [*said, apart(spread.between)]

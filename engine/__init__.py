@@ -101,7 +101,7 @@ if TYPE_CHECKING:
     from engine.pipeline import document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.projection import ItemMap, Method, has_tsne, item_map
-    from engine.run_groups import about_users, delete_group, load_groups, run_facts, save_group
+    from engine.run_groups import about_users, delete_group, facts_of, load_groups, run_facts, save_group
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
     from engine.scoreboard import Aucs, Faithfulness, MethodScore, Retraining
     from engine.search import Search, Trial, train_best, tune
@@ -157,7 +157,7 @@ _HOMES = {
     "engine.progress": "OnProgress Progress",
     "engine.scoreboard": "Aucs Faithfulness MethodScore Retraining",
     "engine.search": "Search Trial train_best tune",
-    "engine.run_groups": "about_users delete_group load_groups run_facts save_group",
+    "engine.run_groups": "about_users delete_group facts_of load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
     "engine.persons": "Moved Person WhatIf attributes_of attributes_read confidence_by_event person_of what_if",
 }
@@ -277,6 +277,7 @@ __all__ = [
     "explain_list",
     "explain_users",
     "explain_without",
+    "facts_of",
     "fair_ceiling",
     "faithfulness_of",
     "fetch_public",

@@ -7,7 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from engine.data.dataset import Dataset
+from engine.data.splits import Split
 from engine.errors import EngineError, RunError, UnknownIdError
+from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.groups import Group, target_facts, user_facts
 from engine.evaluation.rules import Rule, members
 from engine.run_folder import read_json, write_json
@@ -23,8 +26,13 @@ def run_facts(run: Run) -> pd.DataFrame:
 
     One row a test user, in the order of `run.split.test.users`; see `user_facts` and `target_facts`.
     """
-    facts = user_facts(run.dataset, run.split, run.cohorts)
-    asked = target_facts(run.dataset, run.split, run.cohorts)
+    return facts_of(run.dataset, run.split, run.cohorts)
+
+
+def facts_of(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
+    """The same for a log without a run, such as one that lists made elsewhere are held against."""
+    facts = user_facts(dataset, split, cohorts)
+    asked = target_facts(dataset, split, cohorts)
     return pd.concat([facts, asked[[column for column in asked if column not in facts]]], axis=1)
 
 

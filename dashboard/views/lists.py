@@ -13,33 +13,41 @@ from dashboard.views.frame import Page
 
 
 def lists(page: Page, k: int) -> None:
-    """The answering model's lists to head and to tail users, figure by figure."""
-    parts = page.run.evaluation.models[page.run.answers].users
-    shown = [
-        name for name in parts["tail"].metrics if name.endswith(f"@{k}") and name not in page.run.evaluation.metrics
-    ]
-    if shown:
+    """The answering model's lists to head and to tail users, figure by figure; then what each model shows at all."""
+    if of_model(page.run.evaluation, page.run.answers, k):
         components.section(_("What the lists are like"))
-        rows = [
-            (
-                terms.term_name(name),
-                *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "" for side in ("head", "tail")),
-                {"higher": _("higher"), "lower": _("lower"), "neither": ""}[engine.term_of(name).better],
-                terms.term_meaning(name),
-            )
-            for name in shown
-        ]
-        columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
-        st.table(  # not a data frame, which would cut the meanings
-            pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal", alt=_("What the lists are like")
-        )
-        components.note(
-            _(
-                "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are "
-                "counted, so do not compare head and tail by them."
-            ).format(k=k, model=words.model_name(page.run.answers))
-        )
+        figures_of_lists(page.run.evaluation, page.run.answers, k)
     exposure(page)
+
+
+def of_model(evaluation: engine.Evaluation, model: str, k: int) -> list[str]:
+    """Names of the figures that a model's lists of k items have."""
+    names = evaluation.models[model].users["tail"].metrics
+    return [name for name in names if name.endswith(f"@{k}") and name not in evaluation.metrics]
+
+
+def figures_of_lists(evaluation: engine.Evaluation, model: str, k: int) -> None:
+    """A model's lists to head and to tail users, figure by figure."""
+    parts = evaluation.models[model].users
+    rows = [
+        (
+            terms.term_name(name),
+            *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "" for side in ("head", "tail")),
+            {"higher": _("higher"), "lower": _("lower"), "neither": ""}[engine.term_of(name).better],
+            terms.term_meaning(name),
+        )
+        for name in of_model(evaluation, model, k)
+    ]
+    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
+    st.table(  # not a data frame, which would cut the meanings
+        pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal", alt=_("What the lists are like")
+    )
+    components.note(
+        _(
+            "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are "
+            "counted, so do not compare head and tail by them."
+        ).format(k=k, model=words.model_name(model))
+    )
 
 
 def exposure(page: Page) -> None:

@@ -6,10 +6,12 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, words
+from dashboard import cache, cache_lists, components, words
+from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
 from dashboard.i18n import _
 from dashboard.views.frame import Page
+from dashboard.views.lists import figures_of_lists
 from engine import EngineError
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "parquet"]
@@ -60,3 +62,28 @@ def own_lists(page: Page, metric: str) -> None:
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("Lists that were brought"))
+    _more(page, metric, given.name, given.getvalue(), found)
+
+
+@st.fragment
+def _more(page: Page, metric: str, name: str, content: bytes, found: engine.Outside) -> None:
+    """What can be told of the lists beside the gap, with their curve over history length and what they are like."""
+    with st.spinner(_("Looking for who fares worst…")):
+        said, smooth, bins = cache_lists.more(page.key, name, content, metric, page.lang)
+    for text in said:
+        st.markdown(components.escape_markdown(text))
+    model = found.given.name
+    fig = curves.by_length(smooth, bins, metric, page.run.cohorts.user_cut, page.dark, model)
+    alt = _("{metric} against events in training history for the lists and for this run's model.")
+    components.chart(fig, "own_curve", alt.format(metric=words.metric_name(metric)))
+    names = {
+        "model": _("Model"),
+        "length": _("Events"),
+        "n": _("Users"),
+        "value": words.metric_name(metric),
+        "low": _("Low"),
+        "high": _("High"),
+    }
+    table = smooth.assign(model=smooth["model"].map(words.model_name))
+    components.table_twin(table.loc[:, list(names)].rename(columns=names), _("The lists against history length"))
+    figures_of_lists(found.evaluation, model, int(metric.partition("@")[2]))

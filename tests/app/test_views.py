@@ -512,7 +512,8 @@ def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_ru
     ).run()
     assert not app.exception
     assert "mine-b-" in shown(app)
-    assert "own_cohorts" in keys_of_charts(app)
+    assert keys_of_charts(app) >= {"own_cohorts", "own_curve"}
+    assert shown(app).count("At equal popularity of what they seek") == 2, "of the run's model, and of the lists"
     app.file_uploader(key="own_lists").upload("bad.csv", b"a,b\n1,2\n", "text/csv").run()
     assert not app.exception
     assert "no column with a usual name for users" in shown(app)
