@@ -27,7 +27,7 @@ from engine.recommender import Explainable
 BUDGET = 3000
 """Sets of events that are scored at most, unless it is said otherwise."""
 
-_BATCH = 64
+_BATCH = 128
 
 _FREE = 1e6  # the margin of an item that nothing could push out
 
