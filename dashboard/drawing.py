@@ -90,7 +90,8 @@ def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tu
     height, left, right, bottom = 330, 64, WIDTH - 120, 280
     xs = [math.log(x) for line in lines for x in line.x]
     tops = [y for line in lines for y in (*line.y, *line.high)]
-    ticks = nice_ticks(0.0, max(tops))
+    bottoms = [y for line in lines for y in (*line.y, *line.low)]
+    ticks = nice_ticks(min([0.0, *bottoms]), max(tops))
     start, stop = min(xs), max(max(xs), min(xs) + 1e-9)
 
     def across(x: float) -> float:
@@ -121,7 +122,9 @@ def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tu
         if len(line.low):
             edge = [*zip(line.x, line.high, strict=True), *reversed(list(zip(line.x, line.low, strict=True)))]
             points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in edge)
-            parts.append(f'<polygon points="{points}" fill="{line.colour}" fill-opacity="0.15"/>')
+            parts.append(
+                f'<polygon points="{points}" fill="{line.colour}" fill-opacity="{0.07 if line.dashed else 0.15}"/>'
+            )
         points = " ".join(f"{across(x):.1f},{up(y):.1f}" for x, y in zip(line.x, line.y, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{line.colour}" stroke-width="2"{dash}/>')
     for line in sorted(lines, key=lambda line: line.y[-1]):

@@ -6,15 +6,16 @@ comes from data is escaped.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
 import engine
 from dashboard import drawing, findings, i18n, words
+from dashboard import report_parts as parts
 from dashboard.charts.style import LIGHT, look
 from dashboard.i18n import _, count, figure, percent
+from dashboard.report_parts import heading, paragraph, table
 
 STYLE = """
 :root { color-scheme: light; }
@@ -60,16 +61,19 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     facts = engine.run_facts(run)
     groups = engine.standard_groups(engine.about_users(facts))
     tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
-    verdict = words.verdict(gap)
+    verdict, k = words.verdict(gap), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
     body = [
         f"<h1>{escape(verdict.text)}</h1>",
-        _p(verdict.evidence),
+        paragraph(verdict.evidence),
         *_question(run),
         *_cohorts(run, metric),
+        *parts.gap_of_models(run, metric),
         *_why(run, found),
         *_curve(run, metric, found),
         *_groups(run, metric, tables),
-        *_lists(run),
+        *parts.unevenness(run, facts, groups, metric),
+        *parts.list_figures(run, k),
+        *parts.exposure(run, k),
         *_limits(run),
         *_settings(run),
     ]
@@ -90,15 +94,15 @@ def _question(run: engine.Run) -> list[str]:
         users=count(data.n_users), items=count(data.n_items), events=count(data.n_interactions), data=data.name
     )
     return [
-        _h(_("The question")),
-        _p(
+        heading(_("The question")),
+        paragraph(
             _(
                 "Does this recommender fail users with short histories, by how much, why, and is it the data, the "
                 "users or the model?"
             )
         ),
-        _p(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
-        _p(words.metric_gloss("ndcg@10"), "note"),
+        paragraph(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
+        paragraph(words.metric_gloss("ndcg@10"), "note"),
     ]
 
 
@@ -115,9 +119,9 @@ def _cohorts(run: engine.Run, metric: str) -> list[str]:
                 rows.append(drawing.Row(name, e.value, e.low, e.high, colour, model in ("transformer", "ensemble")))
     about = _("Users: head and tail by model")
     return [
-        _h(about),
+        heading(about),
         drawing.interval_rows(rows, words.metric_name(metric), about),
-        _p(
+        paragraph(
             _("Head users have {cut} training events or more: the longest {share} of histories.").format(
                 cut=count(run.cohorts.user_cut), share=percent(run.config.evaluation.head_share)
             ),
@@ -127,22 +131,22 @@ def _cohorts(run: engine.Run, metric: str) -> list[str]:
 
 
 def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
-    out = [_h(_("Why is there a gap?"))]
+    out = [heading(_("Why is there a gap?"))]
     experiment = (found.truncation or {}).get(run.answers)
     if experiment is not None and found.metric in experiment.parts:
-        parts = experiment.parts[found.metric]
+        split = experiment.parts[found.metric]
         rows = [
             drawing.Row(name, e.value, e.low, e.high, colour, filled)
             for name, e, colour, filled in (
-                (_("Head users"), parts.head, LIGHT.head, True),
-                (_("Head users, cut short"), parts.truncated, LIGHT.head, False),
-                (_("Tail users"), parts.tail, LIGHT.tail, True),
+                (_("Head users"), split.head, LIGHT.head, True),
+                (_("Head users, cut short"), split.truncated, LIGHT.head, False),
+                (_("Tail users"), split.tail, LIGHT.tail, True),
             )
         ]
         out += [
-            _p(findings.parts(parts)),
+            paragraph(findings.parts(split)),
             drawing.interval_rows(rows, words.metric_name(found.metric), _("The truncation experiment")),
-            _p(findings.parts_evidence(parts), "note"),
+            paragraph(findings.parts_evidence(split), "note"),
         ]
     if found.targets:
         said = [findings.targets(each, run.answers) for each in found.targets]
@@ -158,8 +162,10 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
             for c, part in ceiling.cohorts.items()
             if run.answers in part.shortfall
         ]
-        out.append(_p(_("What could be had at best: {name}.").format(name=findings.ceiling_name(ceiling.kind)), "note"))
-        out.append(_table([_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")], rows_of))
+        out.append(
+            paragraph(_("What could be had at best: {name}.").format(name=findings.ceiling_name(ceiling.kind)), "note")
+        )
+        out.append(table([_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")], rows_of))
     return out
 
 
@@ -168,14 +174,13 @@ def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
     lines = []
     for model in sorted(table["model"].unique(), key=lambda m: m != run.answers):
         rows, drawn = table.loc[table["model"] == model], look(model, dark=False)
-        band = model == run.answers
         lines.append(
             drawing.Line(
                 words.model_name(model),
                 rows["length"].tolist(),
                 rows["value"].tolist(),
-                rows["low"].tolist() if band else (),
-                rows["high"].tolist() if band else (),
+                rows["low"].tolist(),
+                rows["high"].tolist(),
                 drawn.colour,
                 drawn.dash != "solid",
             )
@@ -183,7 +188,7 @@ def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
     about = _("Quality against history length")
     mark = (float(run.cohorts.user_cut), _("head from here"))
     axis = _("events in training history")
-    return [_h(about), drawing.curves(lines, axis, words.metric_name(metric), about, mark)]
+    return [heading(about), drawing.curves(lines, axis, words.metric_name(metric), about, mark)]
 
 
 def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[str]:
@@ -205,26 +210,11 @@ def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[st
     reference = (overall, _("everybody {value}").format(value=figure(overall)))
     about = _("Groups of users")
     return [
-        _h(about),
-        _p(findings.worst_group(tables.gaps, metric)),
+        heading(about),
+        paragraph(findings.worst_group(tables.gaps, metric)),
         drawing.interval_rows(rows, words.metric_name(metric), about, reference),
+        parts.group_table(tables, metric),
     ]
-
-
-def _lists(run: engine.Run) -> list[str]:
-    reports = run.evaluation.models
-    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
-    names = [
-        (_("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")).format(
-            k=key.partition("@")[2]
-        )
-        for key in keys
-    ]
-    rows = [
-        (words.model_name(model), *(percent({**r.coverage, **r.tail_exposure}[key]) for key in keys))
-        for model, r in reports.items()
-    ]
-    return [_h(_("How much of the catalogue each model shows")), _table([_("Model"), *names], rows)]
 
 
 def _limits(run: engine.Run) -> list[str]:
@@ -240,7 +230,10 @@ def _limits(run: engine.Run) -> list[str]:
     ]
     if run.split.protocol == "leave-last-out":
         said.append(_("Leave-last-out lets training see events of some users that came after the targets of others."))
-    return [_h(_("How far to believe it")), "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>"]
+    return [
+        heading(_("How far to believe it")),
+        "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>",
+    ]
 
 
 def _settings(run: engine.Run) -> list[str]:
@@ -253,27 +246,13 @@ def _settings(run: engine.Run) -> list[str]:
     made_on = _("Made by Tailscope on {day}.").format(day=datetime.now(UTC).strftime("%Y-%m-%d"))
     summary, columns = _("All settings"), [_("Setting"), _("Value")]
     return [
-        _h(_("Settings and versions")),
-        _p(
+        heading(_("Settings and versions")),
+        paragraph(
             _("Run {run}, trained {created}; {versions}.").format(
                 run=run.name, created=run.created[:10], versions=versions
             ),
             "note",
         ),
-        f"<details><summary>{escape(summary)}</summary>{_table(columns, rows)}</details>",
+        f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>",
         f"<footer>{escape(made_on)}</footer>",
     ]
-
-
-def _h(text: str) -> str:
-    return f"<h2>{escape(text)}</h2>"
-
-
-def _p(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'

@@ -52,6 +52,13 @@ def test_it_says_what_the_page_says(tiny_run_dir: Path, lang: str):
     assert run.versions["torch"] in html
     assert i18n.language() == "en"
     assert {"en": "Why is there a gap?", "zh": "为什么有差距？"}[lang] in html
+    facts, answers = engine.run_facts(run), run.answers
+    spread = engine.disparity(run.evaluation, facts, (), "ndcg@10", answers, run.config.evaluation)
+    for e in (spread.gini, run.evaluation.models[answers].users["tail"].metrics["novelty@10"]):
+        assert e is not None
+        assert f"<td>{i18n.figure(e.value)}" in html
+    groups = engine.standard_groups(engine.about_users(facts))
+    assert html.count("<tr>") > len(groups) > 10
 
 
 def test_the_command_writes_it_and_keeps_what_is_there(tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path):

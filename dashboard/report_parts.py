@@ -1,0 +1,133 @@
+"""Parts of the report that are tables: groups of users, how unevenly they are served, what the lists are like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+
+import engine
+from dashboard import findings, words
+from dashboard import words_terms as terms
+from dashboard.i18n import _, count, figure, percent
+
+
+def heading(text: str) -> str:
+    """A heading; the text is escaped."""
+    return f"<h2>{escape(text)}</h2>"
+
+
+def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph; the text is escaped."""
+    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table; every text is escaped."""
+    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
+
+
+def gap_of_models(run: engine.Run, metric: str) -> list[str]:
+    """The gap of every model, and the same by rank for the one that answers."""
+    settings = run.config.evaluation
+    rows = []
+    for model in run.evaluation.models:
+        gap = engine.gap(run.evaluation, metric, model, "users", settings)
+        ratio = "–" if gap.ratio is None else figure(gap.ratio.value, 2)
+        rows.append((words.model_name(model), findings.span(gap.difference), ratio, figure(gap.p_value, 2)))
+    ranks = engine.gap(run.evaluation, "log_rank", run.answers, "users", settings)
+    columns = [_("Model"), _("Tail minus head"), _("Tail / head"), _("p-value")]
+    return [table(columns, rows), paragraph(findings.rank_gap(ranks))]
+
+
+def group_table(tables: engine.GroupTables, metric: str) -> str:
+    """Every group of users against everybody else, folded away, since there may be many."""
+    gaps = tables.gaps.set_index("rule")
+    rows = []
+    for row in tables.figures.to_dict("records"):
+        rule = str(row["rule"])
+        own = [findings.group_name(rule), count(int(row["n"]))]
+        if row["n"] == 0:
+            continue
+        if row["too_small"] or rule not in gaps.index:
+            needed = None if pd.isna(row["n_needed"]) else float(row["n_needed"])
+            rows.append([*own, figure(float(row["value"])), findings.too_small(int(row["n"]), needed), "–", "–"])
+            continue
+        value = engine.Estimate(float(row["value"]), float(row["low"]), float(row["high"]))
+        found = gaps.loc[rule].to_dict()
+        apart = engine.Estimate(float(found["difference"]), float(found["low"]), float(found["high"]))
+        p, effect = (figure(float(found[name]), 2) for name in ("p_holm", "effect_size"))
+        rows.append([*own, findings.span_of(value), findings.span(apart), p, effect])
+    columns = [
+        *(_("Group"), _("Users"), words.metric_name(metric), _("Against everybody else")),
+        *(_("p-value, corrected"), _("Effect size (Cliff's delta)")),
+    ]
+    summary = _("All groups as a table")
+    return f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>"
+
+
+def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Group], metric: str) -> list[str]:
+    """The worst-served share, the Gini index, and the best and the worst group by history length."""
+    named = [engine.Group(str(g.rule), g.rule) for g in groups if g.rule.columns == ("history_length",)]
+    settings = run.config.evaluation
+    found = engine.disparity(run.evaluation, facts, named, metric, run.answers, settings)
+    ranks = engine.disparity(run.evaluation, facts, (), "log_rank", run.answers, settings)
+    rows = [(name, findings.span_of(e), meaning) for name, e, meaning in findings.uneven_rows(found, ranks)]
+    return [
+        heading(_("How unevenly users are served")),
+        paragraph(findings.uneven(found, ranks)),
+        *([] if found.between is None else [paragraph(findings.apart(found.between))]),
+        table([_("Figure"), _("Value"), _("Meaning")], rows),
+    ]
+
+
+def list_figures(run: engine.Run, k: int) -> list[str]:
+    """What the answering model's lists to head and to tail users are like."""
+    parts = run.evaluation.models[run.answers].users
+    names = [n for n in parts["tail"].metrics if n.endswith(f"@{k}") and n not in run.evaluation.metrics]
+    if not names:
+        return []
+    better = {"higher": _("higher"), "lower": _("lower"), "neither": "–"}
+    rows = [
+        (
+            terms.term_name(name),
+            *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "–" for side in ("head", "tail")),
+            better[engine.term_of(name).better],
+            terms.term_meaning(name),
+        )
+        for name in names
+    ]
+    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
+    note = _(
+        "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are counted, so "
+        "do not compare head and tail by them."
+    ).format(k=k, model=words.model_name(run.answers))
+    return [heading(_("What the lists are like")), table(columns, rows), paragraph(note, "note")]
+
+
+def exposure(run: engine.Run, k: int) -> list[str]:
+    """How much of the catalogue, and of its tail, each model shows, and how unequally."""
+    reports = run.evaluation.models
+    keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
+    names = {
+        key: (
+            _("Catalogue shown, top {k}") if key.startswith("coverage") else _("Slots for tail items, top {k}")
+        ).format(k=key.partition("@")[2])
+        for key in keys
+    }
+    extra = [f"{family}@{k}" for family in ("exposure_gini", "popularity_lift", "novelty")]
+    extra = [name for name in extra if all(name in r.overall.metrics for r in reports.values())]
+    rows = [
+        (
+            words.model_name(model),
+            *(percent({**r.coverage, **r.tail_exposure}[key]) for key in keys),
+            *(figure(r.overall.metrics[name].value) for name in extra),
+        )
+        for model, r in reports.items()
+    ]
+    columns = [_("Model"), *names.values(), *(terms.term_name(name) for name in extra)]
+    return [heading(_("How much of the catalogue each model shows")), table(columns, rows)]
