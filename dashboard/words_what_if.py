@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dashboard.i18n import _, count, figure, ngettext, percent, signed
-from dashboard.words import interval, listing, metric_name
+from dashboard.words import listing, metric_name
 
 if TYPE_CHECKING:
     from engine import Confidence, Growth, Moved, WhatIf
@@ -103,7 +103,7 @@ def sure(now: Confidence, before: Confidence | None, growth: Growth | None) -> l
                 low=percent(bin_.low),
                 high=percent(bin_.high),
                 hits=percent(bin_.hits.value),
-                interval=interval(bin_.hits),
+                interval=_("{low} to {high}").format(low=percent(bin_.hits.low), high=percent(bin_.hits.high)),
             )
         )
     lines.append(
@@ -138,7 +138,7 @@ def enough_evidence(growth: Growth) -> str:
     """How sure that answer is, and of whom it is told."""
     ends = [_("never") if n is None else count(n) for n in (growth.earliest, growth.latest)]
     return _(
-        "Interval {low} to {high} events; in {never} of the resamples it never gets there. {n} test users with "
+        "Interval {low} to {high}; in {never} of the resamples it never gets there. {n} test users with "
         "{shortest} events or more, the same at every length, asked with their newest events alone; the average is "
         "that of all {tested} test users with their whole histories."
     ).format(
@@ -149,6 +149,30 @@ def enough_evidence(growth: Growth) -> str:
         shortest=count(growth.shortest),
         tested=count(growth.n_tested),
     )
+
+
+def own_level(growth: Growth) -> str:
+    """How the curve's users fare with their whole histories, against all and against themselves with fewer events."""
+    whole, average = growth.whole, growth.average
+    value = figure(whole.value)
+    if whole.high < average.value:
+        text = _(
+            "These users are harder to serve than most, however much is known: {value} with their whole histories."
+        )
+    elif whole.low > average.value:
+        text = _("These users are easier to serve than most: {value} with their whole histories.")
+    else:
+        text = _("With their whole histories these users have {value}, about the average.")
+    first = next((point.n for point in growth.points if point.quality.value >= whole.value), None)
+    if first is None:
+        rest = _("Fewer events never serve them as well as all of them do.")
+    else:
+        rest = ngettext(
+            "{n} event serves them as well as all of them do.",
+            "{n} events serve them as well as all of them do.",
+            first,
+        ).format(n=count(first))
+    return f"{text.format(value=value)} {rest}"
 
 
 def placed(growth: Growth, n: int) -> str:

@@ -30,7 +30,7 @@ GROWTH = "growth.json"
 LENGTHS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200)
 """Events that a user is asked with; each length some half more than the one before."""
 
-LONG_SHARE = 0.2
+LONG_SHARE = 0.3
 """The curve is of at least this share of test users: those with the longest histories."""
 
 MOST_USERS = 2_000

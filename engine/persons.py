@@ -143,7 +143,10 @@ def what_if(
     marks = [time.perf_counter()]
     mine, asked = _asked(run, now, lang)
     scores = scores_for(mine, asked)
-    theirs = scores if before == now else scores_for(*_asked(run, before, lang))
+    theirs = scores
+    if before != now:
+        known = Asked(before.as_user, "full", numbered(run, before.item_ids))
+        theirs = scores_for(_known(run, before), known)
     answer = ranked_list(mine, asked, k, lang, scores)
     listed = [*(item.item_id for item in answer.items), *follow]
     moved = _moved(run, (theirs, scores), [*_top(theirs, k), *numbered(run, listed).tolist()], lang)

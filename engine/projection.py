@@ -123,7 +123,7 @@ def _lay_out(unit: np.ndarray, seed: int) -> np.ndarray:
     from sklearn.manifold import TSNE
 
     perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
-    found = TSNE(perplexity=perplexity, init="pca", random_state=seed, metric="euclidean").fit_transform(unit)
+    found = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=600).fit_transform(unit)
     found = found.astype(np.float64) - found.mean(axis=0)
     return found / max(float(np.abs(found).max()), 1e-12)
 

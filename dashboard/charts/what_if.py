@@ -65,7 +65,7 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
         title_text=_("rank, best at the left"),
         type="log",
         range=[np.log10(0.8), np.log10(worst * 1.25)],
-        tickvals=[t for t in (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if t <= worst * 1.2],
+        tickvals=[t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if t <= worst * 1.2],
         tickformat="d",
     )
     fig.update_yaxes(
@@ -146,7 +146,8 @@ def confidence(steps: tuple[tuple[int, Confidence], ...], dark: bool) -> go.Figu
         )
         + "<extra></extra>",
     )
-    fig.update_xaxes(title_text=_("events known"), showgrid=False, nticks=8, tickformat="d", zeroline=False)
+    step = max(1, -(-len(steps) // 10))
+    fig.update_xaxes(title_text=_("events known"), showgrid=False, dtick=step, tickformat="d", zeroline=False)
     fig.update_yaxes(title_text=_("confidence"), tickformat=".0%", rangemode="tozero", nticks=5)
     return fig
 
@@ -160,6 +161,7 @@ def growth(found: Growth, n: int, dark: bool) -> go.Figure:
     fig.add_scatter(
         x=[*at, *reversed(at)],
         y=[*(q.quality.high for q in found.points), *(q.quality.low for q in reversed(found.points))],
+        mode="lines",
         fill="toself",
         fillcolor=rgba(drawn.colour, 0.16),
         line={"width": 0},
@@ -180,9 +182,10 @@ def growth(found: Growth, n: int, dark: bool) -> go.Figure:
         + "<extra></extra>",
     )
     end = at[-1] + 0.15
+    over = found.average.value >= found.whole.value  # whose name stands above its rule
     for value, text, dash, side in (
-        (found.average.value, _("average of all, {value}"), "dash", "bottom"),
-        (found.whole.value, _("these users, whole histories, {value}"), "dot", "top"),
+        (found.average.value, _("average of all, {value}"), "dash", "bottom" if over else "top"),
+        (found.whole.value, _("these users, whole histories, {value}"), "dot", "top" if over else "bottom"),
     ):
         fig.add_shape(
             type="line", x0=-0.1, x1=end, y0=value, y1=value, line={"color": p.muted, "width": 1, "dash": dash}

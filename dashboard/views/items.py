@@ -88,7 +88,8 @@ def facts(about: engine.ItemProfile, lang: str) -> None:
         for name, value in list(about.attributes.items())[:8]:
             other = name.endswith(f"_{'en' if lang == 'zh' else 'zh'}") or f"{name}_{lang}" in about.attributes
             if len(value) <= 60 and not name.startswith("title") and not other:
-                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
+                text = words.category(value) if name.startswith("category") else value
+                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(text)}"
                 st.markdown(fact, width="content")
 
 
@@ -112,13 +113,12 @@ def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
     if not found:
         components.note(_("Nothing is known of this item there, so nothing is near it."))
         return
-    table = pd.DataFrame(
-        [
-            (n.title, words.category(n.category), n.similarity, n.popularity, words.cohort_name(n.item_cohort))
-            for n in found
-        ],
-        columns=[_("Title"), _("Category"), _("Cosine"), _("Training events"), _("Item cohort")],
-    )
+    rows = [
+        (n.title, n.similarity, n.popularity, words.category(n.category) or None, words.cohort_name(n.item_cohort))
+        for n in found
+    ]
+    columns = [_("Title"), _("Cosine"), _("Training events"), _("Category"), _("Item cohort")]
+    table = pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all")
     ids = [n.item_id for n in found]
     st.dataframe(
         table,

@@ -103,16 +103,18 @@ def new_list(found: engine.WhatIf) -> None:
 def _step(one: engine.Moved) -> str:
     """How far an item came, as Markdown."""
     if one.before is None:
-        return ":violet-badge[" + escape_markdown(_("can be offered again")) + "]"
+        return ":violet-badge[" + escape_markdown(_("offered again")) + "]"
     if one.now is None or one.now == one.before:
         return ":gray[=]"
     icon, colour = ("arrow_upward", "red") if one.now < one.before else ("arrow_downward", "blue")
     return f":{colour}[:material/{icon}: {count(abs(one.before - one.now))}]"
 
 
-def moved_ranks(page: Page, found: engine.WhatIf) -> None:
+def moved_ranks(page: Page, draft: Draft, found: engine.WhatIf) -> None:
     """Ranks before and now, as a chart and a table."""
     components.section(_("Ranks that moved"))
+    if draft.start == "nobody":
+        components.note(_("Held against the list before the newest event."))
     alt = _("Each item's rank before the change, hollow, and now, filled; the first ranks have the most room.")
     components.chart(charts.ranks(found.moved, K, page.dark), "ranks", alt)
     components.note(
@@ -241,7 +243,7 @@ def draw() -> None:
         confidence(draft, found, growth, page)
     reasons(page, found)
     if draft.is_edited:
-        moved_ranks(page, found)
+        moved_ranks(page, draft, found)
     what_if_growth.section(page, growth, len(person.item_ids))
     took = sum(found.seconds.values())
     components.note(_("The model took {ms} ms for this answer.").format(ms=figure(1000 * took)))

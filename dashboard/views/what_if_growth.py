@@ -41,6 +41,7 @@ def section(page: Page, growth: engine.Growth | None, n: int) -> None:
     alt = _("Quality of lists against the number of newest events known, with the average of all test users as a rule.")
     components.chart(charts.growth(growth, n, page.dark), "growth", alt)
     components.note(words_what_if.enough_evidence(growth))
+    components.note(words_what_if.own_level(growth))
     components.note(
         _(
             "What these users gave to training stays in the model, and what they had met is not offered again: the "
