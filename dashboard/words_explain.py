@@ -168,23 +168,30 @@ def value_group(group: str, by: str) -> str:
 
 
 def many(sizes: pd.DataFrame, by: str) -> str:
-    """What moves the scores of tail users most, and how that is with head users."""
-    tail = sizes.loc[(sizes["cohort"] == "tail") & (sizes["group"] != "earlier")]  # many events, so no match for one
-    if tail.empty:
+    """What moves the scores of tail users most, and where tail and head users clearly differ most."""
+    cells = {(str(row["group"]), str(row["cohort"])): row for row in sizes.to_dict("records")}
+    tail = {group: row for (group, cohort), row in cells.items() if cohort == "tail" and group != "earlier"}
+    if not tail:
         return _("None of the users asked is of the tail.")
-    top = tail.iloc[int(tail["size"].to_numpy().argmax())]
-    values = {"group": value_group(str(top["group"]), by), "tail": figure(float(top["size"]))}
-    head = sizes.loc[(sizes["cohort"] == "head") & (sizes["group"] == top["group"])]
-    if head.empty:
-        return _("What moves the scores of tail users most: {group}, by {tail} on average.").format(**values)
-    other = head.iloc[0]
-    apart = bool(top["low"] > other["high"] or other["low"] > top["high"])
-    values["head"] = figure(float(other["size"]))
-    if not apart:
-        return _(
-            "What moves the scores of tail users most: {group}, by {tail} on average; with head users by {head}, which "
-            "is no clear difference."
-        ).format(**values)
-    return _(
-        "What moves the scores of tail users most: {group}, by {tail} on average; with head users by {head}."
-    ).format(**values)
+    top = max(tail, key=lambda group: tail[group]["size"])
+    said = [
+        _("What moves the scores of tail users most: {group}, by {tail} on average.").format(
+            group=value_group(top, by), tail=figure(float(tail[top]["size"]))
+        )
+    ]
+    pairs = {group: (row, cells[group, "head"]) for group, row in tail.items() if (group, "head") in cells}
+    clear = {
+        group: (float(own["size"]), float(other["size"]))
+        for group, (own, other) in pairs.items()
+        if own["low"] > other["high"] or other["low"] > own["high"]
+    }
+    if clear:
+        most = max(clear, key=lambda group: abs(clear[group][0] - clear[group][1]))
+        said.append(
+            _("Head and tail users differ most in: {group}, by {tail} for tail and {head} for head users.").format(
+                group=value_group(most, by), tail=figure(clear[most][0]), head=figure(clear[most][1])
+            )
+        )
+    elif pairs:
+        said.append(_("Head and tail users do not clearly differ: every pair of intervals overlaps."))
+    return " ".join(said)

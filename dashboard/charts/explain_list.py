@@ -33,7 +33,7 @@ def heatmap(answers: Sequence[Attribution], dark: bool, chosen: str | None = Non
     most = float(np.abs(values).max()) or 1.0
     rows = [plain(player_label(player)) for player in players]
     columns = [f"{count(place)}. {plain(answer.title)}" for place, answer in enumerate(answers, start=1)]
-    fig = figure(dark, 190 + 22 * len(players), margin={"l": 8, "r": 8, "t": 8, "b": 56})
+    fig = figure(dark, 210 + 22 * len(players), margin={"l": 8, "r": 8, "t": 8, "b": 56})
     fig.add_heatmap(
         z=values,
         zmin=-most,
@@ -66,7 +66,7 @@ def heatmap(answers: Sequence[Attribution], dark: bool, chosen: str | None = Non
         side="top",
         tickvals=list(range(len(answers))),
         ticktext=bold,
-        tickangle=-45,
+        tickangle=-90,  # at a slant the last titles would leave a narrow screen
         showgrid=False,
         zeroline=False,
         tickfont={"color": p.text, "size": 11},

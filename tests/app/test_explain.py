@@ -68,4 +68,4 @@ def test_many_users_are_drawn_once_they_are_explained(
     assert "What moves the scores of tail users most: " in shown(app)
     app.segmented_control(key="many_by").set_value("feature").run()
     assert not app.exception
-    assert "head users by" in shown(app)
+    assert "Head and tail users d" in shown(app)

@@ -82,6 +82,12 @@ def test_bars_and_dots_share_rows_and_the_cohorts_keep_their_colours() -> None:
     assert np.round(list(others.y)).tolist() == [1]
     assert bars.error_x.array[0] == pytest.approx(0.2)
     assert (bars.marker.color, others.marker.color) == (head.marker.color, tail.marker.color)
+    more = pd.concat([sizes, sizes.assign(cohort="tail", size=0.3, low=0.25, high=0.35).iloc[:1]])
+    assert words.many(more, "recency").endswith(
+        "differ most in: newest event, by 0.300 for tail and 0.500 for head users."
+    )
+    near = pd.concat([sizes, sizes.assign(cohort="tail").iloc[:1]])
+    assert words.many(near, "recency").endswith("every pair of intervals overlaps.")
     assert words.many(sizes, "recency") == "What moves the scores of tail users most: 2 back, by 0.125 on average."
 
 
