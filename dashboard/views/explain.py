@@ -10,13 +10,13 @@ from dashboard import cache, components, state, words
 from dashboard.charts import explain as charts
 from dashboard.components import escape_markdown
 from dashboard.i18n import _, count, figure, signed
-from dashboard.views import explain_features, explain_list, explain_many, explain_without
+from dashboard.views import explain_features, explain_list, explain_many, explain_without, scoreboard
 from dashboard.views.explain_list import OFFERED
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # Sections below the waterfall: the address says which is open, and only that one is computed.
-EVIDENCE = ("list", "instead", "features", "without", "many")
+EVIDENCE = ("list", "instead", "features", "without", "many", "trust")
 
 
 def choose_item(page: Page) -> str | None:
@@ -174,6 +174,7 @@ def evidence(page: Page, answer: engine.Attribution) -> None:
         "features": _("Features"),
         "without": _("What would change it"),
         "many": _("Many users"),
+        "trust": _("Can it be trusted?"),
     }
     asked = state.chosen("evidence")
     state.set_widget("evidence", asked if asked in EVIDENCE else EVIDENCE[0])
@@ -195,6 +196,8 @@ def evidence(page: Page, answer: engine.Attribution) -> None:
         explain_without.without(page, answer)
     elif chosen == "many":
         explain_many.many(page)
+    elif chosen == "trust":
+        scoreboard.scoreboard(page)
     else:
         explain_list.whole_list(page, answer.item_id)
 
