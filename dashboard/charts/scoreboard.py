@@ -25,7 +25,7 @@ DASHES = {
     "gradient_attention": "dash",
     "rollout": "dashdot",
     "attention": "longdash",
-    "recency": "dot",
+    "recency": "longdashdot",
     "random": "dot",
 }
 """A method is told by its line as well as by its colour."""
