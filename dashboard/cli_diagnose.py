@@ -13,7 +13,7 @@ from rich.text import Text
 
 import engine
 from dashboard import cli_tables as tables
-from dashboard import findings, words
+from dashboard import words
 from dashboard.cli_options import RUNS, Config, Json, RunName, RunsDir, Set
 from dashboard.cli_output import Answer, ProgressView
 
@@ -113,6 +113,8 @@ def _why(found: Outside, dataset: Dataset, settings: engine.RunConfig) -> list[s
     """What the lists' users seek, who fares worst and how unevenly they are served; nothing without NDCG@10."""
     if METRIC not in found.evaluation.metrics:
         return []
+    from dashboard import findings  # loads pandas
+
     facts = engine.facts_of(dataset, found.split, found.cohorts)
     return findings.of_lists(found, facts, settings, METRIC)
 
