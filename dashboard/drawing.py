@@ -90,15 +90,14 @@ def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tu
     height, left, right, bottom = 330, 64, WIDTH - 120, 280
     xs = [math.log(x) for line in lines for x in line.x]
     tops = [y for line in lines for y in (*line.y, *line.high)]
-    bottoms = [y for line in lines for y in (*line.y, *line.low)]
-    ticks = nice_ticks(min([0.0, *bottoms]), max(tops))
+    ticks = nice_ticks(min([0.0, *(y for line in lines for y in line.y)]), max(tops))
     start, stop = min(xs), max(max(xs), min(xs) + 1e-9)
 
     def across(x: float) -> float:
         return left + (math.log(x) - start) / (stop - start) * (right - left)
 
     def up(y: float) -> float:
-        return bottom - (y - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - 24)
+        return bottom - (max(y, ticks[0]) - ticks[0]) / (ticks[-1] - ticks[0]) * (bottom - 24)
 
     parts = []
     for tick in ticks:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -150,8 +151,7 @@ def _condition(condition) -> str:
     if column == "recency_days":
         return _("last event {range} days ago").format(range=_range(low, high))
     if column == "mainstream":
-        ends = [None if end is None else 100 * end for end in (low, high)]
-        return _("{range} % popular items").format(range=_range(*ends))
+        return _("popular items: {range}").format(range=_range(low, high, percent))
     return _("{attribute}: {value}").format(attribute=dimension_name(column), value=_range(low, high))
 
 
@@ -163,14 +163,14 @@ def _value(column: str, value: str) -> str:
     return category(value)
 
 
-def _range(low: float | None, high: float | None) -> str:
+def _range(low: float | None, high: float | None, written: Callable[[float], str] = figure) -> str:
     if low is None:
-        return _("up to {high}").format(high=figure(high)) if high is not None else ""
+        return _("up to {high}").format(high=written(high)) if high is not None else ""
     if high is None:
-        return _("{low} or more").format(low=figure(low))
+        return _("{low} or more").format(low=written(low))
     if low == high:
-        return figure(low)
-    return f"{figure(low)}–{figure(high)}"
+        return written(low)
+    return f"{written(low)}–{written(high)}"
 
 
 def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) -> str:
@@ -271,7 +271,7 @@ def change_evidence(found: GapChange) -> str:
     """The difference in differences with all that it is made of."""
     return _(
         "{metric}: tail users {gain} (n = {n}), head users {gain_other} (n = {n_other}). Tail minus head was {old} and "
-        "is {new}; the difference in differences is {difference}, p = {p}."
+        "is {new}; the difference in differences is {difference}, {p}."
     ).format(
         metric=metric_name(found.metric),
         gain=span(found.gain),
@@ -281,7 +281,7 @@ def change_evidence(found: GapChange) -> str:
         old=signed(found.old_gap.value),
         new=signed(found.new_gap.value),
         difference=span(found.difference),
-        p=figure(found.p_value, 2),
+        p=p_value(found.p_value),
     )
 
 
@@ -295,7 +295,7 @@ def rank_gap(found: Gap) -> str:
         text = _("By rank, tail users fare worse: the right item stands at {tail} for them, at {head} for head users.")
     else:
         text = _("By rank, tail users fare better: the right item stands at {tail} for them, at {head} for head users.")
-    note = _("(Geometric means of the rank among all items; p = {p}.)").format(p=figure(found.p_value, 2))
+    note = _("(Geometric means of the rank among all items; {p}.)").format(p=p_value(found.p_value))
     return text.format(tail=_rank(found.tail.value), head=_rank(found.head.value)) + " " + note
 
 
@@ -327,13 +327,13 @@ def apart(found: GroupRange) -> str:
     """How far the best and the worst group are apart, and what of it is chance."""
     return _(
         "Best served: {best}. Worst served: {worst}. They are {difference} apart; groups of shuffled users are "
-        "{chance} apart on average (p = {p})."
+        "{chance} apart on average ({p})."
     ).format(
         best=group_name(found.best),
         worst=group_name(found.worst),
         difference=span_of(found.difference),
         chance=figure(found.by_chance),
-        p=figure(found.p_value, 2),
+        p=p_value(found.p_value),
     )
 
 
@@ -359,6 +359,13 @@ def uneven_rows(found: Disparity, ranks: Disparity) -> list[tuple[str, Estimate,
         rows.append((text, found.between.worst_value, term_meaning(found.metric)))
         rows.append((_("Best group minus worst"), found.between.difference, group_name(found.between.best)))
     return rows
+
+
+def p_value(p: float) -> str:
+    """A p-value: "p = 0.012", "p < 0.001"."""
+    if p < 0.001:
+        return _("p < 0.001")
+    return _("p = {p}").format(p=figure(p, 2))
 
 
 def span_of(e: Estimate) -> str:

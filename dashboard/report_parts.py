@@ -91,17 +91,16 @@ def list_figures(run: engine.Run, k: int) -> list[str]:
     names = [n for n in parts["tail"].metrics if n.endswith(f"@{k}") and n not in run.evaluation.metrics]
     if not names:
         return []
-    better = {"higher": _("higher"), "lower": _("lower"), "neither": "–"}
+    better = {"higher": _("Higher is better."), "lower": _("Lower is better."), "neither": ""}
     rows = [
         (
             terms.term_name(name),
             *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "–" for side in ("head", "tail")),
-            better[engine.term_of(name).better],
-            terms.term_meaning(name),
+            terms.term_meaning(name) + " " + better[engine.term_of(name).better],
         )
         for name in names
     ]
-    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
+    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Meaning")]
     note = _(
         "Lists of {k} items by: {model}. Coverage, Gini and entropy grow with the number of users who are counted, so "
         "do not compare head and tail by them."

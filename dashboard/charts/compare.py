@@ -16,7 +16,7 @@ from dashboard.words import cohort_name, interval
 if TYPE_CHECKING:
     from engine import Estimate
 
-OFFSET = 0.15
+OFFSET = 0.13
 """How far a cohort's dot stands from its model's row."""
 
 LABEL = 26
@@ -43,7 +43,7 @@ class Row:
 def by_cohort(rows: Sequence[Row], axis: str, dark: bool, differences: bool = False) -> go.Figure:
     """Rows from the top, each with a dot for head and for tail users; differences get a zero line and signs."""
     p = palette(dark)
-    fig = figure(dark, 76 + 64 * max(len(rows), 1))
+    fig = figure(dark, 76 + 84 * max(len(rows), 1))
     written = signed if differences else number
     for cohort, colour, shift in (("head", p.head, OFFSET), ("tail", p.tail, -OFFSET)):
         known = [(len(rows) - 1 - at, row, row.estimates[cohort]) for at, row in enumerate(rows)]
@@ -70,14 +70,12 @@ def by_cohort(rows: Sequence[Row], axis: str, dark: bool, differences: bool = Fa
             hovertemplate="%{customdata}<extra></extra>",
         )
         for place, _row, e in known:
-            left = differences and e.value < 0  # away from the zero line
             fig.add_annotation(
-                x=e.low if left else e.high,
+                x=e.value,
                 y=place + shift,
                 text=f"{cohort_name(cohort).lower()} {written(e.value)}",
                 showarrow=False,
-                xanchor="right" if left else "left",
-                xshift=-6 if left else 6,
+                yshift=15 if cohort == "head" else -15,
                 font={"color": colour, "size": 12},
             )
     ends = [v for row in rows for e in row.estimates.values() for v in (e.low, e.high)] + [0.0]
@@ -94,8 +92,7 @@ def by_cohort(rows: Sequence[Row], axis: str, dark: bool, differences: bool = Fa
         showgrid=False,
         zeroline=False,
     )
-    room = 0.42 * width if any(e.value < 0 for row in rows for e in row.estimates.values()) else 0.06 * width
-    fig.update_xaxes(title_text=axis, range=[low - room, high + 0.42 * width], nticks=5)
+    fig.update_xaxes(title_text=axis, range=[low - 0.14 * width, high + 0.14 * width], nticks=5)
     return fig
 
 

@@ -29,16 +29,16 @@ def of_model(evaluation: engine.Evaluation, model: str, k: int) -> list[str]:
 def figures_of_lists(evaluation: engine.Evaluation, model: str, k: int) -> None:
     """A model's lists to head and to tail users, figure by figure."""
     parts = evaluation.models[model].users
+    better = {"higher": _("Higher is better."), "lower": _("Lower is better."), "neither": ""}
     rows = [
         (
             terms.term_name(name),
             *(findings.span_of(e) if (e := parts[side].metrics.get(name)) else "" for side in ("head", "tail")),
-            {"higher": _("higher"), "lower": _("lower"), "neither": ""}[engine.term_of(name).better],
-            terms.term_meaning(name),
+            terms.term_meaning(name) + " " + better[engine.term_of(name).better],
         )
         for name in of_model(evaluation, model, k)
     ]
-    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Better"), _("Meaning")]
+    columns = [_("Figure"), words.cohort_name("head"), words.cohort_name("tail"), _("Meaning")]
     st.table(  # not a data frame, which would cut the meanings
         pd.DataFrame(rows, columns=columns), hide_index=True, border="horizontal", alt=_("What the lists are like")
     )

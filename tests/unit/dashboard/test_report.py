@@ -116,7 +116,7 @@ def test_every_verdict_has_its_sentence(parts: GapParts, said: str):
         ("history_length=7..", "7 or more events"),
         ("history_length=4..4", "4 events"),
         ("history_length=..1", "up to 1 event"),
-        ("mainstream=0.25..0.5", "25–50 % popular items"),
+        ("mainstream=0.25..0.5", "popular items: 25\u202f%–50\u202f%"),
         ("recency_days=10..", "last event 10 or more days ago"),
         ("item_cohort=head", "head item"),
     ],
