@@ -120,6 +120,10 @@ def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
     columns = [_("Title"), _("Cosine"), _("Training events"), _("Category"), _("Item cohort")]
     table = pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all")
     ids = [n.item_id for n in found]
+    alts = {
+        "model": _("Nearest in the model; choose a row to go to an item"),
+        "content": _("Nearest in content; choose a row to go to an item"),
+    }
     st.dataframe(
         table,
         hide_index=True,
@@ -127,7 +131,7 @@ def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
         on_select=lambda: choose_row(f"near_{key}", ids),
         selection_mode="single-row",
         column_config={_("Cosine"): st.column_config.NumberColumn(format="%.3f", width=70)},
-        alt=_("Nearest items; choose a row to go to one"),
+        alt=alts[key],
     )
 
 

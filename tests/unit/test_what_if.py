@@ -165,6 +165,8 @@ def test_the_curve_ends_where_whole_histories_are_and_tells_when_the_average_is_
     for point in found.points:
         assert point.quality.low <= point.quality.value <= point.quality.high
         assert point.against.value == pytest.approx(point.quality.value - found.average.value)
+    ends = [np.inf if end is None else end for end in (found.earliest, found.enough, found.latest)]
+    assert ends == sorted(ends)
     reached = [point.n for point in found.points if point.quality.value >= found.average.value]
     assert found.enough == (reached[0] if reached else None)
     assert 0 <= found.never <= 1
@@ -173,6 +175,18 @@ def test_the_curve_ends_where_whole_histories_are_and_tells_when_the_average_is_
     assert engine.held_growth(own_run) == found
     (own_run.path / GROWTH).write_text('{"version": 1}')
     assert engine.held_growth(own_run) is None
+
+
+@pytest.mark.parametrize("n", [0, 2])
+def test_a_point_of_the_curve_is_of_that_many_newest_events(own_run: engine.Run, n: int) -> None:
+    from engine.growth import _figures
+
+    test = own_run.split.test
+    found = _figures(own_run, test, n, "ndcg@10", 10, lambda share: None)
+    scores = mask_seen(own_run.serving.score(test.histories.last(n)), test.histories)
+    own = scores[np.arange(len(test)), test.targets.items]
+    ranks = (scores >= own[:, None]).sum(axis=1)
+    np.testing.assert_array_equal(found[:, 1], np.isfinite(own) & (ranks <= 10))
 
 
 def test_users_whose_history_is_no_longer_than_the_cut_fare_as_they_were_measured(own_run: engine.Run) -> None:
