@@ -14,7 +14,7 @@ from tests.e2e.conftest import NewPage, headline, keep, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-PAGES = ("overview", "recommendations", "attention", "explain", "head-vs-tail", "compare")
+PAGES = ("overview", "recommendations", "attention", "explain", "what-if", "items", "head-vs-tail", "compare")
 
 
 def query(page: Page) -> dict[str, str]:

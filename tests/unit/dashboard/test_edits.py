@@ -58,6 +58,12 @@ def test_an_edit_is_written_compactly_and_nothing_at_all_has_a_sign() -> None:
     assert unchanged(3).without(1).with_item("x").item_ids("abc") == ("a", "c", "x")
 
 
+@pytest.mark.parametrize("text", ["region", "=", "=.=", "a=b.c"])
+def test_what_is_no_attribute_with_its_value_is_refused(text: str) -> None:
+    with pytest.raises(BadEditError):
+        read(None, text, 3)
+
+
 @pytest.mark.parametrize("text", ["", ".", "1-", "-1", "4", "2-1", "1.1", "~", "1 2", "i07", "9" * 50, "1-3.2"])
 def test_what_is_no_edit_of_three_events_is_refused(text: str) -> None:
     with pytest.raises(BadEditError):
