@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashboard.i18n import _, count, figure
+from dashboard.i18n import _, count, figure, percent, signed
 from dashboard.words import listing
 
 if TYPE_CHECKING:
-    from engine import Aucs, Faithfulness
+    from engine import Aucs, Faithfulness, HeadRoles
 
 READINGS = ("gradient_attention", "rollout", "attention")
 """The methods that read attention."""
@@ -111,3 +111,58 @@ def checks(found: Faithfulness) -> list[str]:
             ).format(parts=listing(parts))
         )
     return said
+
+
+def about_readings() -> str:
+    """The three readings of attention."""
+    return " ".join(about_reading(reading) for reading in ("raw", "rollout", "gradient"))
+
+
+def about_reading(reading: str) -> str:
+    """One reading of attention."""
+    return {
+        "raw": _("Weights: where each head looked."),
+        "rollout": _(
+            "Flow through layers (rollout, Abnar and Zuidema 2020): how far each place draws on each event when layers "
+            "are multiplied, heads averaged and the residual path counted as half; the same for every item."
+        ),
+        "gradient": _(
+            "For one item (Chefer et al. 2021): each weight times how much the item's score would rise with it; what "
+            "is below 0 is left out."
+        ),
+    }[reading]
+
+
+def role_name(role: str) -> str:
+    """What a head does, in a word or two."""
+    return {
+        "idle": _("spreads evenly"),
+        "first": _("first event"),
+        "newest": _("newest event"),
+        "recent": _("recent events"),
+        "category": _("same category"),
+        "repeats": _("repeated items"),
+        "early": _("early events"),
+        "mixed": _("mixed"),
+    }[role]
+
+
+def heads(found: HeadRoles) -> str:
+    """What heads do, and which of them go idle for tail users."""
+    parts = [
+        _("layer {layer}, head {head}: {role}").format(layer=h.layer, head=h.head, role=role_name(h.role))
+        for h in found.heads
+    ]
+    text = _("Over many users: {parts}.").format(parts="; ".join(parts))
+    idle = [h for h in found.heads if h.idle_gap is not None and h.idle_gap.low > 0]
+    for h in idle:
+        assert h.idle_gap is not None
+        shares = {c: percent(h.by_cohort[c]["idle"].value) for c in ("head", "tail")}
+        text += " " + _(
+            "Layer {layer}, head {head} is idle for {tail} of tail users and {heads} of head users ({gap} points)."
+        ).format(
+            layer=h.layer, head=h.head, tail=shares["tail"], heads=shares["head"], gap=signed(100 * h.idle_gap.value, 2)
+        )
+    if not idle and found.heads and found.heads[0].idle_gap is not None:
+        text += " " + _("No head is clearly idle more often for tail users than for head users.")
+    return text

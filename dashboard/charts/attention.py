@@ -122,6 +122,8 @@ def chosen_map(
         scale["colorbar"] = {**scale["colorbar"], "yanchor": "bottom", "y": 1.02}
         fig.update_layout(margin_t=SCALE_ROOM)
     fig.update_layout(coloraxis=scale, hovermode="closest", hoverdistance=-1)
+    if size > READOUT_LIMIT:  # cells are small: drag to look closer, double-click to come back
+        fig.update_layout(dragmode="zoom")
     return fig
 
 

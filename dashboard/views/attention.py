@@ -9,10 +9,12 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state
+from dashboard import cache_trust, components, state, trust
 from dashboard.charts import attention as charts
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, count, figure, ngettext, percent, pgettext
+from dashboard.i18n import _, count, ngettext, percent, pgettext
+from dashboard.views import attention_parts as parts
+from dashboard.views import heads
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
 
@@ -89,7 +91,16 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
 
 
 def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:
-    """The page's first line: what the readout row of the chosen head looked at most."""
+    """The page's first line: what the readout row of the chosen head looked at most, or what counts most by another."""
+    if found.reading != "raw":
+        most = int(found.relevance.argmax())
+        text = {
+            "rollout": _("Through all layers, the next guess draws most on “{title}”"),
+            "gradient": _("For “{item}”, attention counts most on “{title}”"),
+        }[found.reading]
+        components.headline(text.format(title=found.labels[most], item=found.title))
+        components.note(trust.about_reading(found.reading))
+        return
     last = found.weights[layer, head, -1]
     most = int(last[: found.n_events].argmax())  # the event; [MASK] looks at itself as well
     components.headline(_("Before its next guess, this head looked most at “{title}”").format(title=found.labels[most]))
@@ -127,24 +138,11 @@ def large_map(
         selection_mode="points",
     )
     points = picked["selection"]["points"]
+    clicked = None
     if points:
         query, key = int(points[0]["customdata"][0]), int(points[0]["customdata"][1])
-        row = found.weights[layer, head, query - len(part)]
-        if query < len(part) and key < size and np.isfinite(weight := float(row[key - size])):
-            st.markdown(
-                escape_markdown(
-                    _("While reading “{query}”, the head put {share} on “{key}”, {lift} times an even spread.").format(
-                        query=titles[query],
-                        key=titles[key],
-                        share=percent(weight),
-                        lift=figure(weight * int(np.isfinite(row).sum())),
-                    )
-                )
-            )
-    else:
-        components.note(
-            _("Choose a cell to read it in words. The framed row at the bottom alone decides the next item.")
-        )
+        clicked = (query + found.weights.shape[-2] - len(part), key + found.weights.shape[-1] - size)
+    parts.cell(found, at, clicked)
     if found.kind == "bidirectional":
         components.note(
             _(
@@ -172,8 +170,11 @@ def large_map(
 
 
 def last_row_table(found: engine.AttentionMap, at: tuple[int, int]) -> pd.DataFrame:
-    """The readout row as a table, most attended first."""
-    row = found.weights[at[0], at[1], -1]
+    """The row chosen among cells, else the readout row, as a table, most attended first."""
+    query = state.widget("cell_query")
+    query = found.weights.shape[-2] - 1 if query is None else query
+    row = found.weights[at[0], at[1], query]
+    row = row[np.isfinite(row)]
     table = pd.DataFrame(
         {
             _("Event"): found.positions[: len(row)],
@@ -181,6 +182,7 @@ def last_row_table(found: engine.AttentionMap, at: tuple[int, int]) -> pd.DataFr
             _("Weight"): row,
             _("Times uniform"): row * len(row),
             _("Item"): found.item_ids[: len(row)],
+            _("While reading"): found.labels[query],
         }
     )
     return table.sort_values(by=_("Weight"), ascending=False, kind="stable", ignore_index=True)
@@ -227,12 +229,28 @@ def caution(page: Page) -> None:
     )
 
 
+def map_title(found: engine.AttentionMap, layer: int, head: int) -> str:
+    """What the large map is of."""
+    if found.reading == "rollout":
+        return _("After layer {layer}").format(layer=layer + 1)
+    return _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1)
+
+
+def by_category_chosen(found: engine.AttentionMap) -> bool:
+    """Whether events are to be put together by category; asked only where there are some."""
+    if len(set(found.categories) - {None}) < 2:
+        return False
+    return st.toggle(_("By category"), key="by_category")
+
+
 def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
+    top_of_page = st.container()
+    reading, item = parts.choose_reading(page)
     try:
-        with st.spinner(_("Reading attention…")):
-            found = cache.attention(page.key, page.user, page.view, page.lang)
+        with top_of_page, st.spinner(_("Reading attention…")):
+            found = cache_trust.attention(page.key, page.user, page.view, page.lang, reading, item)
     except EngineError as error:
         components.headline(_("There is no history to look at"))
         components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
@@ -240,15 +258,19 @@ def draw() -> None:
             random_buttons(page.key)
         st.stop()
     layer, head = chosen_head(found)
-    first_line(found, layer, head)
+    with top_of_page:
+        first_line(found, layer, head)
     lifted, size = controls(found, layer, head)
     values = engine.lift_over_uniform(found.weights) if lifted else found.weights
     shown = charts.window(values, size)
     top = charts.ceiling(shown, lifted)
     left, right = st.columns([7, 5], gap="large")
     with left:
-        components.section(_("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1))
-        large_map(page, found, values, (layer, head), lifted, size, top)
+        components.section(map_title(found, layer, head))
+        if by_category_chosen(found):
+            parts.category_map(page, found, (layer, head), lifted)
+        else:
+            large_map(page, found, values, (layer, head), lifted, size, top)
     with right:
         components.section(_("All heads, one scale"))
         fig = charts.all_heads(shown, (layer, head), lifted, top, page.dark)
@@ -269,9 +291,10 @@ def draw() -> None:
         caution(page)
     components.table_twin(
         last_row_table(found, (layer, head)),
-        _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1),
-        _("The last row as a table"),
+        map_title(found, layer, head),
+        _("The row as a table"),
     )
+    heads.roles(page)
 
 
 def share_columns() -> dict[Any, Any]:
