@@ -158,7 +158,7 @@ def large_map(
             )
         )
     hidden = found.weights.shape[-1] - size
-    if hidden:
+    if hidden and found.reading != "gradient":
         outside = float(np.nansum(found.weights[layer, head, -1, :hidden]))
         components.note(
             ngettext(
@@ -261,6 +261,7 @@ def draw() -> None:
     with top_of_page:
         first_line(found, layer, head)
     lifted, size = controls(found, layer, head)
+    lifted = lifted and found.reading != "gradient"  # points of a score are no shares of a row
     values = engine.lift_over_uniform(found.weights) if lifted else found.weights
     shown = charts.window(values, size)
     top = charts.ceiling(shown, lifted)
