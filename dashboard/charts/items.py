@@ -225,7 +225,7 @@ def exposure(table: pd.DataFrame, item: str, dark: bool) -> go.Figure:
             arrowcolor=p.text,
             arrowhead=0,
             ax=0,
-            ay=-30,
+            ay=-30 if row["exposure_rank"] > 3 else 34,  # above the top ranks stands the legend
             font={"color": p.text, "size": 13},
             bgcolor=rgba(p.background, 0.8),
         )
