@@ -74,6 +74,7 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
         *parts.unevenness(run, facts, groups, metric),
         *parts.list_figures(run, k),
         *parts.exposure(run, k),
+        *parts.faithfulness(run),
         *_limits(run),
         *_settings(run),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 import engine
-from dashboard import findings, words
+from dashboard import findings, trust, words
 from dashboard import words_terms as terms
 from dashboard.i18n import _, count, figure, percent
 
@@ -130,3 +130,33 @@ def exposure(run: engine.Run, k: int) -> list[str]:
     ]
     columns = [_("Model"), *names.values(), *(terms.term_name(name) for name in extra)]
     return [heading(_("How much of the catalogue each model shows")), table(columns, rows)]
+
+
+def faithfulness(run: engine.Run) -> list[str]:
+    """How far explanations of the run can be trusted, where that was measured; nothing otherwise."""
+    found = engine.held_faithfulness(run)
+    if found is None:
+        return []
+    rows = [
+        (
+            trust.method_name(name),
+            *(findings.span(e) for e in (score.overall.deletion_auc, score.overall.insertion_auc)),
+            *(findings.span(score.users[c].deletion_auc) if c in score.users else "–" for c in ("head", "tail")),
+        )
+        for name, score in found.methods.items()
+    ]
+    columns = [
+        _("Order of events"),
+        _("Deletion (lower is better)"),
+        _("Insertion (higher is better)"),
+        _("Deletion, head users"),
+        _("Deletion, tail users"),
+    ]
+    checks = "".join(f"<li>{escape(text)}</li>" for text in trust.checks(found))
+    return [
+        heading(_("Can explanations be trusted?")),
+        paragraph(trust.verdict(found) + " " + trust.about_attention(found)),
+        table(columns, rows),
+        paragraph(trust.whom(found) + " " + trust.rule(), "note"),
+        *([f"<ul>{checks}</ul>"] if checks else []),
+    ]

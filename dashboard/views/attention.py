@@ -65,16 +65,18 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
                 on_change=state.choose_from,
                 args=(key, f"pick_{key}"),
             )
-        names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
-        scale = st.segmented_control(
-            _("Scale"),
-            list(names),
-            default="lift",
-            format_func=lambda s: names[s],
-            key="scale",
-            required=True,
-            help=about_scale,
-        )
+        scale = "raw"
+        if found.reading != "gradient":  # points of a score are no shares of a row
+            names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
+            scale = st.segmented_control(
+                _("Scale"),
+                list(names),
+                default="lift",
+                format_func=lambda s: names[s],
+                key="scale",
+                required=True,
+                help=about_scale,
+            )
         sizes = {w: _("last {n}").format(n=count(w)) for w in WINDOWS if w < length}
         sizes[length] = _("all {n}").format(n=count(length))
         size = length
@@ -261,7 +263,6 @@ def draw() -> None:
     with top_of_page:
         first_line(found, layer, head)
     lifted, size = controls(found, layer, head)
-    lifted = lifted and found.reading != "gradient"  # points of a score are no shares of a row
     values = engine.lift_over_uniform(found.weights) if lifted else found.weights
     shown = charts.window(values, size)
     top = charts.ceiling(shown, lifted)

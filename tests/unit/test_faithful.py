@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import engine
+from dashboard import findings, report_parts
 from engine.explanation.faithfulness import METHODS
 from engine.faithful import FAITHFULNESS, faithfulness_of, held_faithfulness, questions, randomised, retraining
 from engine.progress import Progress
@@ -50,6 +52,15 @@ def test_half_of_the_users_are_of_each_cohort_and_asked_about_their_first_recomm
         assert question.item == first[row, 0]
         np.testing.assert_array_equal(question.history, test.histories[row])
     assert len(questions(run, 10_000, 0)[0]) == len(able)  # where a cohort is too small, the other fills up
+
+
+def test_the_report_holds_the_areas_once_they_are_measured(measured) -> None:
+    run, found = measured
+    html = "".join(report_parts.faithfulness(run))
+    for score in found.methods.values():
+        assert findings.span(score.overall.insertion_auc) in html
+        assert findings.span(score.users["tail"].deletion_auc) in html
+    assert report_parts.faithfulness(dataclasses.replace(run, created="another day")) == []  # it is of another training
 
 
 def test_shap_of_what_is_served_beats_a_random_order_on_a_trained_run(measured) -> None:
