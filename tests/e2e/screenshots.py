@@ -9,9 +9,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from tests.e2e.conftest import find_chromium
-
-PAGES = ("overview", "recommendations", "attention", "explain", "head-vs-tail")
+from tests.e2e.conftest import PAGES, find_chromium
 
 
 def main(

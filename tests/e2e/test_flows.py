@@ -6,15 +6,12 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, Request, expect
 
 from tests.conftest import HOSTILE_TITLE, TINY_RUN
-from tests.e2e.conftest import NewPage, headline, keep, settle
+from tests.e2e.conftest import PAGES, NewPage, headline, keep, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-PAGES = ("overview", "recommendations", "attention", "explain", "what-if", "items", "head-vs-tail", "compare")
 
 
 def query(page: Page) -> dict[str, str]:
@@ -96,43 +93,6 @@ def test_a_cell_of_the_attention_map_can_be_read_in_words(new_page: NewPage) -> 
     page.mouse.move(box["x"] + 40, last_row)
     page.mouse.click(box["x"] + 40, last_row)  # the first key of the last row
     expect(page.get_by_text(re.compile("While reading .* the head put .* times an even spread"))).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", PAGES)
-def test_axe_finds_nothing(new_page: NewPage, path: str, scheme: str) -> None:
-    page = new_page(f"{path}?run={TINY_RUN}", color_scheme=scheme)
-    for twin in page.get_by_test_id("stExpander").all():
-        twin.locator("summary").click()
-    settle(page)
-    keep(page, f"{path}-{scheme}")
-    found = Axe().run(page).response["violations"]
-    bad = [
-        (violation["id"], node["html"][:160], node["failureSummary"][:300])
-        for violation in found
-        for node in violation["nodes"]
-        # Streamlit's own data frame leaves the header of its marker column empty; nothing of ours can fill it.
-        if not (violation["id"] == "empty-table-header" and "gdg" in str(node["html"]) + str(node["target"]))
-        # Its file uploader's drop zone calls itself presentation and bears a label; the button in it is sound.
-        if not (violation["id"] == "presentation-role-conflict" and "stFileUploaderDropzone" in str(node["html"]))
-    ]
-    assert bad == []
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_nothing_is_cut_at_390_pixels(new_page: NewPage, path: str) -> None:
-    page = new_page(f"{path}?run={TINY_RUN}", viewport={"width": 390, "height": 844})
-    keep(page, f"{path}-390")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    main = page.get_by_test_id("stMain")
-    assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll('[data-testid="stMain"] :is(h1, h2, p, button, label, svg.main-svg)')]
-        .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 391)
-        .filter(e => !e.closest('[data-testid="stDataFrame"]'))
-        .map(e => e.textContent.slice(0, 60))"""
-    )
-    assert outside == []
 
 
 @pytest.mark.parametrize("path", ["recommendations", "attention", "explain"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_the_same_id_with_another_title_is_another_item(runs: Path) -> None:
     assert (same_items(run.dataset, run) == np.arange(run.dataset.n_items + 1)).all()
     table = run.dataset.item_table.copy()
     table.loc[3, "title"] = "a new thing"
-    changed = type(run.dataset)(**{**vars(run.dataset), "item_table": table})
+    changed = replace(run.dataset, item_table=table)
     expected = np.arange(run.dataset.n_items + 1)
     expected[4] = 0
     assert (same_items(changed, run) == expected).all()
