@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 
 import pandas as pd
 import streamlit as st
 
 import engine
 from dashboard import cache
+from dashboard.background import Work
 from dashboard.cache import RunKey
 
 
@@ -45,28 +45,11 @@ def explain_without(key: RunKey, user: str, item: str, k: int, view: engine.View
         return engine.explain_without(run, user, item, k, view, lang)
 
 
-@dataclass
-class Work:
-    """Work that goes on beside the pages, as its thread tells of it.
-
-    Attributes:
-        thread: that does it.
-        done: share, between 0 and 1.
-        error: what stopped it; None while it goes on, and when it is done.
-        found: the answer; None until it is there.
-    """
-
-    thread: threading.Thread | None = None
-    done: float = 0.0
-    error: str | None = None
-    found: engine.ExplainedUsers | None = field(default=None, repr=False)
-
-
 @st.cache_resource(max_entries=3, show_spinner=False)
-def many_users(key: RunKey) -> Work:
+def many_users(key: RunKey) -> Work[engine.ExplainedUsers]:
     """The values of many users: read from the run folder, or begun here and done beside the pages, for all sessions."""
     run = cache.load(key)
-    work = Work(found=engine.held_explained_users(run))
+    work = Work[engine.ExplainedUsers](found=engine.held_explained_users(run))
     if work.found is not None:
         work.done = 1.0
         return work

@@ -3,41 +3,24 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 
 import streamlit as st
 
 import engine
 from dashboard import cache
+from dashboard.background import Work
 from dashboard.cache import RunKey
 
 _one_measurement = threading.Lock()
 """Runs are measured one after another: each keeps a processor busy for a minute or two."""
 
 
-@dataclass
-class Measurement:
-    """Work that goes on beside the pages, as its thread tells of it.
-
-    Attributes:
-        thread: that does it; None until somebody asks for it.
-        done: share, between 0 and 1.
-        error: what stopped it; None while it goes on, and when it is done.
-        found: the answer; None until it is there.
-    """
-
-    thread: threading.Thread | None = None
-    done: float = 0.0
-    error: str | None = None
-    found: engine.Faithfulness | None = field(default=None, repr=False)
-
-
 @st.cache_resource(max_entries=3, show_spinner=False)
-def _measurement(key: RunKey) -> Measurement:
-    return Measurement()
+def _measurement(key: RunKey) -> Work[engine.Faithfulness]:
+    return Work[engine.Faithfulness]()
 
 
-def faithfulness(key: RunKey) -> Measurement:
+def faithfulness(key: RunKey) -> Work[engine.Faithfulness]:
     """Where the measurement of a run stands; nothing is begun by asking."""
     work = _measurement(key)
     if work.found is None and (work.thread is None or not work.thread.is_alive()):
