@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from engine.data.dataset import PAD
 from engine.model.content_vectors import ContentVectors
 from engine.model.features import Content
+from engine.model.late_rows import Taken
 from engine.model.shape import ContentShape
 
 
@@ -28,7 +29,8 @@ class ItemVectors(nn.Module):
         self.own = nn.Embedding(n_items + 1, d_model, padding_idx=PAD)
         self.content = ContentVectors(n_items, d_model, content) if content else None
         self._hidden: Tensor | None = None
-        self._few: tuple[Tensor, Tensor] | None = None
+        self._few: Taken | None = None
+        self._gradient: tuple[Tensor, Tensor] | None = None  # the table's, and the rows in which it is not zero
 
     @property
     def device(self) -> torch.device:
@@ -77,21 +79,35 @@ class ItemVectors(nn.Module):
         finally:
             self._hidden = None
 
-    def few(self, items: Tensor) -> tuple[Tensor, Tensor]:
-        """What `reading` takes, for the (n,) items that a step reads: each row is fetched, and given a gradient, once.
+    def few(self, items: Tensor) -> Taken:
+        """The rows of the (n,) items that a step reads: each is fetched, and gets its gradient, once.
 
-        Every lookup in the whole table makes a gradient as large as the table; here one does.
+        Every lookup in the whole table would make a gradient as large as the table.
         """
         rows = torch.cat([items, items.new_zeros(1)]).unique()
         places = items.new_zeros(self.own.num_embeddings)
         places[rows] = torch.arange(len(rows), device=items.device)
-        return self.own(rows), places
+        return Taken(rows, self.own.weight.detach()[rows].requires_grad_(), places)
+
+    @torch.no_grad()
+    def take_gradient(self, few: Taken) -> None:
+        """Give the table the gradient that its few rows have; the others' is zero.
+
+        One piece of memory serves all steps, of which only the rows of the step before are cleared: to fill a table
+        with zeros costs more than the rest of this.
+        """
+        assert few.values.grad is not None
+        gradient, written = self._gradient or (torch.zeros_like(self.own.weight), few.rows)
+        gradient[written] = 0.0
+        gradient[few.rows] = few.values.grad
+        self.own.weight.grad = gradient
+        self._gradient = gradient, few.rows
 
     @contextmanager
-    def reading(self, few: tuple[Tensor, Tensor] | None) -> Iterator[None]:
-        """Within this, own vectors are read from a few rows, (R, D), at the places, (V + 1,), that come with them.
+    def reading(self, few: Taken | None) -> Iterator[None]:
+        """Within this, own vectors are read from copies of a few rows.
 
-        Only items that have a place there may be asked for; padding's is 0. None reads the whole table.
+        Only items that are among them may be asked for; padding's place is 0. None reads the whole table.
         """
         self._few = few
         try:
@@ -105,8 +121,7 @@ class ItemVectors(nn.Module):
         if self._few is None:
             vectors = self.own(asked)
         else:
-            rows, places = self._few
-            vectors = F.embedding(places[asked], rows, padding_idx=PAD)
+            vectors = F.embedding(self._few.places[asked], self._few.values, padding_idx=PAD)
         if self.content is None:
             return vectors
         return vectors + self.content(items.reshape(-1)).view(vectors.shape)

@@ -34,7 +34,7 @@ _REACH = 128
 
 @dataclass(frozen=True)
 class Taken:
-    """The rows that a step reads.
+    """The rows of a table that a step reads: each is copied, and gets its gradient, once.
 
     Attributes:
         rows: (R,) int64 row numbers, ascending, 0 always among them.

@@ -280,12 +280,9 @@ class _Loop:
             assert t.n_negatives
             others = others[torch.from_numpy(noise.rng.integers(0, len(others), t.n_negatives)).to(self.device)]
         vectors = self.network.item_vectors
-        late, few = None, None
-        if self.late:
-            late = self.late.take(self._read(items, targets, following, others))
-            few = late.values, late.places
-        elif t.loss == "sampled":
-            few = vectors.few(self._read(items, targets, following, others))
+        few = None
+        if t.loss == "sampled":
+            few = (self.late.take if self.late else vectors.few)(self._read(items, targets, following, others))
         with arithmetic(t, self.device), vectors.hiding(own), vectors.reading(few):
             output = self.network(items, absent, noise=noise, following=following, users=whose)
             hidden = output.hidden[real]  # (N, D)
@@ -300,15 +297,18 @@ class _Loop:
             group["lr"] = size
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        norm = torch.nn.utils.clip_grad_norm_([*self.learnt, *([late.values] if late else [])], t.clip_norm)
+        apart = [few.values] if self.late and few else []
+        if few and not self.late:
+            vectors.take_gradient(few)
+        norm = torch.nn.utils.clip_grad_norm_([*self.learnt, *apart], t.clip_norm)
         value = loss.item()
         self._check_finite(value, norm.item())  # before the step, so that no checkpoint holds spoilt weights
         self.optimiser.step()
         if t.l1:
             self._soften(size * t.l1)
         kept = min(t.average or 0.0, (step + 1) / (step + 10))
-        if self.late and late:
-            self.late.step(late, size, kept)
+        if self.late and few:
+            self.late.step(few, size, kept)
         if t.average:
             self._average(kept)
         return value, int(hidden.shape[0])

@@ -224,22 +224,29 @@ class Transformer(nn.Module):
         vectors = self.item_vectors.all() if items is None else self.item_vectors(items)
         return unit(vectors) if self.shape.output == "cosine" else vectors
 
-    def logits(self, hidden: Tensor, items: Tensor | None = None, vectors: Tensor | None = None) -> Tensor:
+    def logits(
+        self,
+        hidden: Tensor,
+        items: Tensor | None = None,
+        vectors: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
         """Raw scores of items for hidden states.
 
         Args:
             hidden: (N, D).
             items: (M,) item indices; None for all V + 1, whose column 0 means nothing.
             vectors: what `output_vectors` gives for these items, from a caller who scores them again and again.
+            out: (N, M) float32 where to write them; not while training.
 
         Returns:
             (N, M) logits: cosine / temperature, or dot product + bias.
         """
         vectors = self.output_vectors(items) if vectors is None else vectors
         if self.shape.output == "cosine":
-            return (unit(hidden) / self.shape.temperature) @ vectors.T
+            return torch.mm(unit(hidden) / self.shape.temperature, vectors.T, out=out)
         assert self.bias is not None
-        return hidden @ vectors.T + (self.bias if items is None else self.bias[items])
+        return torch.addmm(self.bias if items is None else self.bias[items], hidden, vectors.T, out=out)
 
     def logits_of_pairs(self, hidden: Tensor, items: Tensor) -> Tensor:
         """(N,) logit of one item for each hidden state: hidden (N, D), items (N,)."""

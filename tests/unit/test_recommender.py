@@ -9,7 +9,7 @@ import torch
 from engine.data.dataset import Histories
 from engine.model import batching
 from engine.model.transformer import Shape, blank
-from engine.recommender import TransformerRecommender, score_chunks, top_k
+from engine.recommender import TransformerRecommender, score_chunks, top_k, top_of
 
 N_ITEMS = 30
 
@@ -102,3 +102,20 @@ def test_a_large_catalogue_is_scored_in_small_chunks_with_the_same_result(
     small = top_k(recommender, HISTORIES, k=12)
     np.testing.assert_array_equal(small[0], whole[0])
     np.testing.assert_allclose(small[1], whole[1], atol=1e-5)
+
+
+def test_scores_written_in_place_are_those_given(recommender: TransformerRecommender) -> None:
+    _, scores = next(score_chunks(recommender, HISTORIES, exclude_seen=False))
+    np.testing.assert_array_equal(scores, recommender.score(HISTORIES))
+
+
+@pytest.mark.parametrize("n_columns", [640, 643])
+def test_the_best_are_found_where_many_blocks_are_ranked_first(n_columns: int) -> None:
+    scores = np.random.default_rng(0).integers(0, 50, (20, n_columns)).astype(np.float32)  # many ties
+    scores[0], scores[1, 5:] = -np.inf, -np.inf
+    scores.setflags(write=False)
+    items, values = top_of(scores, 6)
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :6]
+    expected = np.take_along_axis(scores, order, axis=1)
+    np.testing.assert_array_equal(values, expected)
+    np.testing.assert_array_equal(items, np.where(expected == -np.inf, 0, order))
