@@ -80,7 +80,7 @@ class _SharedSoftmax(torch.autograd.Function):
         share, own, total, spread, rows, columns = ctx.saved_tensors
         scale = gradients[0] / len(total)
         if spread is None:
-            return (own / total - 1) * scale, share * (scale / total)[:, None], None, None, None, None
-        of_others = (share * (scale / total)[:, None]).sub_((spread * scale)[:, None])
+            return (own / total - 1) * scale, share.mul_((scale / total)[:, None]), None, None, None, None
+        of_others = share.mul_((scale / total)[:, None]).sub_((spread * scale)[:, None])
         of_others[rows, columns] = 0.0
         return (own / total - (1 - ctx.smoothing) - spread) * scale, of_others, None, None, None, None
