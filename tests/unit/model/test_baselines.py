@@ -189,7 +189,6 @@ def real_data() -> Path:
         ("ml-100k", "ease", 0.0703, 0.1368),
         ("beauty", "popularity", 0.0053, 0.0110),
         ("beauty", "itemknn", 0.0323, 0.0565),
-        pytest.param("beauty", "ease", 0.0356, 0.0670, marks=pytest.mark.slow),
     ],
 )
 def test_known_figures(real_data: Path, folder: str, name, ndcg: float, hit_rate: float):
