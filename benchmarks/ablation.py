@@ -125,7 +125,7 @@ def _row(
     asked: argparse.Namespace, dataset: Dataset, split: Split, name: str, seed: int, done: list[dict[str, Any]]
 ) -> dict[str, Any]:
     """One training's line of the file, out of `done`; trained and added to both where it is not there yet."""
-    config = resolve(_config(asked, seed, VARIANTS.get(name, ())), split)
+    config = resolve(_config(asked, seed, VARIANTS.get(name, ())), split, dataset.item_table)
     key = {"data": fingerprint(dataset), "config": config.model_dump(mode="json")}
     for row in done:
         if all(row[field] == value for field, value in key.items()):

@@ -137,7 +137,7 @@ def cross_validate(
         for number, split in enumerate(splits, start=1):
             file = folder / f"fold-{number}.json"
             if (held := _held(file)) is None:
-                settings = resolve(config, split)
+                settings = resolve(config, split, dataset.item_table)
                 if not contents:
                     contents.append(contents_of(dataset, settings, on_progress))
                 tell = _within(on_progress, number, folds)

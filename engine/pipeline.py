@@ -94,7 +94,7 @@ def train_run(
     oracle = read_oracle(Path(path))
     name = name or _free_name(dataset.name, folder)
     split = split_of(dataset, config)
-    config = resolve(begun_like(config, folder), split)
+    config = resolve(begun_like(config, folder), split, dataset.item_table)
     choose_device(config.training.device)
     working = working_folder(name, folder)
     with room_on_disk(working, name), lock(working, name):
@@ -156,7 +156,7 @@ def resume_run(
         dataset, _ = load_data(working)
         split = split_of(dataset, config)
         if changed:
-            config = resolve(config.replace({"training": changed}), split)
+            config = resolve(config.replace({"training": changed}), split, dataset.item_table)
             begun = about.get("begun_with", about["config"])
             write_about(working, {**about, "config": config.model_dump(mode="json"), "begun_with": begun})
         return _finish(name, folder, split, config, on_progress, overwrite)

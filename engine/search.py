@@ -140,7 +140,8 @@ def tune(
     nobody = np.empty(0, dtype=np.int64)
     split = replace(split, test=Holdout(nobody, Histories.of([]), Histories.of([])))
     contents = contents_of(dataset, resolve(config, split), on_progress)
-    space = search_space(config, resolve(config, split), contents.items is not None)
+    told = config if contents.items is not None else config.replace({"model": {"item_content": False}})
+    space = search_space(told, resolve(told, split), contents.items is not None)
     work = {
         "fingerprint": fingerprint(dataset, times=split.cuts is not None),
         "config": config.model_dump(mode="json"),
@@ -153,7 +154,7 @@ def tune(
         _discard_unfinished(study)
         while (done := len(_ended(study))) < trials and (ends is None or time.monotonic() < ends):
             try:
-                _Trying(folder, study, space, split, config, contents, on_progress, (done, trials), ends).run()
+                _Trying(folder, study, space, split, told, contents, on_progress, (done, trials), ends).run()
             except _OutOfTime:
                 break
         return _found(study, config, dataset.name, split.protocol, folder, timeout)

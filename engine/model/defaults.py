@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from engine.config import RunConfig
 from engine.data.splits import Split
+from engine.model.features import has_content
 
 LONG_HISTORY = 40
 """Mean training length from which users count as having long histories, as in film logs."""
@@ -19,17 +21,26 @@ FULL_SOFTMAX_ITEMS = 3_000
 """Up to this many items the softmax runs over all of them."""
 
 
-def resolve(config: RunConfig, split: Split) -> RunConfig:
+def resolve(config: RunConfig, split: Split, items: pd.DataFrame | None = None) -> RunConfig:
     """The configuration with every unset field of `model` and `training` filled in.
 
-    What fits depends on the size of the training part; how far to go, on `training.preset`. The values were found by
-    NDCG@10 on validation targets: of 5-core shop logs for short histories, of film logs for long ones.
+    What fits depends on the size of the training part and on whether items have content; how far to go, on
+    `training.preset`. The values were found by NDCG@10 on validation targets: of 5-core shop logs for short histories,
+    of film logs for long ones.
+
+    Args:
+        config: as given.
+        split: its training part is measured.
+        items: the clean table of items; without one, they are taken to have content if the settings want it read.
     """
     lengths = split.train.lengths[split.train.lengths > 0]  # who comes later says nothing of what is trained on
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS
-    best = config.training.preset == "best"
-    model, training = _model(lengths, long, dense, best), _training(split.n_items, long, dense, best)
+    sparse = not long and not dense and config.training.preset == "best"
+    described = config.model.item_content and (items is None or has_content(items))
+    rich = sparse and described
+    model = _model(lengths, long, dense, rich)
+    training = _training(split.n_items, long, sparse, rich)
     width = config.model.d_model or model["d_model"]
     model["n_heads"] = 2 if width % 2 == 0 else 1
     model["d_ff"] = 4 * width
@@ -43,11 +54,11 @@ def resolve(config: RunConfig, split: Split) -> RunConfig:
     )
 
 
-def _model(lengths: np.ndarray, long: bool, dense: bool, best: bool) -> dict[str, Any]:
+def _model(lengths: np.ndarray, long: bool, dense: bool, rich: bool) -> dict[str, Any]:
     reach = int(np.ceil(np.quantile(lengths, 0.99)))
     return {
         "max_len": int(np.clip(reach, 16, 100 if long else 50)),
-        "d_model": 96 if best and not long and not dense else 64,
+        "d_model": 96 if rich else 64,
         "n_layers": 2 if long else 1,
         "dropout": 0.3 if long else 0.2 if dense else 0.4,
         "event_dropout": 0.1,
@@ -57,16 +68,16 @@ def _model(lengths: np.ndarray, long: bool, dense: bool, best: bool) -> dict[str
     }
 
 
-def _training(n_items: int, long: bool, dense: bool, best: bool) -> dict[str, Any]:
-    sparse = best and not long and not dense
+def _training(n_items: int, long: bool, sparse: bool, rich: bool) -> dict[str, Any]:
+    """`sparse`: to be learnt as well as can be from few events an item; `rich`: so, and items have content."""
     return {
-        "max_epochs": 44 if sparse else 32 if long else 60,
-        "pretrain_epochs": 10 if sparse else 0,
+        "max_epochs": 44 if rich else 32 if long else 60,
+        "pretrain_epochs": 10 if rich else 0,
         "label_smoothing": 0.1 if sparse else 0.0,
         "patience": 3,
         "validate_every": 4,
         "batch_tokens": 2048 if long else 1024,
-        "learning_rate": 1e-3 if long else 2e-3,
+        "learning_rate": 1e-3 if long or (sparse and not rich) else 2e-3,
         "weight_decay": 0.01,
         "mask_share": 0.2,
         "average": 0.999,

@@ -76,10 +76,8 @@ def table_content(
     Raises:
         ConfigError: there is text, and the sentence BERT is not there.
     """
-    columns = display_columns(table)
-    numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
-    text = [c for c in columns if c not in numbers and c.casefold().startswith(TEXT_COLUMNS)]
-    tokens, names = _tokens(table, [c for c in columns if c not in numbers and c not in text])
+    numbers, text, categories = _kinds(table)
+    tokens, names = _tokens(table, categories)
     parts: list[np.ndarray] = []
     dense_names: list[str] = []
     texts = _joined(table, text) if text else []
@@ -103,6 +101,21 @@ def table_content(
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
     dense = np.concatenate([above, dense.astype(np.float32)])
     return Content(tokens, tuple(names), dense, tuple(dense_names), space if text else None)
+
+
+def has_content(table: pd.DataFrame) -> bool:
+    """Whether there is anything in a clean table of items or users that `table_content` would read."""
+    numbers, text, categories = _kinds(table)
+    told = any(bool(table[column].fillna("").astype(str).str.strip().any()) for column in (*text, *categories))
+    return told or any(bool(table[column + SCALED_SUFFIX].any()) for column in numbers)
+
+
+def _kinds(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
+    """The columns of numbers, those of text, and those of categories."""
+    columns = display_columns(table)
+    numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
+    text = [c for c in columns if c not in numbers and c.casefold().startswith(TEXT_COLUMNS)]
+    return numbers, text, [c for c in columns if c not in numbers and c not in text]
 
 
 def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
