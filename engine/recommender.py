@@ -11,6 +11,7 @@ import torch
 
 from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
+from engine.model.absences import hidden_with_absences
 from engine.model.batching import rows_at_once
 from engine.model.readout import last_hidden, numbers
 from engine.model.transformer import Transformer
@@ -175,10 +176,9 @@ class TransformerRecommender:
         Returns:
             (n, m) float64 logits.
         """
-        events = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64)).expand(len(present), -1)
-        lengths = torch.full((len(events),), events.shape[1])
-        absent = torch.from_numpy(~np.asarray(present, dtype=bool))
-        hidden = self._network.next_hidden(events, lengths, absent, users=self._users(user, len(events))).hidden
+        events = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64))
+        there = torch.from_numpy(np.ascontiguousarray(present, dtype=bool))
+        hidden = hidden_with_absences(self._network, events, there, self._users(user, 1))
         if items is None:
             return self._network.logits(hidden, vectors=self._all_vectors()).double().numpy()
         return self._network.logits(hidden, torch.from_numpy(np.asarray(items, dtype=np.int64))).double().numpy()

@@ -29,7 +29,10 @@ N_PERMUTATIONS = 10
 """Orders sampled, unless another number is asked for."""
 
 _BATCH = 128
-"""Sets of players that are played at a time."""
+"""Sets of players that are played at a time, unless a game is known to take more."""
+
+_EVENT_SETS = 2048
+"""Sets of events that are played at a time: a recommender deals with them in portions of its own."""
 
 Game = Callable[[np.ndarray], np.ndarray]
 """(n, n_players) bool, who is present -> (n, m) worth in m respects."""
@@ -165,7 +168,7 @@ def shapley_of_items(
     def scores(present: np.ndarray) -> np.ndarray:
         return recommender.scores_with_absences(history, spread_out(present, groups, len(history)), items, user)
 
-    return groups, solve(scores, len(groups), n_permutations, seed)
+    return groups, solve(scores, len(groups), n_permutations, seed, _EVENT_SETS)
 
 
 def players(length: int, max_events: int) -> tuple[tuple[int, ...], ...]:
@@ -183,7 +186,9 @@ def spread_out(present: np.ndarray, groups: tuple[tuple[int, ...], ...], length:
     return events
 
 
-def solve(game: Game, n_players: int, n_permutations: int = N_PERMUTATIONS, seed: int = 0) -> Solution:
+def solve(
+    game: Game, n_players: int, n_permutations: int = N_PERMUTATIONS, seed: int = 0, batch: int = _BATCH
+) -> Solution:
     """Shapley values of a game: exact for up to `MAX_EXACT` players, else from sampled orders.
 
     The sets of players are drawn before any is played and are played in large batches, for all outcomes at once.
@@ -193,17 +198,19 @@ def solve(game: Game, n_players: int, n_permutations: int = N_PERMUTATIONS, seed
         n_players: at least 1.
         n_permutations: orders when not exact, each walked forwards and backwards.
         seed: of the orders.
+        batch: sets that are played at a time.
     """
     if n_players <= MAX_EXACT:
         sets = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 > 0  # row 0: nobody; the last: everybody
-        worth = _played(game, sets)
+        worth = _played(game, sets, batch)
         values = (_weights(sets) @ worth).T
         return Solution(values[None], worth[0], worth[-1], len(sets), True)
     forwards = np.random.default_rng(seed).permuted(np.tile(np.arange(n_players), (n_permutations, 1)), axis=1)
     places = np.stack([forwards, n_players - 1 - forwards], axis=1)  # (orders, 2 ways, players): when each comes in
     joined = np.arange(1, n_players)[:, None]  # nobody and everybody are played once, not in every order
     sets = (places[:, :, None, :] < joined).reshape(-1, n_players)
-    worth = _played(game, np.concatenate([np.zeros((1, n_players), bool), np.ones((1, n_players), bool), sets]))
+    ends = np.array([[False], [True]]).repeat(n_players, axis=1)
+    worth = _played(game, np.concatenate([ends, sets]), batch)
     base, score = worth[0], worth[1]
     steps = np.empty((n_permutations, 2, n_players + 1, len(base)))
     steps[:, :, 0], steps[:, :, -1] = base, score
@@ -212,9 +219,9 @@ def solve(game: Game, n_players: int, n_permutations: int = N_PERMUTATIONS, seed
     return Solution(gains.mean(axis=1).transpose(0, 2, 1), base, score, len(worth), False)
 
 
-def _played(game: Game, sets: np.ndarray) -> np.ndarray:
+def _played(game: Game, sets: np.ndarray, batch: int) -> np.ndarray:
     """(n, m) float64 worth of (n, n_players) sets, some at a time."""
-    parts = [game(sets[start : start + _BATCH]) for start in range(0, len(sets), _BATCH)]
+    parts = [game(sets[start : start + batch]) for start in range(0, len(sets), batch)]
     return np.concatenate(parts).astype(np.float64)
 
 

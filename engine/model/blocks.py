@@ -130,14 +130,15 @@ class Block(nn.Module):
         if self.cross is not None and self.norm_cross is not None and memory is not None:
             mixed, across = self.cross(self.norm_cross(x), *memory, noise)
             x = x + drop(mixed, self.dropout, noise)
-        return self._feed(x, noise), weights, across
+        return self.feed(x, noise), weights, across
 
     def of_one(self, x: Tensor, blocked: Tensor, at: Tensor) -> Tensor:
         """(B, 1, D) what `forward` gives at one place of each row, `at`, (B,), for a share of the work."""
         rows = torch.arange(len(x), device=x.device)
         mixed = self.attention.of_one(self.norm_attention(x), blocked, at)
-        return self._feed(x[rows, at][:, None] + mixed, None)
+        return self.feed(x[rows, at][:, None] + mixed, None)
 
-    def _feed(self, x: Tensor, noise: Noise | None) -> Tensor:
+    def feed(self, x: Tensor, noise: Noise | None) -> Tensor:
+        """x + feed-forward(norm(x)) of (B, L, D)."""
         wide = drop(F.gelu(self.widen(self.norm_feed(x))), self.dropout, noise)  # (B, L, d_ff)
         return x + drop(self.narrow(wide), self.dropout, noise)
