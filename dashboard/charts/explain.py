@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.style import figure, label, palette, plain
+from dashboard.charts.style import drawn, label, palette, plain
 from dashboard.i18n import _, signed
 from dashboard.i18n import figure as number
 from dashboard.words import player_label
@@ -59,49 +59,63 @@ def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measu
     reach = np.array([bar.spread for bar in bars], dtype=float)
     steps = base + np.concatenate([[0.0], np.cumsum(values)])
     n = len(bars)
-    fig = figure(dark, 120 + 27 * (n + 2), margin={"l": 8, "r": VALUE_ROOM, "t": 8, "b": 8})
+    traces: list[dict[str, Any]] = []
     for raises, colour in ((True, p.raises), (False, p.lowers)):
         mine = np.flatnonzero((values >= 0) == raises)
-        fig.add_bar(
-            orientation="h",
-            y=mine + 1,
-            base=steps[mine],
-            width=0.76,  # plotly would take a colour's own nearest rows for its measure
-            x=values[mine],
-            marker={"color": colour, "line": {"width": 0}},
-            error_x={"array": reach[mine], "color": p.muted, "thickness": 1, "width": 3},
-            customdata=[[plain(bars[i].name), signed(bars[i].value), number(bars[i].spread, 2)] for i in mine.tolist()],
-            hovertemplate="%{customdata[0]}: %{customdata[1]} ± %{customdata[2]}<extra></extra>",
-        )
-    for i in range(n + 1):
-        fig.add_shape(
-            type="line",
-            x0=steps[i],
-            x1=steps[i],
-            y0=i - 0.38,
-            y1=i + 1.38,
-            line={"color": p.muted, "width": 1, "dash": "dot"},
-        )
+        bar = {
+            "type": "bar",
+            "orientation": "h",
+            "y": mine + 1,
+            "base": steps[mine].tolist(),
+            "width": 0.76,  # plotly would take a colour's own nearest rows for its measure
+            "x": values[mine],
+            "marker": {"color": colour, "line": {"width": 0}},
+            "error_x": {"array": reach[mine], "color": p.muted, "thickness": 1, "width": 3},
+            "customdata": [
+                [plain(bars[i].name), signed(bars[i].value), number(bars[i].spread, 2)] for i in mine.tolist()
+            ],
+            "hovertemplate": "%{customdata[0]}: %{customdata[1]} ± %{customdata[2]}<extra></extra>",
+        }
+        traces.append(bar)
     for y, x, symbol in ((0, base, "diamond-open"), (n + 1, score, "diamond")):
-        fig.add_scatter(
-            x=[x], y=[y], mode="markers", marker={"size": 12, "symbol": symbol, "color": p.text}, hoverinfo="skip"
+        marker = {"size": 12, "symbol": symbol, "color": p.text}
+        traces.append(
+            {"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"}
         )
     low = float(min([score, *(steps[1:] - reach), *steps]))
     high = float(max([score, *(steps[1:] + reach), *steps]))
     room = max(high - low, 1e-6)
-    _write_values(fig, bars, steps, score, dark)
-    texts = [_("base"), *(bar.label for bar in bars), _("<b>score</b>")]
-    fig.update_yaxes(
-        tickvals=list(range(n + 2)),
-        ticktext=texts,
-        range=[n + 1.6, -0.6],
-        showgrid=False,
-        zeroline=False,
-        tickfont={"color": p.text, "size": 12},
-    )
-    fig.update_xaxes(title_text=measure, range=[low - 0.06 * room, high + 0.04 * room], nticks=6, zeroline=False)
-    fig.update_layout(barmode="overlay")
-    return fig
+    layout = {
+        "margin": {"r": VALUE_ROOM},
+        "barmode": "overlay",
+        "shapes": [
+            {
+                "type": "line",
+                "x0": x,
+                "x1": x,
+                "y0": i - 0.38,
+                "y1": i + 1.38,
+                "line": {"color": p.muted, "width": 1, "dash": "dot"},
+            }
+            for i, x in enumerate(steps.tolist())
+        ],
+        "annotations": _values(bars, steps.tolist(), score, dark),
+        "yaxis": {
+            "tickvals": list(range(n + 2)),
+            "ticktext": [_("base"), *(bar.label for bar in bars), _("<b>score</b>")],
+            "range": [n + 1.6, -0.6],
+            "showgrid": False,
+            "zeroline": False,
+            "tickfont": {"color": p.text, "size": 12},
+        },
+        "xaxis": {
+            "title": {"text": measure},
+            "range": [low - 0.06 * room, high + 0.04 * room],
+            "nticks": 6,
+            "zeroline": False,
+        },
+    }
+    return drawn(dark, 120 + 27 * (n + 2), traces, layout)
 
 
 def score_name(model: str) -> str:
@@ -109,29 +123,26 @@ def score_name(model: str) -> str:
     return _("raw logit of the item") if model == "transformer" else _("the ensemble's score of the item")
 
 
-def _write_values(fig: go.Figure, bars: Sequence[Step], steps: np.ndarray, score: float, dark: bool) -> None:
+def _values(bars: Sequence[Step], steps: list[float], score: float, dark: bool) -> list[dict[str, Any]]:
     """Each value at the right of its bar, clear of the spread and of the titles at the left; base and score too."""
     p = palette(dark)
-    for i, bar in enumerate(bars):
-        fig.add_annotation(
-            x=max(steps[i], steps[i + 1] + bar.spread),
-            y=i + 1,
-            text=signed(bar.value),
-            showarrow=False,
-            xanchor="left",
-            xshift=5,
-            font={"color": p.raises if bar.value >= 0 else p.lowers, "size": 12},
-        )
-    for y, x in ((0, float(steps[0])), (len(bars) + 1, score)):
-        fig.add_annotation(
-            x=x,
-            y=y,
-            text=f"<b>{number(x)}</b>",
-            showarrow=False,
-            xanchor="left",
-            xshift=11,
-            font={"color": p.text, "size": 13},
-        )
+    beside = {"showarrow": False, "xanchor": "left"}
+    moved = [
+        {
+            "x": max(steps[i], steps[i + 1] + bar.spread),
+            "y": i + 1,
+            "text": signed(bar.value),
+            "xshift": 5,
+            "font": {"color": p.raises if bar.value >= 0 else p.lowers, "size": 12},
+            **beside,
+        }
+        for i, bar in enumerate(bars)
+    ]
+    ends = [
+        {"x": x, "y": y, "text": f"<b>{number(x)}</b>", "xshift": 11, "font": {"color": p.text, "size": 13}, **beside}
+        for y, x in ((0, steps[0]), (len(bars) + 1, score))
+    ]
+    return [*moved, *ends]
 
 
 def _row_label(player: Player) -> str:

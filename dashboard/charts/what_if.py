@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.style import figure, label, look, palette, plain, rgba
+from dashboard.charts.style import drawn, figure, label, look, palette, plain, rgba
 from dashboard.i18n import _, count, percent
 from dashboard.i18n import figure as number
 from dashboard.words import metric_name
@@ -24,59 +24,63 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
     p = palette(dark)
     rows = [one for one in moved if one.now is not None or one.before is not None]
     worst = max([rank for one in rows for rank in (one.before, one.now) if rank is not None] + [k])
-    fig = figure(dark, 90 + 26 * max(len(rows), 1))
-    for row, one in enumerate(rows):
-        if one.before is not None and one.now is not None and one.before != one.now:
-            colour = p.raises if one.now < one.before else p.lowers
-            fig.add_scatter(
-                x=[one.before, one.now],
-                y=[row, row],
-                mode="lines",
-                line={"color": colour, "width": 2},
-                hoverinfo="skip",
-            )
+    traces: list[dict[str, Any]] = []
+    for colour in (p.raises, p.lowers):
+        mine = [(row, one) for row, one in enumerate(rows) if _went(one) and _direction(one, dark) == colour]
+        line = {
+            "type": "scatter",
+            "x": [rank for _row, one in mine for rank in (one.before, one.now, None)],  # None ends a line
+            "y": [at for row, _one in mine for at in (row, row, None)],
+            "mode": "lines",
+            "line": {"color": colour, "width": 2},
+            "hoverinfo": "skip",
+        }
+        traces += [line] if mine else []
     for name, filled in (("before", False), ("now", True)):
         known = [(row, one, getattr(one, name)) for row, one in enumerate(rows) if getattr(one, name) is not None]
         colours = [_direction(one, dark) for _row, one, _rank in known]
-        fig.add_scatter(
-            x=[rank for _row, _one, rank in known],
-            y=[row for row, _one, _rank in known],
-            mode="markers",
-            marker={
+        dots = {
+            "type": "scatter",
+            "x": [rank for _row, _one, rank in known],
+            "y": [row for row, _one, _rank in known],
+            "mode": "markers",
+            "marker": {
                 "size": 11 if filled else 9,
                 "symbol": "circle" if filled else "circle-open",
                 "color": colours,
                 "line": {"color": colours, "width": 2},
             },
-            customdata=[
+            "customdata": [
                 [plain(one.title), _("now") if filled else _("before"), count(rank)] for _row, one, rank in known
             ],
-            hovertemplate="%{customdata[0]}<br>%{customdata[1]}: %{customdata[2]}<extra></extra>",
-        )
-    fig.add_shape(
-        type="line",
-        x0=k + 0.5,
-        x1=k + 0.5,
-        y0=-0.7,
-        y1=len(rows) - 0.3,
-        line={"color": p.muted, "width": 1, "dash": "dot"},
-    )
-    fig.update_xaxes(
-        title_text=_("rank, best at the left"),
-        type="log",
-        range=[np.log10(0.8), np.log10(worst * 1.25)],
-        tickvals=[t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if t <= worst * 1.2],
-        tickformat="d",
-    )
-    fig.update_yaxes(
-        tickvals=list(range(len(rows))),
-        ticktext=[label(one.title, 30) for one in rows],
-        range=[len(rows) - 0.3, -0.7],
-        showgrid=False,
-        zeroline=False,
-        tickfont={"color": p.text, "size": 12},
-    )
-    return fig
+            "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}: %{customdata[2]}<extra></extra>",
+        }
+        traces.append(dots)
+    end = {"type": "line", "x0": k + 0.5, "x1": k + 0.5, "y0": -0.7, "y1": len(rows) - 0.3}
+    layout = {
+        "shapes": [{**end, "line": {"color": p.muted, "width": 1, "dash": "dot"}}],
+        "xaxis": {
+            "title": {"text": _("rank, best at the left")},
+            "type": "log",
+            "range": [float(np.log10(0.8)), float(np.log10(worst * 1.25))],
+            "tickvals": [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if t <= worst * 1.2],
+            "tickformat": "d",
+        },
+        "yaxis": {
+            "tickvals": list(range(len(rows))),
+            "ticktext": [label(one.title, 30) for one in rows],
+            "range": [len(rows) - 0.3, -0.7],
+            "showgrid": False,
+            "zeroline": False,
+            "tickfont": {"color": p.text, "size": 12},
+        },
+    }
+    return drawn(dark, 90 + 26 * max(len(rows), 1), traces, layout)
+
+
+def _went(one: Moved) -> bool:
+    """Whether the item has a rank before and another now."""
+    return one.before is not None and one.now is not None and one.before != one.now
 
 
 def _direction(one: Moved, dark: bool) -> str:
@@ -98,36 +102,37 @@ def readout(found: AttentionMap, dark: bool) -> go.Figure:
         for i in range(n_layers * n_heads)
     ]
     low, middle, high = p.attention
-    fig = figure(dark, 190 + 26 * len(names))
-    fig.add_heatmap(
-        z=last,
-        x=list(range(len(titles))),
-        y=list(range(len(names))),
-        colorscale=[[0.0, low], [0.5, middle], [1.0, high]],
-        zmin=0,
-        zmax=max(float(np.nanmax(last)), 1e-6),
-        xgap=1,
-        ygap=1,
-        showscale=False,
-        customdata=[[[plain(t), percent(float(w))] for t, w in zip(titles, row, strict=True)] for row in last],
-        hovertemplate="%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-    )
-    fig.update_xaxes(
-        tickvals=list(range(len(titles))),
-        ticktext=[f"{label(t, 16)} {n}" for t, n in zip(titles, positions, strict=True)],
-        tickangle=-90,
-        showgrid=False,
-        zeroline=False,
-        tickfont={"size": 11},
-    )
-    fig.update_yaxes(
-        tickvals=list(range(len(names))),
-        ticktext=names,
-        range=[len(names) - 0.5, -0.5],
-        showgrid=False,
-        zeroline=False,
-    )
-    return fig
+    map_ = {
+        "type": "heatmap",
+        "z": last,
+        "x": list(range(len(titles))),
+        "y": list(range(len(names))),
+        "colorscale": [[0.0, low], [0.5, middle], [1.0, high]],
+        "zmin": 0,
+        "zmax": max(float(np.nanmax(last)), 1e-6),
+        "xgap": 1,
+        "ygap": 1,
+        "showscale": False,
+        "customdata": [[[plain(t), percent(float(w))] for t, w in zip(titles, row, strict=True)] for row in last],
+        "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
+    }
+    bare = {"showgrid": False, "zeroline": False}
+    layout = {
+        "xaxis": {
+            "tickvals": list(range(len(titles))),
+            "ticktext": [f"{label(t, 16)} {n}" for t, n in zip(titles, positions, strict=True)],
+            "tickangle": -90,
+            "tickfont": {"size": 11},
+            **bare,
+        },
+        "yaxis": {
+            "tickvals": list(range(len(names))),
+            "ticktext": names,
+            "range": [len(names) - 0.5, -0.5],
+            **bare,
+        },
+    }
+    return drawn(dark, 190 + 26 * len(names), [map_], layout)
 
 
 def confidence(steps: tuple[tuple[int, Confidence], ...], dark: bool) -> go.Figure:

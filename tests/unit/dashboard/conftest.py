@@ -1,13 +1,25 @@
-"""The `tailscope` command, run within the test's process."""
+"""The `tailscope` command, run within the test's process, and charts whose every value plotly looks at."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
+import plotly.graph_objects as go
 import pytest
 
 from dashboard import cli
+
+
+@pytest.fixture(autouse=True)
+def validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Charts are made without plotly's look at their values, which is slow; in tests it looks."""
+    make = go.Figure.__init__
+
+    def made(self: go.Figure, *arguments: object, **options: object) -> None:
+        make(self, *arguments, **{**options, "_validate": True})
+
+    monkeypatch.setattr(go.Figure, "__init__", made)
 
 
 @dataclass(frozen=True)
