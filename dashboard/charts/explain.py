@@ -79,9 +79,7 @@ def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measu
         traces.append(bar)
     for y, x, symbol in ((0, base, "diamond-open"), (n + 1, score, "diamond")):
         marker = {"size": 12, "symbol": symbol, "color": p.text}
-        traces.append(
-            {"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"}
-        )
+        traces.append({"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"})
     low = float(min([score, *(steps[1:] - reach), *steps]))
     high = float(max([score, *(steps[1:] + reach), *steps]))
     room = max(high - low, 1e-6)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 READOUT_EVENTS = 20
 """Events whose attention is drawn, the newest."""
 
+RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000)
+
 
 def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
     """Each item's rank before (hollow) and now (filled), on a scale that gives the first ranks the most room."""
@@ -63,7 +65,7 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
             "title": {"text": _("rank, best at the left")},
             "type": "log",
             "range": [float(np.log10(0.8)), float(np.log10(worst * 1.25))],
-            "tickvals": [t for t in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000) if t <= worst * 1.2],
+            "tickvals": [tick for tick in RANK_TICKS if tick <= worst * 1.2],
             "tickformat": "d",
         },
         "yaxis": {
