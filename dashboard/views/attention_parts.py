@@ -1,120 +1,47 @@
-"""Parts of the Attention page: how attention is read, one cell in words, and events put together by category."""
+"""Parts of the Attention page: its first line, events by category, heads as a table, and what attention is not."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any, Literal
+
 import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, trust
+from dashboard import components, state, trust
 from dashboard.charts import attention as charts
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, figure, percent
+from dashboard.i18n import _, percent, pgettext
 from dashboard.views.frame import Page
 from dashboard.words import category
 
-READINGS = ("raw", "rollout", "gradient")
-OFFERED = 10
 
-
-def choose_reading(page: Page) -> tuple[str, str | None]:
-    """How attention is read, and for which item where that matters. Returns (reading, item id or None)."""
-    names = {"raw": _("Weights"), "rollout": _("Flow through layers"), "gradient": _("For one item")}
-    asked = state.chosen("reading")
-    reading = asked if asked in READINGS else "raw"
-    state.set_widget("pick_reading", reading)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.segmented_control(
-            _("Attention as"),
-            READINGS,
-            format_func=names.__getitem__,
-            key="pick_reading",
-            required=True,
-            on_change=state.choose_from,
-            args=("reading", "pick_reading"),
-            help=trust.about_readings(),
-        )
-        if reading != "gradient":
-            return reading, None
-        answer = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
-        offered = {i.item_id: _("{rank}. {title}").format(rank=i.rank, title=i.title) for i in answer.items}
-        item = state.chosen("item") or next(iter(offered), None)
-        if item is None:
-            return reading, None
-        if item not in offered:
-            offered[item] = _("Item {item}").format(item=item)
-        state.set_widget("pick_looked_for", item)
-        st.selectbox(
-            _("Item"),
-            list(offered),
-            format_func=offered.__getitem__,
-            key="pick_looked_for",
-            width=420,
-            on_change=state.choose_from,
-            args=("item", "pick_looked_for"),
-        )
-    return reading, item
-
-
-def cell(found: engine.AttentionMap, at: tuple[int, int], clicked: tuple[int, int] | None) -> None:
-    """One cell in words: the one that was clicked, or chosen from two lists, which a keyboard reaches."""
-    n_rows, n_keys = found.weights.shape[-2:]
-    if clicked is not None and clicked != state.widget("cell_clicked") and clicked[0] < n_rows and clicked[1] < n_keys:
-        state.set_widget("cell_query", clicked[0])
-        state.set_widget("cell_key", clicked[1])
-    state.set_widget("cell_clicked", clicked)
-    for name, limit in (("cell_query", n_rows), ("cell_key", n_keys)):
-        held = state.widget(name)
-        if held is not None and held >= limit:  # of a longer history
-            state.set_widget(name, None)
-
-    def called(place: int) -> str:
-        return _("{position}. {title}").format(position=found.positions[place], title=found.labels[place])
-
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        query = st.selectbox(
-            _("While reading"),
-            list(range(n_rows))[::-1],
-            index=None,
-            format_func=called,
-            placeholder=_("Choose an event"),
-            key="cell_query",
-            width=280,
-        )
-        key = st.selectbox(
-            _("looked at"),
-            list(range(n_keys))[::-1],
-            index=None,
-            format_func=called,
-            placeholder=_("Choose an event"),
-            key="cell_key",
-            width=280,
-        )
-    if query is None or key is None:
-        components.note(
-            _("Choose a cell to read it in words. The framed row at the bottom alone decides the next item.")
-        )
+def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:
+    """The page's first line: what the readout row of the chosen head looked at most, or what counts most by another."""
+    if found.reading != "raw":
+        most = int(found.relevance.argmax())
+        text = {
+            "rollout": _("Through all layers, the next guess draws most on “{title}”"),
+            "gradient": _("For “{item}”, attention counts most on “{title}”"),
+        }[found.reading]
+        components.headline(text.format(title=found.labels[most], item=found.title))
+        components.note(trust.about_reading(found.reading))
         return
-    row = found.weights[at[0], at[1], query]
-    if not np.isfinite(row[key]):
-        components.note(_("That event comes later, so it cannot be looked at."))
-        return
-    weight, visible = float(row[key]), int(np.isfinite(row).sum())
-    names = {"query": found.labels[query], "key": found.labels[key]}
-    if found.reading == "gradient":
-        text = _("While reading “{query}”, looking at “{key}” accounts for {points} points of the score.").format(
-            points=figure(weight), **names
+    last = found.weights[layer, head, -1]
+    most = int(last[: found.n_events].argmax())  # the event; [MASK] looks at itself as well
+    components.headline(_("Before its next guess, this head looked most at “{title}”").format(title=found.labels[most]))
+    components.note(
+        _(
+            "Layer {layer}, head {head} put {share} of its attention on event {position}; "
+            "an even spread would be {even}."
+        ).format(
+            layer=layer + 1,
+            head=head + 1,
+            share=percent(float(last[most])),
+            position=found.positions[most],
+            even=percent(1 / len(last)),
         )
-    elif found.reading == "rollout":
-        text = _(
-            "The place of “{query}” draws {share} of what it holds from “{key}”, {lift} times an even spread."
-        ).format(share=percent(weight), lift=figure(weight * visible), **names)
-    else:
-        text = _("While reading “{query}”, the head put {share} on “{key}”, {lift} times an even spread.").format(
-            share=percent(weight), lift=figure(weight * visible), **names
-        )
-    st.markdown(escape_markdown(text))
+    )
 
 
 def category_map(page: Page, found: engine.AttentionMap, at: tuple[int, int], lifted: bool) -> None:
@@ -142,3 +69,58 @@ def category_map(page: Page, found: engine.AttentionMap, at: tuple[int, int], li
         columns=[_("While reading"), _("looked at"), _("Weight"), _("Times uniform")],
     )
     components.table_twin(table, _("Attention by category"))
+
+
+def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
+    """How each head spreads its last row."""
+    table = found.heads.copy()
+    names = {
+        "layer": _("Layer"),
+        "head": pgettext("attention", "Head"),
+        "entropy": _("Entropy"),
+        "first_share": _("First"),
+        "recent_share": _("Previous"),
+        "own_share": _("Newest"),
+    }
+    return table.loc[:, list(names)].rename(columns=names)
+
+
+def share_columns() -> dict[Any, Any]:
+    """Columns that hold shares, shown as percentages."""
+    share, number = "percent", "%.2f"
+    looks: dict[str, tuple[int, Literal["percent", "%.2f"] | None]] = {
+        _("Layer"): (44, None),
+        pgettext("attention", "Head"): (62, None),
+        _("Entropy"): (62, number),
+        _("First"): (66, share),
+        _("Previous"): (72, share),
+        _("Newest"): (68, share),
+    }
+    return {name: st.column_config.NumberColumn(width=width, format=form) for name, (width, form) in looks.items()}
+
+
+def caution(page: Page) -> None:
+    """What attention is, and what it is not."""
+    if page.run.answers == "ensemble":
+        components.note(
+            _(
+                "The ensemble answers in this run; these attentions are those of its Transformer, "
+                "which is one member among others."
+            )
+        )
+    with st.container(border=True):
+        st.markdown(
+            ":material/info: "
+            + escape_markdown(
+                _(
+                    "Attention says where the model looked while it read, not why an item ranks where it does: "
+                    "a weight can be high and change nothing. For the reasons behind one item, see Explain."
+                )
+            )
+        )
+    st.page_link(
+        "views/explain.py",
+        label=_("Why was an item recommended?"),
+        icon=":material/help_center:",
+        query_params=state.link(),
+    )
