@@ -97,24 +97,49 @@ def chart(fig: go.Figure, key: str, alt: str, on_point: Callable[[], None] | Non
         st.plotly_chart(fig, theme=None, key=key, alt=alt, config=config, on_select=on_point, selection_mode="points")
 
 
-def table_twin(table: pd.DataFrame, about: str, label: str | None = None, has_chart: bool = True) -> None:
+def table_twin(
+    table: pd.DataFrame,
+    about: str,
+    label: str | None = None,
+    has_chart: bool = True,
+    chooses: tuple[str, Sequence[str]] | None = None,
+) -> None:
     """A chart's figures as a table, one click away; `about` tells a page's tables apart, also for who cannot see them.
 
     A closed table is not sent to the browser, which makes pages a good deal lighter; opening one draws it alone.
+
+    Args:
+        table: the figures.
+        about: what they are of.
+        label: what opens the table.
+        has_chart: whether a chart shows them too, which can be saved as a picture.
+        chooses: what choosing a row chooses: the key in the address, and each row's value.
     """
-    _twin(table, about, label or _("Table and downloads"), state.picture() if has_chart else None)
+    now = chooses and state.chosen(chooses[0])
+    _twin(table, about, label or _("Table and downloads"), state.picture() if has_chart else None, chooses, now)
 
 
 @st.fragment
-def _twin(table: pd.DataFrame, about: str, label: str, drawn: str | None) -> None:
-    """The twin itself; `drawn` is the format that the page's charts save themselves in."""
+def _twin(
+    table: pd.DataFrame,
+    about: str,
+    label: str,
+    drawn: str | None,
+    chooses: tuple[str, Sequence[str]] | None,
+    now: str | None,
+) -> None:
+    """The twin itself; `drawn` is the format that the page's charts save themselves in, `now` the choice they show."""
     twin = st.expander(label, icon=":material/table:", key=f"twin_{about}", on_change="rerun")
     if not twin.open:
         return
-    if drawn is not None and state.picture() != drawn:
+    if (drawn is not None and state.picture() != drawn) or (chooses and state.chosen(chooses[0]) != now):
         st.rerun()
     with twin:
-        st.dataframe(table, hide_index=True, alt=_("{about}, as a table").format(about=about))
+        alt = _("{about}, as a table").format(about=about)
+        if chooses is None:
+            st.dataframe(table, hide_index=True, alt=alt)
+        else:
+            _choosing_table(table, f"rows_{about}", alt, *chooses)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.download_button(
                 _("Save as CSV"),
@@ -126,6 +151,20 @@ def _twin(table: pd.DataFrame, about: str, label: str, drawn: str | None) -> Non
             )
             if drawn is not None:
                 _picture_format(about)
+
+
+def _choosing_table(table: pd.DataFrame, key: str, alt: str, chooses: str, values: Sequence[str]) -> None:
+    """A table whose selected row is what is chosen, wherever it was chosen."""
+    now = state.chosen(chooses)
+    wanted = [values.index(now)] if now in values else []
+    if state.selected_rows(key) != wanted:
+        state.set_widget(key, {"selection": {"rows": wanted, "columns": [], "cells": []}})
+
+    def choose() -> None:
+        rows = state.selected_rows(key)
+        state.choose(chooses, values[rows[0]] if rows and rows[0] < len(values) else None)
+
+    st.dataframe(table, hide_index=True, alt=alt, key=key, on_select=choose, selection_mode="single-row")
 
 
 def _file_name(about: str) -> str:

@@ -27,8 +27,22 @@ PICTURES = ("png", "svg")
 """Formats in which a chart can be saved."""
 
 _FOLLOWS = {
-    "run": ("user", "item", "other", "layer", "head", "group", "by", "beside", "before", "after", *_EDIT),
-    "user": ("item", "other", *_EDIT),
+    "run": (
+        "user",
+        "item",
+        "other",
+        "layer",
+        "head",
+        "cell",
+        "window",
+        "group",
+        "by",
+        "beside",
+        "before",
+        "after",
+        *_EDIT,
+    ),
+    "user": ("item", "other", "cell", "window", *_EDIT),
     "beside": ("before", "after"),
     "view": ("events",),
     "start": ("events", "about"),
@@ -139,6 +153,11 @@ def set_widget(key: str, value: Any) -> None:
 def widget(key: str) -> Any:
     """What a widget holds."""
     return st.session_state.get(key)
+
+
+def selected_rows(table: str) -> list[int]:
+    """Rows that are selected in a table that is drawn with this key."""
+    return list((st.session_state.get(table) or {}).get("selection", {}).get("rows", []))
 
 
 def link(**changes: str | None) -> dict[str, str]:

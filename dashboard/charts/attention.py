@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,11 @@ from dashboard.charts.style import figure, label, palette, plain
 from dashboard.i18n import _
 from dashboard.i18n import figure as number
 
+BAR_ROOM = 36
+"""Pixels above a map for the buttons that appear over it."""
+
 SCALE_ROOM = 56
-"""Pixels above a map for its colour scale."""
+"""Pixels above a map for its colour scale, where the map is full."""
 
 SET_OFF = 0.7
 """The gap, in rows, between the last row and the others: it alone reads out the next item."""
@@ -22,11 +26,45 @@ SET_OFF = 0.7
 READOUT_LIMIT = 60
 """Beyond this many events, titles on the axes overlap: positions stand in for them."""
 
+LONG_SIDE = 840
+"""Pixels of a map of more events than that; its cells shrink instead."""
 
-def window(values: np.ndarray, size: int) -> np.ndarray:
-    """The `size` most recent columns of (..., query, key) maps, and their rows; a decoder's row has no column."""
-    more = values.shape[-2] - values.shape[-1]
-    return values[..., -size - more :, -size:]
+
+@dataclass(frozen=True)
+class Window:
+    """The part of a map that is drawn.
+
+    Attributes:
+        rows: indices of its queries; the last of them is the row that reads out, wherever the window lies.
+        columns: indices of its keys, those of the first rows.
+    """
+
+    rows: np.ndarray
+    columns: np.ndarray
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """The part of (..., query, key) maps that the window shows."""
+        return values[..., self.rows[:, None], self.columns]
+
+
+def window(shape: tuple[int, int], n_events: int, first: int, last: int) -> Window:
+    """The window over the events with index `first` to `last`, from 0.
+
+    Args:
+        shape: queries and keys of the map.
+        n_events: how many of both are events; [MASK] or START may follow, which the newest events bring with them.
+        first: index of the oldest event shown.
+        last: index of the newest.
+    """
+    n_rows, n_keys = shape
+    until = n_keys if last == n_events - 1 else last + 1
+    columns = np.arange(first, until)
+    return Window(np.union1d(np.arange(first, min(until, n_rows)), [n_rows - 1]), columns)
+
+
+def cell_address(query: int | None, key: int | None) -> str:
+    """How an address names a cell, by the positions of its two events; either may be left open."""
+    return f"{'' if query is None else query}.{'' if key is None else key}"
 
 
 def ceiling(values: np.ndarray, lifted: bool) -> float:
@@ -58,7 +96,13 @@ def _staircase(size: int) -> tuple[list[float], list[float]]:
 
 
 def chosen_map(
-    values: np.ndarray, titles: Sequence[str], positions: Sequence[int], lifted: bool, top: float, dark: bool
+    values: np.ndarray,
+    titles: Sequence[str],
+    positions: Sequence[int],
+    lifted: bool,
+    top: float,
+    dark: bool,
+    cell: tuple[int, int] | None = None,
 ) -> go.Figure:
     """One head's map with titles on both axes, the last row set off.
 
@@ -69,30 +113,28 @@ def chosen_map(
         lifted: values are lifts over uniform.
         top: top of the shared colour scale.
         dark: which palette.
+        cell: row and column of a cell to frame.
     """
     p = palette(dark)
     size, n_columns = values.shape
-    cell = 22 if size <= 32 else 14
+    side = 22 if size <= 32 else 14 if size <= READOUT_LIMIT else max(LONG_SIDE // size, 3)
+    gap = 1 if size <= READOUT_LIMIT else 0
     causal = bool(np.isnan(values).any())  # half of it is blank, so there is room for the scale
-    fig = figure(dark, 220 + cell * size + (0 if causal else SCALE_ROOM))
+    room = BAR_ROOM if causal else BAR_ROOM + SCALE_ROOM
+    fig = figure(dark, 220 + side * size + room)
     x_edges = np.arange(n_columns + 1) - 0.5
     last_y = size - 1 + SET_OFF
     rows = [(values[:-1], np.arange(size) - 0.5), (values[-1:], np.array([last_y - 0.5, last_y + 0.5]))]
     for part, edges in rows:
         if len(part):
-            fig.add_heatmap(z=part, x=x_edges, y=edges, coloraxis="coloraxis", hoverinfo="skip", xgap=1, ygap=1)
+            fig.add_heatmap(z=part, x=x_edges, y=edges, coloraxis="coloraxis", hoverinfo="skip", xgap=gap, ygap=gap)
     if causal:
         stairs_x, stairs_y = _staircase(size)
         fig.add_scatter(x=stairs_x, y=stairs_y, mode="lines", line={"color": p.muted, "width": 1}, hoverinfo="skip")
-    fig.add_shape(
-        type="rect",
-        x0=-0.5,
-        x1=n_columns - 0.5,
-        y0=last_y - 0.5,
-        y1=last_y + 0.5,
-        line={"color": p.model, "width": 1.5},
-    )
-    fig.add_trace(_cells(values, titles, last_y, lifted, cell))
+    _frame(fig, (-0.5, n_columns - 0.5), last_y, p.model, 1.5)
+    if cell is not None:
+        _mark(fig, cell[1], last_y if cell[0] == size - 1 else cell[0], last_y, p.text)
+    fig.add_trace(_cells(values, titles, positions, last_y, lifted))
     x_ticks, x_texts = _axis_labels(titles[:n_columns], positions[:n_columns])
     fig.update_xaxes(
         title_text=_("looked at (key)"),
@@ -120,11 +162,25 @@ def chosen_map(
     scale = _coloraxis(lifted, top, dark)
     if not causal:  # the scale goes above a map that is full
         scale["colorbar"] = {**scale["colorbar"], "yanchor": "bottom", "y": 1.02}
-        fig.update_layout(margin_t=SCALE_ROOM)
-    fig.update_layout(coloraxis=scale, hovermode="closest", hoverdistance=-1)
+    fig.update_layout(coloraxis=scale, hovermode="closest", hoverdistance=-1, margin_t=room)
     if size > READOUT_LIMIT:  # cells are small: drag to look closer, double-click to come back
         fig.update_layout(dragmode="zoom")
     return fig
+
+
+def _frame(fig: go.Figure, xs: tuple[float, float], y: float, color: str, width: float) -> None:
+    """A frame around cells of the row at y."""
+    fig.add_shape(type="rect", x0=xs[0], x1=xs[1], y0=y - 0.5, y1=y + 0.5, line={"color": color, "width": width})
+
+
+def _mark(fig: go.Figure, x: float, y: float, last_y: float, color: str) -> None:
+    """A frame around one cell, and lines to both axes, which lead the eye to it in a large map."""
+    _frame(fig, (x - 0.5, x + 0.5), y, color, 2.5)
+    for x1, y1 in ((-0.5, y), (x, last_y + 0.5)):
+        start_x, start_y = (x - 0.5, y) if y1 == y else (x, y + 0.5)
+        fig.add_shape(
+            type="line", x0=start_x, y0=start_y, x1=x1, y1=y1, line={"color": color, "width": 1, "dash": "dot"}
+        )
 
 
 def _coloraxis(lifted: bool, top: float, dark: bool) -> dict[str, Any]:
@@ -152,24 +208,38 @@ def _coloraxis(lifted: bool, top: float, dark: bool) -> dict[str, Any]:
     }
 
 
-def _cells(values: np.ndarray, titles: Sequence[str], last_y: float, lifted: bool, cell: int) -> go.Scatter:
-    """Unseen markers over the cells: a heatmap by itself neither selects nor names its cells."""
+def _cells(
+    values: np.ndarray, titles: Sequence[str], positions: Sequence[int], last_y: float, lifted: bool
+) -> go.Scatter:
+    """Unseen markers over the cells: a heatmap by itself neither selects nor names its cells.
+
+    Hovering and clicking go by a marker's place, drawn or not; all but a few are not, or a long map would take seconds.
+    """
     size = len(titles)
     query, key = np.nonzero(np.isfinite(values))
     says = _("times uniform") if lifted else _("weight")
+    names = [plain(title) for title in titles]
     return go.Scatter(
         x=key,
         y=np.where(query == size - 1, last_y, query),
         mode="markers",
-        marker={"symbol": "square", "size": cell - 4, "opacity": 0, "color": "#888888"},
-        selected={"marker": {"opacity": 0.25}},
+        marker={"symbol": "square", "size": 4, "opacity": 0, "color": "#888888", "maxdisplayed": 1},
+        selected={"marker": {"opacity": 0}},
         unselected={"marker": {"opacity": 0}},
         customdata=[
-            [q, k, plain(titles[q]), plain(titles[k]), number(float(values[q, k]))]
-            for q, k in zip(query.tolist(), key.tolist(), strict=True)
+            [names[q], names[k], text, cell_address(positions[q], positions[k])]
+            for q, k, text in zip(query.tolist(), key.tolist(), _numbers(values[query, key]), strict=True)
         ],
-        hovertemplate="%{customdata[2]} → %{customdata[3]}<br>" + says + " %{customdata[4]}<extra></extra>",
+        hovertemplate="%{customdata[0]} → %{customdata[1]}<br>" + says + " %{customdata[2]}<extra></extra>",
     )
+
+
+def _numbers(values: np.ndarray) -> list[str]:
+    """Values as text; a large map holds the same three digits many times, and each is put in words once."""
+    rounded = np.array([float(f"{value:.2e}") for value in values.tolist()])
+    _distinct, first, where = np.unique(rounded, return_index=True, return_inverse=True)
+    texts = [number(value) for value in values[first].tolist()]
+    return [texts[i] for i in where.tolist()]
 
 
 def _axis_labels(titles: Sequence[str], positions: Sequence[int]) -> tuple[list[int], list[str]]:
@@ -181,7 +251,9 @@ def _axis_labels(titles: Sequence[str], positions: Sequence[int]) -> tuple[list[
     return ticks, [str(positions[t]) for t in ticks]
 
 
-def all_heads(values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: float, dark: bool) -> go.Figure:
+def all_heads(
+    values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: float, dark: bool, flow: bool = False
+) -> go.Figure:
     """Every layer's every head as a small multiple on one colour scale, the chosen one framed.
 
     Args:
@@ -190,13 +262,15 @@ def all_heads(values: np.ndarray, chosen: tuple[int, int], lifted: bool, top: fl
         lifted: values are lifts over uniform.
         top: top of the shared colour scale.
         dark: which palette.
+        flow: maps are of the flow through layers, which has one map a layer and knows no heads.
     """
     p = palette(dark)
     n_layers, n_heads, size, n_columns = values.shape
-    columns = min(4, n_layers * n_heads) if n_layers == 1 or n_heads > 4 else n_heads
+    columns = min(4, n_layers * n_heads) if n_layers == 1 or n_heads > 4 or flow else n_heads
     total = n_layers * n_heads
     n_rows = -(-total // columns)
-    names = [_("layer {layer}, head {head}").format(layer=i // n_heads + 1, head=i % n_heads + 1) for i in range(total)]
+    said = _("after layer {layer}") if flow else _("layer {layer}, head {head}")
+    names = [said.format(layer=i // n_heads + 1, head=i % n_heads + 1) for i in range(total)]
     fig = make_subplots(
         rows=n_rows, cols=columns, subplot_titles=names, horizontal_spacing=0.05, vertical_spacing=0.28 / n_rows
     )

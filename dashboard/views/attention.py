@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 import engine
-from dashboard import cache_trust, components
+from dashboard import cache_trust, components, state
 from dashboard.charts import attention as charts
 from dashboard.i18n import _, count, ngettext, percent
-from dashboard.views import attention_cell, attention_controls, heads
+from dashboard.views import attention_cell, attention_controls, attention_window, heads
 from dashboard.views import attention_parts as parts
 from dashboard.views.frame import Page, open_page, random_buttons
 from engine import EngineError
@@ -19,31 +22,70 @@ NARROW = """<style>@media (max-width: 640px) {
 .st-key-map .xtick:not(:nth-last-child(3n + 1)) text { display: none } }</style>"""
 
 
-def large_map(
-    page: Page, found: engine.AttentionMap, values: np.ndarray, at: tuple[int, int], lifted: bool, size: int, top: float
-) -> None:
-    """The chosen head's map, and the cell that is picked in it."""
-    layer, head = at
-    part = charts.window(values[layer, head], size)
-    titles, positions = found.labels[-len(part) :], found.positions[-len(part) :]
-    fig = charts.chosen_map(part, titles, positions, lifted, top, page.dark)
+@dataclass(frozen=True)
+class Shown:
+    """What the page shows of a user's attention.
+
+    Attributes:
+        found: all of it.
+        at: layer and head of the large map, from 0.
+        lifted: whether weights are shown as lifts over uniform.
+        window: the part of the maps that is drawn.
+        values: that part of every head's map, (n_layers, n_heads, rows, columns).
+    """
+
+    found: engine.AttentionMap
+    at: tuple[int, int]
+    lifted: bool
+    window: charts.Window
+    values: np.ndarray
+
+    @property
+    def top(self) -> float:
+        """Top of the one colour scale of all heads."""
+        return charts.ceiling(self.values, self.lifted)
+
+    @property
+    def n_hidden(self) -> int:
+        """Events that lie outside the window."""
+        return self.found.n_events - int(np.sum(self.window.columns < self.found.n_events))
+
+    @property
+    def is_long(self) -> bool:
+        """Whether so many events are shown that the map takes the page's whole width."""
+        return len(self.window.columns) > charts.READOUT_LIMIT
+
+
+def large_map(page: Page, shown: Shown) -> None:
+    """The chosen head's map, the cell that is chosen in it or beside it, and both as tables."""
+    found, at = shown.found, shown.at
+    cell = attention_cell.chosen(found)
+    fig = charts.chosen_map(
+        shown.values[at],
+        [found.labels[i] for i in shown.window.rows],
+        [found.positions[i] for i in shown.window.rows],
+        shown.lifted,
+        shown.top,
+        page.dark,
+        attention_cell.drawn(cell, shown.window),
+    )
     st.html(NARROW)
     alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
-    picked = st.plotly_chart(
-        fig,
-        theme=None,
-        key="map",
-        alt=alt,
-        config={"displayModeBar": False},
-        on_select="rerun",
-        selection_mode="points",
-    )
-    points = picked["selection"]["points"]
-    clicked = None
-    if points:
-        query, key = int(points[0]["customdata"][0]), int(points[0]["customdata"][1])
-        clicked = (query + found.weights.shape[-2] - len(part), key + found.weights.shape[-1] - size)
-    attention_cell.cell(found, at, clicked)
+    components.chart(fig, "map", alt, on_point=lambda: state.choose_point("cell", "map"))
+    attention_cell.lists(found, cell)
+    attention_cell.tell(found, at, cell, shown.window)
+    notes(shown)
+    title = map_title(found, *at)
+    for (table, addresses), about, label in (
+        (attention_cell.row_table(found, at, cell), _("{map}: one row").format(map=title), _("The row as a table")),
+        (attention_cell.map_table(found, at, shown.window), title, _("The map as a table")),
+    ):
+        components.table_twin(table, about, label, chooses=("cell", addresses))
+
+
+def notes(shown: Shown) -> None:
+    """What the rows are, where that is not plain, and what lies outside the window."""
+    found = shown.found
     if found.kind == "bidirectional":
         components.note(
             _(
@@ -58,15 +100,15 @@ def large_map(
                 "from START, it looks at what the encoder's last layer made of each event."
             )
         )
-    hidden = found.weights.shape[-1] - size
+    last = found.weights[shown.at][-1]
+    hidden = shown.n_hidden
     if hidden and found.reading != "gradient":
-        outside = float(np.nansum(found.weights[layer, head, -1, :hidden]))
         components.note(
             ngettext(
-                "{n} earlier event is not shown; {share} of the last row's attention lies there.",
-                "{n} earlier events are not shown; {share} of the last row's attention lies there.",
+                "{n} event lies outside the window; {share} of the last row's attention goes there.",
+                "{n} events lie outside the window; {share} of the last row's attention goes there.",
                 hidden,
-            ).format(n=count(hidden), share=percent(outside))
+            ).format(n=count(hidden), share=percent(float(np.nansum(last) - np.nansum(last[shown.window.columns]))))
         )
 
 
@@ -77,9 +119,23 @@ def map_title(found: engine.AttentionMap, layer: int, head: int) -> str:
     return _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1)
 
 
+def small_maps(page: Page, shown: Shown) -> None:
+    """Every head's map, or every layer's where attention flows through all heads."""
+    flow = shown.found.reading == "rollout"
+    components.section(_("All layers, one scale") if flow else _("All heads, one scale"))
+    fig = charts.all_heads(shown.values, shown.at, shown.lifted, shown.top, page.dark, flow)
+    alt = (
+        _("A small map of the flow after every layer; the chosen one is framed.")
+        if flow
+        else _("A small attention map for every layer and head; the chosen one is framed.")
+    )
+    components.chart(fig, "heads", alt)
+
+
 def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
+    state.show_in_address("reading", "layer", "head", "newest", "window", "map", "cell")
     top_of_page = st.container()
     reading, item = attention_controls.choose_reading(page)
     try:
@@ -91,44 +147,40 @@ def draw() -> None:
         with st.container(horizontal=True):
             random_buttons(page.key)
         st.stop()
-    layer, head = attention_controls.chosen_head(found)
+    at = attention_controls.chosen_head(found)
     with top_of_page:
-        parts.first_line(found, layer, head)
-    lifted, size = attention_controls.controls(found, layer, head)
-    values = engine.lift_over_uniform(found.weights) if lifted else found.weights
-    shown = charts.window(values, size)
-    top = charts.ceiling(shown, lifted)
-    left, right = st.columns([7, 5], gap="large")
-    with left:
-        components.section(map_title(found, layer, head))
+        parts.first_line(found, *at)
+    lifted = attention_controls.controls(found, *at)
+    span = attention_window.choose(page, found)
+    oldest = found.positions[0]
+    n_rows, n_keys = found.weights.shape[-2:]
+    window = charts.window((n_rows, n_keys), found.n_events, span[0] - oldest, span[1] - oldest)
+    values = window.of(engine.lift_over_uniform(found.weights) if lifted else found.weights)
+    shown = Shown(found, at, lifted, window, values)
+    large, small, side = places(shown.is_long)
+    with large:
+        components.section(map_title(found, *at))
         if attention_controls.by_category_chosen(found):
-            parts.category_map(page, found, (layer, head), lifted)
+            parts.category_map(page, found, at, lifted)
+            if shown.n_hidden:
+                components.note(_("All {n} events count here, not only those shown.").format(n=count(found.n_events)))
         else:
-            large_map(page, found, values, (layer, head), lifted, size, top)
-    with right:
-        components.section(_("All heads, one scale"))
-        fig = charts.all_heads(shown, (layer, head), lifted, top, page.dark)
-        components.chart(fig, "heads", _("A small attention map for every layer and head; the chosen one is framed."))
-        components.section(_("What the last row of each head looks at"))
-        st.dataframe(
-            parts.heads_table(found),
-            hide_index=True,
-            alt=_("What the last row of each head looks at"),
-            column_config=parts.share_columns(),
-        )
-        components.note(
-            _(
-                "Entropy: 0 is all on one event, 1 an even spread. "
-                "First, previous, newest: their shares of the last row."
-            )
-        )
+            large_map(page, shown)
+    with small:
+        small_maps(page, shown)
+    with side:
+        parts.heads_summary(found)
         parts.caution(page)
-    components.table_twin(
-        attention_cell.last_row_table(found, (layer, head)),
-        map_title(found, layer, head),
-        _("The row as a table"),
-    )
     heads.roles(page)
+
+
+def places(is_long: bool) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerator]:
+    """Where the large map, the small ones and the rest go: a long map has the page's whole width."""
+    if is_long:
+        whole = st.container()
+        return whole, *st.columns([7, 5], gap="large")
+    left, right = st.columns([7, 5], gap="large")
+    return left, right, right
 
 
 draw()

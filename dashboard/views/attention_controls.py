@@ -1,4 +1,4 @@
-"""Controls of the Attention page: how attention is read, which head, on what scale, and how many events."""
+"""Controls of the Attention page: how attention is read, which head, on what scale, by event or by category."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ import streamlit as st
 
 import engine
 from dashboard import cache, state, trust
-from dashboard.i18n import _, count, pgettext
+from dashboard.i18n import _, pgettext
 from dashboard.views.frame import Page
 
 READINGS = ("raw", "rollout", "gradient")
 OFFERED = 10
-WINDOWS = (10, 20, 30, 50, 100)
-SHOWN = 30
+BY_CATEGORY = "categories"
 
 
 def choose_reading(page: Page) -> tuple[str, str | None]:
@@ -65,10 +64,9 @@ def chosen_head(found: engine.AttentionMap) -> tuple[int, int]:
     return number("layer", n_layers - 1, n_layers), number("head", 0, n_heads)
 
 
-def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, int]:
-    """Choose a layer, a head, the scale and the window. Returns (lifted, columns shown)."""
+def controls(found: engine.AttentionMap, layer: int, head: int) -> bool:
+    """Choose a layer, a head and the scale. Returns whether weights are to be shown as lifts over uniform."""
     n_layers, n_heads = found.weights.shape[:2]
-    length = found.n_events
     about_scale = (
         _(
             "A row spreads a total of 1 over all events up to its own, so later rows look paler. "
@@ -105,23 +103,16 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> tuple[bool, i
                 required=True,
                 help=about_scale,
             )
-        sizes = {w: _("last {n}").format(n=count(w)) for w in WINDOWS if w < length}
-        sizes[length] = _("all {n}").format(n=count(length))
-        size = length
-        if len(sizes) > 1:
-            size = st.selectbox(
-                _("Events shown"),
-                list(sizes),
-                index=next(i for i, w in enumerate(sizes) if w >= min(SHOWN, length)),
-                format_func=sizes.__getitem__,
-                key="window",
-                width=130,
-            )
-    return scale == "lift", size + found.weights.shape[-1] - length
+    return scale == "lift"
 
 
 def by_category_chosen(found: engine.AttentionMap) -> bool:
     """Whether events are to be put together by category; asked only where there are some."""
     if len(set(found.categories) - {None}) < 2:
         return False
-    return st.toggle(_("By category"), key="by_category")
+    state.set_widget("by_category", state.chosen("map") == BY_CATEGORY)
+    return st.toggle(
+        _("By category"),
+        key="by_category",
+        on_change=lambda: state.choose("map", BY_CATEGORY if state.widget("by_category") else None),
+    )

@@ -99,6 +99,20 @@ def share_columns() -> dict[Any, Any]:
     return {name: st.column_config.NumberColumn(width=width, format=form) for name, (width, form) in looks.items()}
 
 
+def heads_summary(found: engine.AttentionMap) -> None:
+    """What each head's last row looks at, whatever the maps show."""
+    components.section(_("What the last row of each head looks at"))
+    st.dataframe(
+        heads_table(found),
+        hide_index=True,
+        alt=_("What the last row of each head looks at"),
+        column_config=share_columns(),
+    )
+    components.note(
+        _("Entropy: 0 is all on one event, 1 an even spread. First, previous, newest: their shares of the last row.")
+    )
+
+
 def caution(page: Page) -> None:
     """What attention is, and what it is not."""
     if page.run.answers == "ensemble":

@@ -259,8 +259,34 @@ def test_the_map_leaves_the_future_blank_and_sets_the_last_row_off() -> None:
 def test_every_past_cell_can_be_picked_and_no_future_one() -> None:
     weights = _maps(5)[1, 0]
     fig = attention.chosen_map(weights, list("abcde"), range(1, 6), True, 2.0, dark=True)
-    cells = next(t for t in fig.data if t.customdata is not None).customdata
-    assert {(q, k) for q, k, *_rest in cells} == {(q, k) for q in range(5) for k in range(q + 1)}
+    cells = next(t for t in fig.data if t.customdata is not None)
+    assert {c[-1] for c in cells.customdata} == {f"{q}.{k}" for q in range(1, 6) for k in range(1, q + 1)}
+    at = {c[-1]: (x, y, c[2]) for c, x, y in zip(cells.customdata, cells.x, cells.y, strict=True)}
+    assert at["4.2"] == (1, 3, i18n.figure(float(weights[3, 1])))
+    assert at["5.2"][:2] == (1, 4 + attention.SET_OFF)  # the last row is set off
+
+
+def test_a_long_map_draws_few_of_the_markers_that_make_its_cells_clickable() -> None:
+    fig = attention.chosen_map(_maps(150)[0, 0], ["title"] * 150, range(1, 151), True, 2.0, dark=False)
+    cells = next(t for t in fig.data if t.customdata is not None)
+    assert len(cells.customdata) == 150 * 151 / 2
+    assert cells.marker.maxdisplayed == 1
+    assert fig.layout.height < 1300
+
+
+def test_values_in_a_map_are_put_in_words_like_any_other() -> None:
+    values = np.array([0.0123456, 0.0123459, 1.0, 12.04, 250.0, 0.0], dtype=np.float32)
+    assert attention._numbers(values) == [i18n.figure(float(v)) for v in values]
+
+
+def test_the_chosen_cell_is_framed_in_its_row_and_column() -> None:
+    def frame(cell: tuple[int, int]) -> tuple[float, ...]:
+        fig = attention.chosen_map(_maps(5)[0, 0], list("abcde"), range(1, 6), False, 1.0, False, cell)
+        (found,) = [s for s in fig.layout.shapes if s.type == "rect" and s.line.width == 2.5]
+        return found.x0, found.x1, found.y0, found.y1
+
+    assert frame((3, 1)) == (0.5, 1.5, 2.5, 3.5)
+    assert frame((4, 1)) == pytest.approx((0.5, 1.5, 3.5 + attention.SET_OFF, 4.5 + attention.SET_OFF))
 
 
 def test_long_histories_show_positions_instead_of_titles() -> None:
@@ -272,7 +298,7 @@ def test_long_histories_show_positions_instead_of_titles() -> None:
 @pytest.mark.parametrize("more", [0, 1])
 def test_a_map_without_a_future_has_no_border_and_a_decoders_row_has_no_column(more: int) -> None:
     weights = np.full((2, 2, 5 + more, 5), 0.2, dtype=np.float32)
-    part = attention.window(weights[0, 0], 3)
+    part = attention.window((5 + more, 5), 5, 2, 4).of(weights[0, 0])
     assert part.shape == (3 + more, 3)
     titles = ["a", "b", "c", "START"][: 3 + more]
     fig = attention.chosen_map(part, titles, range(3, 6 + more), False, 1.0, dark=False)
@@ -280,7 +306,7 @@ def test_a_map_without_a_future_has_no_border_and_a_decoders_row_has_no_column(m
     assert list(fig.layout.xaxis.ticktext) == ["a 3", "b 4", "c 5"]
     assert fig.layout.yaxis.ticktext[-1] == f"<b>{titles[-1]} {5 + more}</b>"
     cells = next(t for t in fig.data if t.customdata is not None).customdata
-    assert {(q, k) for q, k, *_rest in cells} == {(q, k) for q in range(3 + more) for k in range(3)}
+    assert {c[-1] for c in cells} == {f"{q}.{k}" for q in range(3, 6 + more) for k in range(3, 6)}
     frame = next(s for s in fig.layout.shapes if s.line.width == 1.5)
     assert (frame.x0, frame.x1) == (-0.5, 2.5)
     assert fig.layout.coloraxis.colorbar.yanchor == "bottom"  # above a map that has no blank half to hold it
@@ -300,7 +326,40 @@ def test_the_scale_ends_where_the_values_do() -> None:
     assert attention.ceiling(weights, lifted=False) == pytest.approx(1.0)
     assert attention.ceiling(weights, lifted=True) == 2.0  # an even spread is never painted as a strong one
     assert attention.ceiling(np.full((1, 1), np.nan), lifted=True) == 1.0
-    assert attention.window(weights, 3).shape == (2, 2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "first", "last", "rows", "columns"),
+    [
+        ((6, 6), 3, 5, [3, 4, 5], [3, 4, 5]),
+        ((6, 6), 1, 2, [1, 2, 5], [1, 2]),  # the row that reads out is always there
+        ((7, 7), 4, 5, [4, 5, 6], [4, 5, 6]),  # [MASK] follows the newest event
+        ((7, 7), 1, 2, [1, 2, 6], [1, 2]),
+        ((7, 6), 4, 5, [4, 5, 6], [4, 5]),  # START has no column
+        ((7, 6), 0, 0, [0, 6], [0]),
+    ],
+)
+def test_a_window_lies_anywhere_and_keeps_the_row_that_reads_out(
+    shape: tuple[int, int], first: int, last: int, rows: list[int], columns: list[int]
+) -> None:
+    window = attention.window(shape, 6, first, last)
+    assert (window.rows.tolist(), window.columns.tolist()) == (rows, columns)
+    values = np.arange(2 * 42).reshape(2, 7, 6) if shape == (7, 6) else np.arange(2 * shape[0] ** 2).reshape(2, *shape)
+    np.testing.assert_array_equal(window.of(values), values[:, rows][:, :, columns])
+
+
+def test_a_window_of_a_causal_map_keeps_what_its_rows_could_not_see_blank() -> None:
+    weights = _maps(6)[0, 0]
+    window = attention.window((6, 6), 6, 1, 3)
+    fig = attention.chosen_map(window.of(weights), list("bcdf"), [2, 3, 4, 6], False, 1.0, dark=False)
+    cells = next(t for t in fig.data if t.customdata is not None).customdata
+    assert {c[-1] for c in cells} == {"2.2", "3.2", "3.3", "4.2", "4.3", "4.4", "6.2", "6.3", "6.4"}
+    assert list(fig.layout.xaxis.ticktext) == ["b 2", "c 3", "d 4"]
+
+
+def test_flow_through_layers_knows_no_heads() -> None:
+    fig = attention.all_heads(_maps(4, 3, 1), (1, 0), False, 0.7, dark=False, flow=True)
+    assert [note.text for note in fig.layout.annotations] == ["after layer 1", "after layer 2", "after layer 3"]
 
 
 # --- explain
