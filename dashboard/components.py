@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import state
-from dashboard.i18n import _
+from dashboard.i18n import _, count
 from dashboard.words import cohort_name
 
 LOGO = (
@@ -165,6 +165,11 @@ def _choosing_table(table: pd.DataFrame, key: str, alt: str, chooses: str, value
         state.choose(chooses, values[rows[0]] if rows and rows[0] < len(values) else None)
 
     st.dataframe(table, hide_index=True, alt=alt, key=key, on_select=choose, selection_mode="single-row")
+    note(
+        _("Row {row} of {n} is chosen, in the chart as well.").format(row=count(wanted[0] + 1), n=count(len(values)))
+        if wanted
+        else _("Choose a row to choose it in the chart as well: click its box, or press Shift and Space on it.")
+    )
 
 
 def _file_name(about: str) -> str:

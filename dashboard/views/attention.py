@@ -178,7 +178,8 @@ def places(is_long: bool) -> tuple[DeltaGenerator, DeltaGenerator, DeltaGenerato
     """Where the large map, the small ones and the rest go: a long map has the page's whole width."""
     if is_long:
         whole = st.container()
-        return whole, *st.columns([7, 5], gap="large")
+        left, right = st.columns([7, 5], gap="large")
+        return whole, left, right
     left, right = st.columns([7, 5], gap="large")
     return left, right, right
 

@@ -145,5 +145,8 @@ def _table(
     }
     if found.reading == "gradient":  # points of a score are no shares of a row
         del columns[_("Times uniform")]
-    addresses = [charts.cell_address(positions[q], positions[k]) for q, k in zip(queries, keys, strict=True)]
+    addresses = [
+        charts.cell_address(found.positions[q], found.positions[k])
+        for q, k in zip(queries.tolist(), keys.tolist(), strict=True)
+    ]
     return pd.DataFrame(columns), addresses

@@ -36,8 +36,8 @@ def _placed() -> Span | None:
 
 def _size(found: engine.AttentionMap) -> str:
     """How many of the newest events are shown where no window was placed: a number, or ALL."""
-    asked = state.chosen("newest")
-    size = asked if asked == ALL or asked in map(str, SIZES) else str(SHOWN)
+    asked = state.chosen("newest") or ""
+    size = asked if asked in (ALL, *map(str, SIZES)) else str(SHOWN)
     return size if size != ALL and int(size) < found.n_events else ALL
 
 
@@ -96,7 +96,7 @@ def choose(page: Page, found: engine.AttentionMap) -> Span:
             )
     state.set_widget("pick_window", span)
     st.slider(
-        _("From event, to event"),
+        _("Window over the history"),
         oldest,
         newest,
         key="pick_window",

@@ -95,6 +95,83 @@ def test_a_cell_of_the_attention_map_can_be_read_in_words(new_page: NewPage) -> 
     expect(page.get_by_text(re.compile("While reading .* the head put .* times an even spread"))).to_be_visible()
 
 
+def _click_cell(page: Page, column: int, row: int) -> None:
+    """Click in the middle of a cell of the attention map, counted from its lower left; the last row is set off."""
+    drag = page.get_by_test_id("stPlotlyChart").first.locator(".nsewdrag").first
+    drag.scroll_into_view_if_needed()
+    box = drag.bounding_box()
+    assert box is not None
+    labels = page.get_by_test_id("stPlotlyChart").first.locator(".ytick text").count()
+    side = box["width"] / (labels + 0.2), box["height"] / (labels - 1 + 0.7 + 1.2)
+    up = 0.6 if row == 0 else 0.6 + 0.7 + row
+    x, y = box["x"] + (column + 0.6) * side[0], box["y"] + box["height"] - up * side[1]
+    page.mouse.move(x, y)
+    page.mouse.click(x, y)
+
+
+def test_map_and_table_choose_the_same_cell_by_mouse_and_keyboard(new_page: NewPage) -> None:
+    page = new_page(f"attention?run={TINY_RUN}&user=u017&view=full", viewport={"width": 1440, "height": 1800})
+    said = page.get_by_text(re.compile("While reading “.*the head put"))
+    last = page.get_by_test_id("stPlotlyChart").first.locator(".ytick text").count()
+    page.get_by_text("The row as a table").click()
+    settle(page)
+    grid = page.get_by_test_id("stDataFrame").first
+    first, second, third = (grid.get_by_test_id(f"glide-cell-1-{row}").text_content() for row in range(3))
+
+    assert first is not None
+    _click_cell(page, int(first) - 1, 0)  # the largest weight of the last row, so it is the table's first row
+    expect(said).to_be_visible()
+    expect(page.get_by_text(f"Row 1 of {last} is chosen")).to_be_visible()
+    settle(page)
+    assert query(page)["cell"] == f"{last}.{first}"
+    expect(grid.locator('tr[aria-selected="true"]')).to_have_count(1)
+    keep(page, "attention-table")
+    settle(page)
+
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 100, box["y"] + 35 + 17)  # a cell of the first row: where the keyboard starts
+    expect(grid.get_by_test_id("glide-cell-2-0")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Shift+Space")
+    expect(page.get_by_text(f"Row 2 of {last} is chosen")).to_be_visible()
+    settle(page)
+    assert query(page)["cell"] == f"{last}.{second}"
+    page.keyboard.press("ArrowDown")  # the table has kept the keyboard
+    page.keyboard.press("Shift+Space")
+    expect(page.get_by_text(f"Row 3 of {last} is chosen")).to_be_visible()
+    settle(page)
+    assert query(page)["cell"] == f"{last}.{third}"
+
+    _click_cell(page, 0, 2)  # of another row, which becomes the table
+    expect(page.get_by_text(re.compile(rf"Row \d+ of {last - 2} is chosen"))).to_be_visible()
+    settle(page)
+    assert query(page)["cell"] == f"{last - 2}.1"
+    page.reload()
+    settle(page)
+    expect(said).to_be_visible()
+    assert query(page)["cell"] == f"{last - 2}.1"
+
+
+def test_the_window_over_a_long_history_is_placed_by_keyboard(new_page: NewPage) -> None:
+    page = new_page(f"attention?run={TINY_RUN}&user=u079&view=full&newest=10")
+    first, last = (int(handle.input_value()) for handle in page.get_by_role("slider").all())
+    assert last - first == 9
+    handle = page.get_by_role("slider").nth(1)
+    handle.focus()
+    handle.press("ArrowLeft")
+    expect(page.get_by_text(re.compile(f"Shown: events {first} to {last - 1} of {last}"))).to_be_visible()
+    settle(page)
+    assert query(page)["window"] == f"{first}-{last - 1}"
+    page.get_by_role("button", name="Earlier").click()
+    settle(page)
+    assert int(query(page)["window"].partition("-")[2]) < last - 1
+    page.reload()
+    settle(page)
+    assert query(page)["window"].partition("-")[0] == page.get_by_role("slider").first.input_value()
+
+
 @pytest.mark.parametrize("path", ["recommendations", "attention", "explain"])
 def test_a_hostile_title_is_only_text(new_page: NewPage, path: str) -> None:
     page = new_page(f"{path}?run={TINY_RUN}&user=u017&view=full&item=i03")
