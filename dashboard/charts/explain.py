@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.style import drawn, label, palette, plain
+from dashboard.charts.style import AXIS_ROOM, drawn, label, palette, plain, room
 from dashboard.i18n import _, signed
 from dashboard.i18n import figure as number
 from dashboard.words import player_label
@@ -82,9 +82,10 @@ def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measu
         traces.append({"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"})
     low = float(min([score, *(steps[1:] - reach), *steps]))
     high = float(max([score, *(steps[1:] + reach), *steps]))
-    room = max(high - low, 1e-6)
+    span = max(high - low, 1e-6)
+    labels = [_("base"), *(bar.label for bar in bars), _("<b>score</b>")]
     layout = {
-        "margin": {"r": VALUE_ROOM},
+        "margin": {"l": room(labels), "r": VALUE_ROOM, "b": AXIS_ROOM},
         "barmode": "overlay",
         "shapes": [
             {
@@ -100,7 +101,7 @@ def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measu
         "annotations": _values(bars, steps.tolist(), score, dark),
         "yaxis": {
             "tickvals": list(range(n + 2)),
-            "ticktext": [_("base"), *(bar.label for bar in bars), _("<b>score</b>")],
+            "ticktext": labels,
             "range": [n + 1.6, -0.6],
             "showgrid": False,
             "zeroline": False,
@@ -108,7 +109,7 @@ def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measu
         },
         "xaxis": {
             "title": {"text": measure},
-            "range": [low - 0.06 * room, high + 0.04 * room],
+            "range": [low - 0.06 * span, high + 0.04 * span],
             "nticks": 6,
             "zeroline": False,
         },

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
+
+AXIS_ROOM = 52
+"""Pixels under a chart for an axis's figures and title."""
+
+_TAG = re.compile(r"</?[a-z]+>")
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,7 @@ def _house(dark: bool, height: int) -> dict[str, Any]:
         "tickfont": {"color": p.muted, "size": 12},
         "title": {"font": {"color": p.muted, "size": 13}, "standoff": 10},
         "automargin": True,
+        "ticklabeloverflow": "allow",  # there is room for them; to look for what to hide takes a third of the drawing
     }
     return {
         "height": height,
@@ -162,6 +169,16 @@ def shorten(text: str, width: int) -> str:
         if room > width:
             return text[: max(0, i - 1)].rstrip() + "…"
     return text
+
+
+def room(texts: Sequence[str], size: int = 12) -> int:
+    """Pixels that the longest of an axis's labels takes, rather a few too many than one too few.
+
+    Given as a margin it spares the browser a second drawing: without it plotly draws a chart, sees that its labels need
+    more room, and draws it again.
+    """
+    bare = [_TAG.sub("", text).replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">") for text in texts]
+    return 14 + max((round(size * sum(1.0 if ord(c) > 0x2E7F else 0.53 for c in text)) for text in bare), default=0)
 
 
 def plain(text: str) -> str:

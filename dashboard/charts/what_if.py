@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.style import drawn, figure, label, look, palette, plain, rgba
+from dashboard.charts.style import AXIS_ROOM, drawn, figure, label, look, palette, plain, rgba, room
 from dashboard.i18n import _, count, percent
 from dashboard.i18n import figure as number
 from dashboard.words import metric_name
@@ -59,7 +59,9 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
         }
         traces.append(dots)
     end = {"type": "line", "x0": k + 0.5, "x1": k + 0.5, "y0": -0.7, "y1": len(rows) - 0.3}
+    titles = [label(one.title, 30) for one in rows]
     layout = {
+        "margin": {"l": room(titles), "b": AXIS_ROOM},
         "shapes": [{**end, "line": {"color": p.muted, "width": 1, "dash": "dot"}}],
         "xaxis": {
             "title": {"text": _("rank, best at the left")},
@@ -70,7 +72,7 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
         },
         "yaxis": {
             "tickvals": list(range(len(rows))),
-            "ticktext": [label(one.title, 30) for one in rows],
+            "ticktext": titles,
             "range": [len(rows) - 0.3, -0.7],
             "showgrid": False,
             "zeroline": False,
@@ -119,10 +121,12 @@ def readout(found: AttentionMap, dark: bool) -> go.Figure:
         "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
     }
     bare = {"showgrid": False, "zeroline": False}
+    events = [f"{label(t, 16)} {n}" for t, n in zip(titles, positions, strict=True)]
     layout = {
+        "margin": {"l": room(names), "b": room(events, 11)},
         "xaxis": {
             "tickvals": list(range(len(titles))),
-            "ticktext": [f"{label(t, 16)} {n}" for t, n in zip(titles, positions, strict=True)],
+            "ticktext": events,
             "tickangle": -90,
             "tickfont": {"size": 11},
             **bare,
