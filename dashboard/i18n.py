@@ -77,7 +77,12 @@ def ngettext(singular: str, plural: str, n: int) -> str:
 
 def count(n: int | float) -> str:
     """A whole number with the language's thousands separators."""
-    return numbers.format_decimal(round(n), locale=_BABEL_LOCALES[language()])
+    return _count(round(n), language())
+
+
+@lru_cache(4096)
+def _count(n: int, lang: str) -> str:
+    return numbers.format_decimal(n, locale=_BABEL_LOCALES[lang])
 
 
 def figure(x: float, digits: int = 3, like: float | None = None) -> str:

@@ -197,6 +197,16 @@ def once(key: str, value: str) -> bool:
     return fresh
 
 
+def presses(element: str) -> int:
+    """Presses of an element's buttons that were answered in this session."""
+    return st.session_state.get("presses", {}).get(element, 0)
+
+
+def count_press(element: str) -> None:
+    """Count one more."""
+    st.session_state.setdefault("presses", {})[element] = presses(element) + 1
+
+
 def next_draw() -> int:
     """A new seed for every press of a random button in this session."""
     st.session_state["draws"] = st.session_state.get("draws", 0) + 1

@@ -91,11 +91,15 @@ if TYPE_CHECKING:
     from engine.persons import (
         Moved,
         Person,
+        Reasons,
+        ScoredPerson,
         WhatIf,
         attributes_of,
         attributes_read,
         confidence_by_event,
         person_of,
+        reasons,
+        score_person,
         what_if,
     )
     from engine.pipeline import document, evaluate_run, resume_run, train_run
@@ -159,7 +163,8 @@ _HOMES = {
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group facts_of load_groups run_facts save_group",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
-    "engine.persons": "Moved Person WhatIf attributes_of attributes_read confidence_by_event person_of what_if",
+    "engine.persons": "Moved Person Reasons ScoredPerson WhatIf attributes_of attributes_read confidence_by_event "
+    "person_of reasons score_person what_if",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 
@@ -226,6 +231,7 @@ __all__ = [
     "Player",
     "Progress",
     "RankedItem",
+    "Reasons",
     "Recommendations",
     "Reliability",
     "Retraining",
@@ -235,6 +241,7 @@ __all__ = [
     "RunConfig",
     "RunError",
     "RunSummary",
+    "ScoredPerson",
     "Search",
     "Served",
     "Space",
@@ -319,6 +326,7 @@ __all__ = [
     "quality_by_length",
     "quality_curve",
     "random_user",
+    "reasons",
     "receivers",
     "recommend",
     "recommend_for",
@@ -326,6 +334,7 @@ __all__ = [
     "retraining",
     "run_facts",
     "save_group",
+    "score_person",
     "standard_groups",
     "term_of",
     "to_shap",

@@ -57,6 +57,23 @@ class Person:
     about: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class ScoredPerson:
+    """Somebody whom the model has been asked about; see `score_person`.
+
+    Attributes:
+        person: who.
+        asked: their events.
+        scores: (n_items + 1,) float32; -inf where an item cannot be recommended to them.
+        seconds: that it took.
+    """
+
+    person: Person
+    asked: Asked
+    scores: np.ndarray
+    seconds: float
+
+
 @dataclass(frozen=True)
 class Moved:
     """One item's rank for the first person and for the second.
@@ -84,16 +101,28 @@ class WhatIf:
         answer: the list.
         moved: ranks of every item that is in either list, and of those asked for besides; by the rank now.
         confidence, confidence_before: of the two lists; None where nothing is left to recommend.
-        attention: where the network looked; None without an event.
-        explanation: of one item's score, from fewer orders than an unhurried one; None without an event or an item.
-        seconds: "rank", "attention" and "explanation".
+        seconds: that the model and the ranking took for the first person.
     """
 
     answer: Recommendations
     moved: tuple[Moved, ...]
     confidence: Confidence | None
     confidence_before: Confidence | None
-    attention: AttentionMap | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why a person gets an item.
+
+    Attributes:
+        attention: where the network looked.
+        explanation: of the item's score, from fewer orders than an unhurried one; None where nothing is left to
+            recommend.
+        seconds: "attention" and "explanation".
+    """
+
+    attention: AttentionMap
     explanation: Attribution | None
     seconds: dict[str, float]
 
@@ -107,16 +136,25 @@ def person_of(run: Run, user_id: str, view: View = "evaluated") -> Person:
     return Person(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
 
 
+def score_person(run: Run, person: Person, lang: str = "en") -> ScoredPerson:
+    """Put a person to a run's model; what it answers serves `what_if` and `reasons`, as often as they are asked.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    start = time.perf_counter()
+    known, asked = _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
+    return ScoredPerson(person, asked, scores_for(known, asked), time.perf_counter() - start)
+
+
 def what_if(
     run: Run,
-    now: Person,
-    before: Person | None = None,
+    now: Person | ScoredPerson,
+    before: Person | ScoredPerson | None = None,
     k: int = 10,
     lang: str = "en",
-    item_id: str | None = None,
     follow: tuple[str, ...] = (),
-    n_permutations: int = QUICK_PERMUTATIONS,
-    max_events: int = QUICK_EVENTS,
     temperatures: Temperatures | None = None,
 ) -> WhatIf:
     """What a run's model answers to a person, held against what it answers to another.
@@ -127,47 +165,72 @@ def what_if(
         before: whom they are held against; themselves when not given.
         k: length of the lists.
         lang: of the titles.
-        item_id: the item whose score is explained; the first of the list when not given or when it cannot be
-            recommended to them.
         follow: items whose ranks are told whether or not they are in a list.
-        n_permutations: sampled orders of the explanation.
-        max_events: events that are players of their own in it.
         temperatures: of the confidence; 1 when not given. See `engine.confidence.fitted_temperatures`.
 
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: k is under 1, or training read no such attribute or value.
     """
-    before = now if before is None else before
+    start = time.perf_counter()
+    mine = _scored(run, now, lang)
+    theirs = mine if before is None or before == now else _scored(run, before, lang)
     heat = temperatures or Temperatures()
-    marks = [time.perf_counter()]
-    mine, asked = _asked(run, now, lang)
-    scores = scores_for(mine, asked)
-    theirs = scores
-    if before != now:
-        known = Asked(before.as_user, "full", numbered(run, before.item_ids))
-        theirs = scores_for(_known(run, before), known)
-    answer = ranked_list(mine, asked, k, lang, scores)
+    answer = ranked_list(run, mine.asked, k, lang, mine.scores)
     listed = [*(item.item_id for item in answer.items), *follow]
-    moved = _moved(run, (theirs, scores), [*_top(theirs, k), *numbered(run, listed).tolist()], lang)
-    marks.append(time.perf_counter())
-    seen = attention_map(mine, asked, lang) if len(asked.history) else None
-    marks.append(time.perf_counter())
-    explanation = None
-    if len(asked.history) and answer.items:
-        chosen, first = numbered(run, [item_id or answer.items[0].item_id, answer.items[0].item_id])
-        items = np.array([chosen if np.isfinite(scores[chosen]) else first])
-        explanation = attributions(mine, asked, scores, items, lang, 0, max_events, n_permutations)[0][0]
-    marks.append(time.perf_counter())
+    items = [*_top(theirs.scores, k), *numbered(run, listed).tolist()]
     return WhatIf(
         answer,
-        moved,
-        confidence_of(scores, k, heat.at(len(now.item_ids))),
-        confidence_of(theirs, k, heat.at(len(before.item_ids))),
-        seen,
-        explanation,
-        dict(zip(("rank", "attention", "explanation"), np.diff(marks).tolist(), strict=True)),
+        _moved(run, (theirs.scores, mine.scores), items, lang),
+        confidence_of(mine.scores, k, heat.at(len(mine.asked.history))),
+        confidence_of(theirs.scores, k, heat.at(len(theirs.asked.history))),
+        time.perf_counter() - start + (mine.seconds if isinstance(now, ScoredPerson) else 0.0),
     )
+
+
+def reasons(
+    run: Run,
+    now: Person | ScoredPerson,
+    item_id: str | None = None,
+    lang: str = "en",
+    n_permutations: int = QUICK_PERMUTATIONS,
+    max_events: int = QUICK_EVENTS,
+) -> Reasons | None:
+    """Why a person gets an item: attention and quick Shapley values; None without an event to look at.
+
+    Args:
+        run: the run.
+        now: the person.
+        item_id: the item; the first of their list when not given or when it cannot be recommended to them.
+        lang: of the titles.
+        n_permutations: sampled orders of the explanation.
+        max_events: events that are players of their own in it.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    scored = _scored(run, now, lang)
+    asked, scores = scored.asked, scored.scores
+    if not len(asked.history):
+        return None
+    mine = _known(run, scored.person)
+    marks = [time.perf_counter()]
+    seen = attention_map(mine, asked, lang)
+    marks.append(time.perf_counter())
+    explanation = None
+    if items := [item for item in (_chosen(run, item_id), *_top(scores, 1)) if item and np.isfinite(scores[item])]:
+        explanation = attributions(mine, asked, scores, np.array(items[:1]), lang, 0, max_events, n_permutations)[0][0]
+    marks.append(time.perf_counter())
+    return Reasons(seen, explanation, dict(zip(("attention", "explanation"), np.diff(marks).tolist(), strict=True)))
+
+
+def _chosen(run: Run, item_id: str | None) -> int | None:
+    return None if item_id is None else int(numbered(run, [item_id])[0])
+
+
+def _scored(run: Run, who: Person | ScoredPerson, lang: str) -> ScoredPerson:
+    return who if isinstance(who, ScoredPerson) else score_person(run, who, lang)
 
 
 def confidence_by_event(
@@ -241,11 +304,6 @@ def _known(run: Run, person: Person) -> Run:
         )
     about: Mapping[str, str] = dict(person.about)
     return knowing(run, about)
-
-
-def _asked(run: Run, person: Person, lang: str) -> tuple[Run, Asked]:
-    """The run that answers for a person, and the question."""
-    return _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
 
 
 def _number(run: Run, person: Person) -> int:

@@ -13,6 +13,7 @@ from dashboard.views.frame import Page
 
 OFFERED = 8
 LONGEST_TEXT = 100
+STEP = 100  # items asked for beyond those that are offered come in such steps
 
 
 def item_search(
@@ -36,7 +37,8 @@ def item_search(
         label_visibility="collapsed",
     )
     n = 2 * OFFERED if many else OFFERED
-    found = cache_what_if.find_items(page.key, text.strip()[:LONGEST_TEXT], page.lang, n + len(without))
+    enough = n + -(-len(without) // STEP) * STEP  # in steps, so that one event more or fewer finds its answer made
+    found = cache_what_if.find_items(page.key, text.strip()[:LONGEST_TEXT], page.lang, enough)
     found = found.loc[~found["item_id"].isin(list(without))].head(n)
     if found.empty:
         components.note(_("No title or id holds that."))

@@ -10,7 +10,8 @@ from dashboard import cache, cache_what_if, components, edits, state, words, wor
 from dashboard.charts import explain as explain_charts
 from dashboard.charts import what_if as charts
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, count, figure, percent
+from dashboard.elements.rows import Act, Mark, Row, Tone, row_list
+from dashboard.i18n import _, count, figure, ngettext, percent
 from dashboard.views import what_if_growth
 from dashboard.views.frame import Page, open_page
 from dashboard.views.what_if_editor import (
@@ -41,7 +42,8 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
         now = known if draft.edit.about is None else dict(draft.edit.about)
         n_changed = sum(known.get(key) != now.get(key) for key in {*known, *now})
         text = words_what_if.changes(*draft.edit.counts(len(draft.base.item_ids)), n_changed)
-        held = next((one for one in found.moved if one.item_id == _held_out(page, draft)), None)
+        hidden = _held_out(page, draft)
+        held = next((one for one in found.moved if one.item_id == hidden), None)
         lines = [text, words_what_if.followed(held) if held is not None else ""]
         if any(lines):
             st.markdown(escape_markdown(" ".join(line for line in lines if line)))
@@ -66,48 +68,55 @@ def _known_item(page: Page) -> str | None:
     return item if item is not None and page.run.dataset.items.number(item, missing=0) else None
 
 
-def new_list(found: engine.WhatIf) -> None:
-    """The list as it is now, each item with its old rank and a way to its reasons."""
+def _explained(found: engine.WhatIf, asked: str | None) -> str | None:
+    """The item whose reasons are told: the chosen one if it can be recommended, else the first."""
+    ranked = {one.item_id for one in found.moved if one.now is not None}
+    return asked if asked in ranked else next((item.item_id for item in found.answer.items), None)
+
+
+def new_list(found: engine.WhatIf, explained: str | None) -> None:
+    """The list as it is now, each item with its old rank and a way to its reasons; one's are told below."""
     components.section(_("What it would offer"))
     if not found.answer.items:
         components.note(_("There is nothing left to offer: this person has had every item."))
         return
     moved = {one.item_id: one for one in found.moved}
-    why_text, explained = _("why?"), found.explanation.item_id if found.explanation else None
-    with st.container(border=True, gap="xsmall"):
-        for item in found.answer.items:
-            one = moved[item.item_id]
-            with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"new_{item.rank}"):
-                st.markdown(f"**{count(item.rank)}**", width=24)
-                small = words.category(item.category)
-                kind = f":gray[{escape_markdown(small)} ·] " if small else ""
-                colour = "orange" if item.item_cohort == "tail" else "blue"
-                cohort = f":{colour}[{escape_markdown(words.cohort_name(item.item_cohort))}]"
-                with st.container():
-                    st.markdown(f"{escape_markdown(item.title)}  \n:small[{kind}{cohort}]")
-                st.markdown(_step(one), width="content")
-                st.button(
-                    escape_markdown(why_text),
-                    key=f"why_{item.item_id}",
-                    type="tertiary",
-                    disabled=item.item_id == explained,
-                    on_click=state.choose,
-                    args=("item", item.item_id),
-                )
+    items = found.answer.items
+    row_list(
+        [_offered(item, _step(moved[item.item_id]), item.item_id == explained) for item in items],
+        "new_list",
+        _("The list as it is now"),
+        lambda _act, row: state.choose("item", items[row].item_id),
+    )
     gone = [one for one in found.moved if (one.before or K + 1) <= K and (one.now is None or one.now > K)]
     if gone:
         titles = words.listing([f"{one.title} ({words_what_if.rank(one.now)})" for one in gone])
         components.note(_("No longer among them, with their ranks now: {titles}.").format(titles=titles))
 
 
-def _step(one: engine.Moved) -> str:
-    """How far an item came, as Markdown."""
+def _offered(item: engine.RecommendedItem, step: Mark, is_explained: bool) -> Row:
+    kind, cohort = words.category(item.category), words.cohort_name(item.item_cohort)
+    tint: Tone = "orange" if item.item_cohort == "tail" else "blue"
+    why = _("why?")
+    return Row(
+        title=item.title,
+        lead=count(item.rank),
+        below=((kind, "gray"), (cohort, tint)) if kind else ((cohort, tint),),
+        mark=step,
+        acts=(Act("why", f"{why} {item.title}", text=why, off=is_explained),),
+    )
+
+
+def _step(one: engine.Moved) -> Mark:
+    """How far an item came."""
     if one.before is None:
-        return ":violet-badge[" + escape_markdown(_("offered again")) + "]"
+        return Mark(_("offered again"), "violet", badge=True)
     if one.now is None or one.now == one.before:
-        return ":gray[=]"
-    icon, colour = ("arrow_upward", "red") if one.now < one.before else ("arrow_downward", "blue")
-    return f":{colour}[:material/{icon}: {count(abs(one.before - one.now))}]"
+        return Mark("=", label=_("Unmoved"))
+    n = abs(one.before - one.now)
+    if one.now < one.before:
+        return Mark(count(n), "red", "up", ngettext("Up by {n} rank", "Up by {n} ranks", n).format(n=count(n)))
+    return Mark(count(n), "blue", "down", ngettext("Down by {n} rank", "Down by {n} ranks", n).format(n=count(n)))
 
 
 def moved_ranks(page: Page, draft: Draft, found: engine.WhatIf) -> None:
@@ -149,9 +158,9 @@ def confidence(draft: Draft, found: engine.WhatIf, growth: engine.Growth | None,
     st.markdown("\n".join(f"- {escape_markdown(point)}" for point in points))
 
 
-def reasons(page: Page, found: engine.WhatIf) -> None:
+def reasons(page: Page, found: engine.Reasons | None) -> None:
     """Attention and Shapley values of the history as it is now."""
-    if found.attention is None or found.explanation is None:
+    if found is None or found.explanation is None:
         components.section(_("Why"))
         components.note(_("Without an event there is nothing to look at and nothing to explain with."))
         return
@@ -202,9 +211,9 @@ def cannot(text: str) -> None:
     st.stop()
 
 
-def draw() -> None:
-    """Draw the page."""
-    page = open_page(about_user=True)
+@st.fragment
+def answer(page: Page) -> None:
+    """What the model says to the draft; an edit draws this anew, and not the bar above it."""
     if state.too_long("events", "about"):
         cannot(_("It is longer than any edit made here, so it was not read."))
     try:
@@ -212,17 +221,10 @@ def draw() -> None:
         person = draft.person
         nobody = draft.start == "nobody"
         shorter = engine.Person(person.item_ids[:-1], person.as_user, person.about)
-        held = _held_out(page, draft)
+        asked = _known_item(page)
+        follow = tuple(item for item in (_held_out(page, draft), asked) if item is not None)
         with st.spinner(_("Asking the model…")):
-            found = cache_what_if.what_if(
-                page.key,
-                person,
-                shorter if nobody else draft.base,
-                K,
-                page.lang,
-                _known_item(page),
-                () if held is None else (held,),
-            )
+            found = cache_what_if.what_if(page.key, person, shorter if nobody else draft.base, K, page.lang, follow)
     except (edits.BadEditError, EngineError) as error:
         cannot(str(error))
         return
@@ -231,6 +233,8 @@ def draw() -> None:
     first_line(page, draft, found)
     toolbar(draft)
     left, right = st.columns([5, 6], gap="large")
+    with right:
+        new_list(found, _explained(found, asked))
     with left:
         if nobody:
             attributes(page, draft)
@@ -239,14 +243,14 @@ def draw() -> None:
         if not nobody:
             attributes(page, draft)
     with right:
-        new_list(found)
         confidence(draft, found, growth, page)
-    reasons(page, found)
+    why = cache_what_if.reasons(page.key, person, asked, page.lang)  # while this is made, the browser draws the lists
+    reasons(page, why)
     if draft.is_edited:
         moved_ranks(page, draft, found)
     what_if_growth.section(page, growth, len(person.item_ids))
-    took = sum(found.seconds.values())
+    took = found.seconds + (sum(why.seconds.values()) if why else 0.0)
     components.note(_("The model took {ms} ms for this answer.").format(ms=figure(1000 * took)))
 
 
-draw()
+answer(open_page(about_user=True))

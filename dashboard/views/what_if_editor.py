@@ -11,6 +11,7 @@ import engine
 from dashboard import cache_what_if, components, edits, state, words
 from dashboard.components import escape_markdown
 from dashboard.edits import Edit
+from dashboard.elements.rows import Act, Row, Tone, row_list
 from dashboard.i18n import _, count, ngettext
 from dashboard.views.frame import Page
 from dashboard.views.item_search import item_search
@@ -149,9 +150,15 @@ def history(draft: Draft, events: tuple[engine.Event, ...]) -> None:
             width=200,
         )
     last = len(events) - part * ROWS
-    with st.container(border=True, gap="xsmall"):
-        for at in reversed(range(max(0, last - ROWS), last)):
-            _row(draft, events[at], at, len(events))
+    places = list(reversed(range(max(0, last - ROWS), last)))
+
+    def press(act: str, row: int) -> None:
+        at = places[row]
+        to = {"later": at + 1, "earlier": at - 1}.get(act)
+        apply(draft, draft.edit.without(at) if to is None else draft.edit.moved(at, to))
+
+    rows = [_row(draft, events[at], at, len(events)) for at in places]
+    row_list(rows, "history", _("Events, newest first"), press)
 
 
 def _part_name(n: int, part: int) -> str:
@@ -160,35 +167,22 @@ def _part_name(n: int, part: int) -> str:
     return _("events {last} to {first}").format(last=count(last), first=count(first))
 
 
-def _row(draft: Draft, event: engine.Event, at: int, n: int) -> None:
+def _row(draft: Draft, event: engine.Event, at: int, n: int) -> Row:
     """One event: its title, and the buttons that move or remove it."""
     step = draft.edit.steps[at]
-    with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small", key=f"event_{at}"):
-        small = words.category(event.category)
-        place = _("added") if isinstance(step, str) else _("event {n}").format(n=count(step))
-        tint = "violet" if isinstance(step, str) else "gray"
-        below = f":{tint}[{escape_markdown(place)}]" + (f" :gray[· {escape_markdown(small)}]" if small else "")
-        with st.container():  # takes the room that is left, so that buttons stand under each other
-            st.markdown(f"{escape_markdown(event.title)}  \n:small[{below}]")
-        for name, icon, text, to, off in (
-            ("later", "arrow_upward", _("Make it one event newer"), at + 1, at == n - 1),
-            ("earlier", "arrow_downward", _("Make it one event older"), at - 1, at == 0),
-        ):
-            st.button(
-                f":material/{icon}:",
-                key=f"{name}_{at}",
-                help=text,
-                type="tertiary",
-                disabled=off,
-                on_click=lambda to=to: apply(draft, draft.edit.moved(at, to)),
-            )
-        st.button(
-            ":material/close:",
-            key=f"remove_{at}",
-            help=_("Remove this event"),
-            type="tertiary",
-            on_click=lambda: apply(draft, draft.edit.without(at)),
-        )
+    place: tuple[str, Tone] = (
+        (_("added"), "violet") if isinstance(step, str) else (_("event {n}").format(n=count(step)), "gray")
+    )
+    kind = words.category(event.category)
+    return Row(
+        title=event.title,
+        below=(place, (kind, "gray")) if kind else (place,),
+        acts=(
+            Act("later", _("Make it one event newer"), "up", off=at == n - 1, follows=-1),
+            Act("earlier", _("Make it one event older"), "down", off=at == 0, follows=1),
+            Act("remove", _("Remove this event"), "cross"),
+        ),
+    )
 
 
 def attributes(page: Page, draft: Draft) -> None:

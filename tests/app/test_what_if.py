@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from babel.messages.pofile import read_po
@@ -11,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 import engine
 from dashboard import i18n
+from dashboard.components import escape_markdown
 from tests.app.test_views import APP, Open, app_title, keys_of_charts, shown
 from tests.conftest import TINY_RUN
 
@@ -39,9 +42,33 @@ def run(tiny_run_dir: Path) -> engine.Run:
     return engine.load_run(TINY_RUN, tiny_run_dir)
 
 
+def drawn_rows(app: AppTest, key: str) -> dict[str, Any]:
+    """What the browser is given to draw of a list with buttons: its rows, its name and its stamp."""
+    return json.loads(_proto(app, key).json)
+
+
+def _proto(app: AppTest, key: str) -> Any:
+    return next(e.proto for e in app.get("bidi_component") if e.proto.id.endswith(f"-{key}"))
+
+
+def press(app: AppTest, key: str, act: str, row: int, stamp: str | None = None) -> AppTest:
+    """Send what the browser sends when a button of such a list is pressed."""
+    value = {"act": act, "row": row, "stamp": stamp or drawn_rows(app, key)["stamp"]}
+    states = app._tree.get_widget_states()
+    states.widgets.add(
+        id=f"$$STREAMLIT_INTERNAL_KEY_{_proto(app, key).id}__events",
+        json_trigger_value=json.dumps([{"event": "press", "value": value}]),
+    )
+    return app._run(states)
+
+
 def ranked(app: AppTest) -> list[str]:
-    """Ids of the list on the page, by its buttons."""
-    return [str(b.key).removeprefix("why_") for b in app.button if str(b.key).startswith("why_")]
+    """Titles of the list on the page."""
+    return [row["title"] for row in drawn_rows(app, "new_list")["rows"]]
+
+
+def titles(answer: engine.Recommendations) -> list[str]:
+    return [item.title for item in answer.items]
 
 
 def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_view: Open, run: engine.Run) -> None:
@@ -49,20 +76,23 @@ def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_vi
     n = len(own.item_ids)
     app = open_view("what_if")
     assert "Nothing is changed yet" in app_title(app)
-    assert ranked(app) == [i.item_id for i in engine.recommend(run, USER).items]
+    assert ranked(app) == titles(engine.recommend(run, USER))
     assert app.button(key="undo").disabled
-    app.button(key=f"remove_{n - 1}").click().run()
+    stamp = drawn_rows(app, "history")["stamp"]
+    press(app, "history", "remove", 0)
     assert app.query_params["events"] == f"1-{n - 1}"
-    assert ranked(app) == [i.item_id for i in engine.what_if(run, engine.Person(own.item_ids[:-1], USER)).answer.items]
+    assert ranked(app) == titles(engine.what_if(run, engine.Person(own.item_ids[:-1], USER)).answer)
     assert "1 event removed." in shown(app)
     assert keys_of_charts(app) == {"waterfall", "readout", "ranks"}
-    app.button(key="earlier_1").click().run()
+    press(app, "history", "remove", 0, stamp)  # a second press before the first was answered: meant for what is gone
+    assert app.query_params["events"] == f"1-{n - 1}"
+    press(app, "history", "earlier", n - 3)  # the second event, newest first
     assert "1 event removed and 1 event moved." in shown(app)
     app.text_input(key="add_text").input("Tent no. 48").run()
     app.button(key="add_i48").click().run()
     assert app.query_params["events"].endswith(".~i48")
     now = engine.Person((own.item_ids[1], own.item_ids[0], *own.item_ids[2:-1], "i48"), USER)
-    assert ranked(app) == [i.item_id for i in engine.what_if(run, now).answer.items]
+    assert ranked(app) == titles(engine.what_if(run, now).answer)
     for _ in range(3):
         app.button(key="undo").click().run()
     assert not app.exception
@@ -70,12 +100,23 @@ def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_vi
     assert "Nothing is changed yet" in app_title(app)
 
 
+def test_the_item_whose_reasons_are_told_is_chosen_in_the_list(open_view: Open, run: engine.Run) -> None:
+    app = open_view("what_if")
+    off = [row["acts"][0]["off"] for row in drawn_rows(app, "new_list")["rows"]]
+    assert off == [True] + 9 * [False]
+    press(app, "new_list", "why", 3)
+    fourth = engine.recommend(run, USER).items[3]
+    assert app.query_params["item"] == fourth.item_id
+    assert escape_markdown(f"Why “{fourth.title}” ranks 4th") in [header.value for header in app.header]
+    assert [row["acts"][0]["off"] for row in drawn_rows(app, "new_list")["rows"]].index(True) == 3
+
+
 def test_a_link_carries_the_whole_edit(open_view: Open, run: engine.Run) -> None:
     own = engine.person_of(run, USER)
     app = open_view("what_if", events="2.~i48", about="region=North.age_band=50+")
     assert not app.exception
     edited = engine.Person((own.item_ids[1], "i48"), None, (("region", "North"), ("age_band", "50+")))
-    assert ranked(app) == [i.item_id for i in engine.what_if(run, edited).answer.items]
+    assert ranked(app) == titles(engine.what_if(run, edited).answer)
     app.selectbox(key="attribute_region").select("South").run()
     assert app.query_params["about"] == "age_band=50+.region=South"
     app.button(key="reset").click().run()
@@ -113,7 +154,7 @@ def test_somebody_made_up_from_nothing_grows_event_by_event(open_view: Open, run
     app.button(key=f"add_{popular}").click().run()
     assert app_title(app).startswith("After 1 event the first 10 hold ")
     assert app.query_params["events"] == f"~{popular}"
-    assert ranked(app) == [i.item_id for i in engine.recommend_for(run, [popular]).items]
+    assert ranked(app) == titles(engine.recommend_for(run, [popular]))
     assert keys_of_charts(app) == {"waterfall", "readout", "ranks", "confidence"}
     app.segmented_control(key="what_if_start").set_value("user").run()
     assert "Nothing is changed yet" in app_title(app)
@@ -165,6 +206,12 @@ def test_no_english_is_left_on_a_chinese_page(open_view: Open, page: str) -> Non
         entries = [(m.id, m.string) for m in read_po(file, locale="zh") if isinstance(m.id, str) and m.id]
     english = {i for i, text in entries if i != text and "{" not in i}
     assert not {line.strip() for line in shown(app).splitlines()} & english
+    if page == "what_if":
+        rows = drawn_rows(app, "history")["rows"] + drawn_rows(app, "new_list")["rows"]
+        words = [act[word] for row in rows for act in row["acts"] for word in ("label", "text")]
+        words += [text for row in rows for text, _tone in row["below"]]
+        words += [row["mark"][word] for row in rows if row["mark"] for word in ("text", "label")]
+        assert not set(words) & english
 
 
 @pytest.mark.parametrize("page", ["what_if", "items"])

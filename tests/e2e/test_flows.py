@@ -172,6 +172,30 @@ def test_the_window_over_a_long_history_is_placed_by_keyboard(new_page: NewPage)
     assert query(page)["window"].partition("-")[0] == page.get_by_role("slider").first.input_value()
 
 
+def test_a_history_is_edited_by_keyboard_and_the_keyboard_stays_where_it_was(new_page: NewPage) -> None:
+    page = new_page(f"what-if?run={TINY_RUN}&user=u017&lang=en")
+    history = page.get_by_role("list", name="Events, newest first")
+    rows = history.get_by_role("listitem")
+    n, second = rows.count(), rows.nth(1).locator(".title").inner_text()
+    rows.first.get_by_role("button", name="Make it one event older").focus()
+    page.keyboard.press("Enter")
+    expect(headline(page)).not_to_contain_text("Nothing is changed yet")
+    expect(rows.first.locator(".title")).to_have_text(second)
+    expect(rows.nth(1).get_by_role("button", name="Make it one event older")).to_be_focused()
+    settle(page)
+    rows.first.get_by_role("button", name="Remove this event").focus()
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(n - 1)
+    expect(rows.first.get_by_role("button", name="Remove this event")).to_be_focused()
+    offered = page.get_by_role("list", name="The list as it is now").get_by_role("listitem")
+    third = offered.nth(2).locator(".title").inner_text()
+    offered.nth(2).get_by_role("button", name="why?").click()
+    expect(page.get_by_role("heading", name=f"Why “{third}” ranks 3rd")).to_be_visible()
+    settle(page)
+    page.get_by_role("button", name="Reset").click()
+    expect(rows).to_have_count(n)
+
+
 @pytest.mark.parametrize("path", ["recommendations", "attention", "explain"])
 def test_a_hostile_title_is_only_text(new_page: NewPage, path: str) -> None:
     page = new_page(f"{path}?run={TINY_RUN}&user=u017&view=full&item=i03")

@@ -49,10 +49,40 @@ def test_nothing_changed_is_the_users_own_list(run: engine.Run) -> None:
     assert [i.score for i in found.answer.items] == pytest.approx([i.score for i in plain.items])
     assert all(one.before == one.now for one in found.moved)
     assert found.confidence == found.confidence_before
-    assert found.explanation is not None
-    assert found.explanation.item_id == plain.items[0].item_id
-    assert found.attention is not None
-    np.testing.assert_allclose(found.attention.weights, engine.attention(run, USER).weights, atol=1e-6)
+    why = engine.reasons(run, own)
+    assert why is not None
+    assert why.explanation is not None
+    assert why.explanation.item_id == plain.items[0].item_id
+    np.testing.assert_allclose(why.attention.weights, engine.attention(run, USER).weights, atol=1e-6)
+
+
+def test_a_scored_person_answers_as_a_person_does(run: engine.Run) -> None:
+    own = engine.person_of(run, USER)
+    edited = Person((*own.item_ids[1:-1], "i40"), USER)
+    before, now = engine.score_person(run, own), engine.score_person(run, edited)
+    plain, scored = engine.what_if(run, edited, own), engine.what_if(run, now, before)
+    assert (scored.moved, scored.confidence, scored.confidence_before) == (
+        plain.moved,
+        plain.confidence,
+        plain.confidence_before,
+    )
+    second = plain.answer.items[1].item_id
+    why = [engine.reasons(run, who, second) for who in (edited, now)]
+    assert why[0] is not None
+    assert why[1] is not None
+    assert why[0].explanation is not None
+    assert why[1].explanation is not None
+    assert why[0].explanation.item_id == second
+    assert why[0].explanation.rank == 2
+    assert why[0].explanation.players == why[1].explanation.players
+
+
+def test_what_cannot_be_recommended_is_not_explained_but_the_first_is(run: engine.Run) -> None:
+    own = engine.person_of(run, USER)
+    why = engine.reasons(run, own, own.item_ids[0])
+    assert why is not None
+    assert why.explanation is not None
+    assert why.explanation.item_id == engine.recommend(run, USER).items[0].item_id
 
 
 def test_what_moved_is_what_two_full_rankings_say(run: engine.Run) -> None:
@@ -84,9 +114,9 @@ def test_attributes_are_those_of_the_user_and_changing_them_changes_the_list(tin
 
 
 def test_nobody_at_all_gets_a_list_and_no_reasons(run: engine.Run) -> None:
-    found = engine.what_if(run, Person(), item_id="i01")
+    found = engine.what_if(run, Person())
     assert len(found.answer.items) == 10
-    assert (found.attention, found.explanation) == (None, None)
+    assert engine.reasons(run, Person(), "i01") is None
     assert found.confidence is not None
 
 
