@@ -178,7 +178,7 @@ def room(texts: Sequence[str], size: int = 12) -> int:
     more room, and draws it again.
     """
     bare = [_TAG.sub("", text).replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">") for text in texts]
-    return 14 + max((round(size * sum(1.0 if ord(c) > 0x2E7F else 0.53 for c in text)) for text in bare), default=0)
+    return 14 + max((round(size * sum(1.0 if ord(c) > 0x2E7F else 0.5 for c in text)) for text in bare), default=0)
 
 
 def plain(text: str) -> str:

@@ -91,18 +91,21 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> bool:
                 on_change=state.choose_from,
                 args=(key, f"pick_{key}"),
             )
-        scale = "raw"
-        if found.reading != "gradient":  # points of a score are no shares of a row
-            names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
-            scale = st.segmented_control(
-                _("Scale"),
-                list(names),
-                default="lift",
-                format_func=lambda s: names[s],
-                key="scale",
-                required=True,
-                help=about_scale,
-            )
+        if found.reading == "gradient":  # points of a score are no shares of a row
+            return False
+        names = {"lift": _("Times uniform"), "raw": _("Raw weight")}
+        scale = "raw" if state.chosen("scale") == "raw" else "lift"
+        state.set_widget("pick_scale", scale)
+        st.segmented_control(
+            _("Scale"),
+            list(names),
+            format_func=names.__getitem__,
+            key="pick_scale",
+            required=True,
+            help=about_scale,
+            on_change=state.choose_from,
+            args=("scale", "pick_scale"),
+        )
     return scale == "lift"
 
 

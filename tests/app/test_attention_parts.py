@@ -102,6 +102,15 @@ def test_points_of_a_score_are_no_shares_of_a_row(open_view: Open) -> None:
     assert not {"Weight", "Times uniform"} & set(table.columns)
 
 
+def test_a_link_carries_the_scale(open_view: Open) -> None:
+    app = open_view("attention", user="u017", scale="raw")
+    assert app.segmented_control(key="pick_scale").value == "raw"
+    assert not app.exception
+    app.segmented_control(key="pick_scale").set_value("lift").run()
+    assert app.query_params["scale"] == "lift"
+    assert open_view("attention", user="u017", scale="<b>").segmented_control(key="pick_scale").value == "lift"
+
+
 def test_flow_through_layers_speaks_of_layers_alone(open_view: Open) -> None:
     app = open_view("attention", user="u017", reading="rollout")
     headers = [str(h.value) for h in app.header]
