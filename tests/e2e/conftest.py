@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Locator, Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).parent / "screenshots"
@@ -81,13 +81,23 @@ NewPage = Callable[..., Page]
 
 @pytest.fixture
 def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
-    """Opens a fresh visitor's page; keyword arguments are those of a browser context."""
-    contexts = []
+    """Opens a fresh visitor's page; keyword arguments are those of a browser context.
+
+    Whatever a test does, no page may ask another server for anything, nor open a dialogue as a script in a title would.
+    """
+    contexts, foreign, dialogues = [], [], []
+    own = (address, address.replace("http", "ws"), "data:", "blob:")
+
+    def dismiss(dialogue: Dialog) -> None:
+        dialogues.append(dialogue.message)
+        dialogue.dismiss()
 
     def open_(path: str, **options: Any) -> Page:
         context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, "locale": "en-GB", **options})
         contexts.append(context)
         page = context.new_page()
+        page.on("request", lambda asked: None if asked.url.startswith(own) else foreign.append(asked.url))
+        page.on("dialog", dismiss)
         page.goto(f"{address}/{path}")
         settle(page)
         return page
@@ -95,6 +105,7 @@ def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
     yield open_
     for context in contexts:
         context.close()
+    assert (foreign, dialogues) == ([], [])
 
 
 def settle(page: Page, limit: float = 60) -> None:

@@ -133,26 +133,19 @@ def test_killed_before_any_change_to_the_disk(log: Path, tmp_path: Path):
         check_then_finish(tmp_path / str(moment), expected, log, epochs)
 
 
-@pytest.mark.parametrize("architecture", ["causal", "masked", "encoder-decoder"])
-def test_killed_while_it_trains_then_resumed_by_the_command(architecture: str, log: Path, tmp_path: Path):
+def test_killed_while_it_trains_then_resumed_by_the_command(log: Path, tmp_path: Path):
     """The real command, killed by the clock: `runs` works, `evaluate` names the way out, `--resume` finishes it."""
-    command = [sys.executable, "-m", "dashboard.cli"]
-    given = [*arguments(log, 30), "--set", f"model.architecture={architecture}"]
+    kill_training(given := arguments(log, 30), tmp_path)
 
     def tailscope(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*command, *words, "--runs", str(tmp_path)],
+            [sys.executable, "-m", "dashboard.cli", *words, "--runs", str(tmp_path)],
             env=ENVIRONMENT,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
-
-    process = begin_training(given, tmp_path)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    assert process.returncode == -signal.SIGKILL
 
     listed = tailscope("runs", "--json")
     assert listed.returncode == 0
@@ -168,9 +161,29 @@ def test_killed_while_it_trains_then_resumed_by_the_command(architecture: str, l
     assert (document["run"], document["epochs"]) == ("ring", 30)
 
     uninterrupted = tmp_path / "uninterrupted"
-    subprocess.run([*command, *given, "--runs", uninterrupted], env=ENVIRONMENT, capture_output=True, check=True)
+    command = [sys.executable, "-m", "dashboard.cli", *given, "--runs", uninterrupted]
+    subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
     assert same(weights(tmp_path), weights(uninterrupted))
     assert document["models"] == json.loads((uninterrupted / "ring" / "metrics.json").read_text())["models"]
+
+
+@pytest.mark.parametrize("architecture", ["masked", "encoder-decoder"])
+def test_the_other_architectures_go_on_after_a_kill_too(architecture: str, log: Path, tmp_path: Path):
+    kill_training([*arguments(log, 30), "--set", f"model.architecture={architecture}"], tmp_path)
+    assert engine.list_runs(tmp_path) == ()
+    resumed = engine.resume_run("ring", tmp_path)
+    config = engine.load_config(changes=[*changes(30), f"model.architecture={architecture}"])
+    whole = engine.train_run(log, name="ring", runs_dir=tmp_path / "uninterrupted", config=config)
+    assert resumed.epochs == whole.epochs == 30
+    assert same(weights(tmp_path), weights(tmp_path / "uninterrupted"))
+
+
+def kill_training(given: list[str], runs: Path) -> None:
+    """Begin a training by the real command and kill it in the middle."""
+    process = begin_training(given, runs)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_ctrl_c_ends_training_with_a_whole_run(log: Path, tmp_path: Path):
