@@ -59,8 +59,9 @@ def what_if(
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
 def reasons(key: RunKey, now: engine.Person, item: str | None, lang: str) -> engine.Reasons | None:
     """Where the model looked, and why it offers an item."""
+    known = scored(key, now, lang)  # which takes the same lock where it is not held
     with cache.one_explanation:
-        return engine.reasons(cache.load(key), scored(key, now, lang), item, lang)
+        return engine.reasons(cache.load(key), known, item, lang)
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)

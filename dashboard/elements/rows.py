@@ -28,7 +28,7 @@ class Act:
 
     Attributes:
         name: what it does, for the callback.
-        label: what it does, for people; seen on hover where there is an icon, else on the button.
+        label: what it does, for who cannot see it; on hover too where there is an icon.
         icon: drawn in place of a text.
         text: on the button, where there is no icon.
         off: whether it cannot be pressed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from babel.messages.pofile import read_po
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard import i18n
+from dashboard import cache, cache_what_if, i18n
 from dashboard.components import escape_markdown
 from tests.app.test_views import APP, Open, app_title, keys_of_charts, shown
 from tests.conftest import TINY_RUN
@@ -109,6 +110,34 @@ def test_the_item_whose_reasons_are_told_is_chosen_in_the_list(open_view: Open, 
     assert app.query_params["item"] == fourth.item_id
     assert escape_markdown(f"Why “{fourth.title}” ranks 4th") in [header.value for header in app.header]
     assert [row["acts"][0]["off"] for row in drawn_rows(app, "new_list")["rows"]].index(True) == 3
+
+
+def test_reasons_are_told_though_the_scores_behind_the_list_are_held_no_more(
+    open_view: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "one_explanation", OnlyOnce())
+    app = open_view("what_if")
+    cache_what_if.scored.clear()  # as when another press came before the reasons, and many edits after it
+    cache_what_if.reasons.clear()
+    app.run()
+    assert not app.exception
+    assert keys_of_charts(app) == {"waterfall", "readout"}
+
+
+class OnlyOnce:
+    """A lock that says so where a thread would wait for itself."""
+
+    def __init__(self) -> None:
+        self._lock, self._holder = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        assert self._holder != threading.get_ident(), "held by this very thread"
+        self._lock.acquire()
+        self._holder = threading.get_ident()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._holder = 0
+        self._lock.release()
 
 
 def test_a_link_carries_the_whole_edit(open_view: Open, run: engine.Run) -> None:
