@@ -258,7 +258,7 @@ def features_of(
     """Feature values of the score of the run's answering model."""
     features, found = feature_values(parts, history, item, user, n_permutations, seed)
     if isinstance(run.serving, Ensemble):
-        return member_values(run.serving, history, item, user, features, found)
+        return member_values(run.serving, history, item, features, found)
     return features, found
 
 

@@ -247,7 +247,7 @@ def attributions(
             found.n_evaluations,
             seconds,
             run.answers,
-            run.serving.shares(history, item, user)
+            run.serving.shares(history, item, float(found.score[row]))
             if isinstance(run.serving, Ensemble)
             else {run.answers: float(found.score[row])},
         )

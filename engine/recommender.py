@@ -13,6 +13,7 @@ from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
 from engine.model.absences import hidden_with_absences
 from engine.model.batching import rows_at_once
+from engine.model.item_vectors import KnownVectors
 from engine.model.readout import last_hidden, numbers
 from engine.model.transformer import Transformer
 
@@ -95,6 +96,7 @@ class TransformerRecommender:
         """Wrap a network whose training is done; `candidates` is (n_items + 1,) bool."""
         self._network = network.eval()
         self._vectors: torch.Tensor | None = None
+        self._read: KnownVectors | None = None
         self.candidates = candidates
 
     @property
@@ -131,7 +133,7 @@ class TransformerRecommender:
         if network.user_vectors.dense is not None:
             network.user_vectors.dense[0] = torch.from_numpy(dense)
         known = TransformerRecommender(network, self.candidates)
-        known._vectors = self._vectors
+        known._vectors, known._read = self._vectors, self._read
         return known
 
     @torch.inference_mode()
@@ -150,7 +152,7 @@ class TransformerRecommender:
     @torch.inference_mode()
     def score_into(self, histories: Histories, out: np.ndarray) -> None:
         """Write the raw logits of all V + 1 items into `out`, (B, n_items + 1) float32."""
-        hidden = last_hidden(self._network, histories)
+        hidden = last_hidden(self._reading(), histories)
         self._network.logits(hidden, vectors=self._all_vectors(), out=torch.from_numpy(out))
 
     def score_with_absences(
@@ -178,10 +180,11 @@ class TransformerRecommender:
         """
         events = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64))
         there = torch.from_numpy(np.ascontiguousarray(present, dtype=bool))
-        hidden = hidden_with_absences(self._network, events, there, self._users(user, 1))
+        hidden = hidden_with_absences(self._reading(), events, there, self._users(user, 1))
         if items is None:
             return self._network.logits(hidden, vectors=self._all_vectors()).double().numpy()
-        return self._network.logits(hidden, torch.from_numpy(np.asarray(items, dtype=np.int64))).double().numpy()
+        asked = torch.from_numpy(np.asarray(items, dtype=np.int64))
+        return self._network.logits(hidden, asked, self._all_vectors()[asked]).double().numpy()
 
     @property
     def attention_kind(self) -> AttentionKind:
@@ -199,7 +202,7 @@ class TransformerRecommender:
         """
         items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
         lengths = torch.tensor([items.shape[1]])
-        output = self._network.next_hidden(items, lengths, attentions=True, users=self._users(user, 1))
+        output = self._reading().next_hidden(items, lengths, attentions=True, users=self._users(user, 1))
         parts = [weights for weights in (output.attentions, output.cross) if weights is not None]
         return torch.cat(parts, dim=-2)[:, 0].numpy()
 
@@ -207,6 +210,14 @@ class TransformerRecommender:
         if self._vectors is None:  # scaling a large catalogue's vectors takes longer than using them
             self._vectors = self._network.output_vectors()
         return self._vectors
+
+    def _reading(self) -> Transformer:
+        """The network, which finds every item's vector made: to put an item's content together takes longer."""
+        if not self._network.item_vectors.has_content:
+            return self._network
+        if self._read is None:
+            self._read = KnownVectors(self._network.item_vectors.all())
+        return self._network.reading(self._read, self._network.user_vectors)
 
     def _users(self, user: int, n: int) -> torch.Tensor | None:
         return numbers(self._network, np.full(n, user))

@@ -223,7 +223,7 @@ class Dataset:
     def item_text(self, item_idx: int, *columns: str) -> str | None:
         """What the first of these columns of the item table that is there says of an item; None without any."""
         for column in columns:
-            if column in self.item_table.columns:
+            if column in self._item_columns.names:
                 return str(self._item_columns[column][item_idx - self.items.first])
         return None
 
@@ -238,6 +238,7 @@ class _Columns(dict[str, np.ndarray]):
     def __init__(self, table: pd.DataFrame) -> None:
         super().__init__()
         self._table = table
+        self.names = frozenset(table.columns)
 
     def __missing__(self, column: str) -> np.ndarray:
         self[column] = self._table[column].to_numpy(dtype=object)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -125,29 +126,33 @@ class Ensemble:
         Returns:
             (n, m) float64 scores.
         """
-        terms = self._terms(history, items, np.asarray(present, dtype=bool), user)
-        return sum(terms[1:], terms[0])
-
-    def shares(self, history: np.ndarray, item_idx: int, user: int = NOBODY) -> dict[str, float]:
-        """Each member's part of the item's score for a history of at least one event; together they are the score."""
-        everything = np.ones((1, len(history)), dtype=bool)
-        terms = self._terms(history, np.array([item_idx]), everything, user)
-        return {name: float(part[0, 0]) for name, part in zip(self.blend.members, terms, strict=True)}
-
-    def _terms(self, history: np.ndarray, items: np.ndarray | None, present: np.ndarray, user: int) -> list[np.ndarray]:
-        """(n, m) float64 of every member, in the blend's order."""
-        weights = self.blend.of_lengths(np.array([len(history)]))[0]
+        present = np.asarray(present, dtype=bool)
+        weight = self.blend.of_lengths(np.array([len(history)]))[0, 0]
         window = min(len(history), self.transformer.max_len)
         logits = self.transformer.scores_with_absences(history[-window:], present[:, -window:], items, user)
-        terms = [weights[0] * logits]
+        return sum(self._of_sets(history, items, present), weight * logits)
+
+    def shares(self, history: np.ndarray, item_idx: int, score: float) -> dict[str, float]:
+        """Each member's part of an item's score, for a history of at least one event; together they are the score."""
+        others = self.parts_of_sets(history, item_idx)
+        return {self.blend.members[0]: score - sum(others.values()), **others}
+
+    def parts_of_sets(self, history: np.ndarray, item_idx: int) -> dict[str, float]:
+        """The part of an item's score that every member but the Transformer gives, for at least one event."""
+        everything = np.ones((1, len(history)), dtype=bool)
+        parts = self._of_sets(history, np.array([item_idx]), everything)
+        return {name: float(part[0, 0]) for name, part in zip(self.blend.members[1:], parts, strict=True)}
+
+    def _of_sets(self, history: np.ndarray, items: np.ndarray | None, present: np.ndarray) -> Iterator[np.ndarray]:
+        """(n, m) float64 of every member but the Transformer, in the blend's order."""
+        weights = self.blend.of_lengths(np.array([len(history)]))[0]
         events, which = np.unique(history, return_inverse=True)
-        met = np.zeros((len(history), len(events)), dtype=np.float32)
-        met[np.arange(len(history)), which] = 1
-        there = (present.astype(np.float32) @ met > 0).astype(np.float64)  # (n, distinct items)
+        order = np.argsort(which, kind="stable")
+        firsts = np.searchsorted(which[order], np.arange(len(events)))
+        there = np.logical_or.reduceat(present[:, order], firsts, axis=1).astype(np.float64)  # (n, distinct items)
         for weight, part in zip(weights[1:], self.parts, strict=True):
-            deviation = deviations(part.sums(Histories.of([history])), part.n_items)[0]
-            terms.append(weight * logarithmic(there @ part.between(events, items).astype(np.float64) / deviation))
-        return terms
+            sums, between = part.of_events(events, items)
+            yield weight * logarithmic(there @ between.astype(np.float64) / deviation(sums, part.n_items))
 
 
 def member_scores(transformer: Explainable, parts: Sequence[ItemWeights], histories: Histories) -> Iterator[np.ndarray]:
@@ -183,6 +188,12 @@ def mixed(given: Iterable[np.ndarray], weights: np.ndarray) -> np.ndarray:
         total = weighted if total is None else np.add(total, weighted, out=total)
     assert total is not None
     return total
+
+
+def deviation(sums: np.ndarray, n_items: int) -> float:
+    """Standard deviation of (n_items + 1,) sums over all items; 1 where they are constant."""
+    variance = float(sums @ sums) / n_items - (float(sums.sum()) / n_items) ** 2
+    return math.sqrt(variance) if variance > 0 else 1.0
 
 
 def deviations(sums: sp.csr_array, n_items: int) -> np.ndarray:

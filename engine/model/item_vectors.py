@@ -130,3 +130,21 @@ class ItemVectors(nn.Module):
         """(V + 1, D) vectors of every item; row 0 is padding."""
         own = self.own.weight if self._hidden is None else self.own.weight.masked_fill(self._hidden[:, None], 0.0)
         return own if self.content is None else own + self.content(None)
+
+
+class KnownVectors(nn.Module):
+    """Every item's vector, ready made: what `ItemVectors` gives, for a network whose training is done."""
+
+    def __init__(self, vectors: Tensor) -> None:
+        """Keep (V + 1, D) vectors; row 0 is padding's."""
+        super().__init__()
+        self._vectors = vectors.detach()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the vectors are."""
+        return self._vectors.device
+
+    def forward(self, items: Tensor) -> Tensor:
+        """(..., D) vectors of item indices of any shape."""
+        return F.embedding(items, self._vectors)

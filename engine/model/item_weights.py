@@ -47,10 +47,15 @@ class ItemWeights:
         """(B, n_items + 1) float32 scores; nothing where nothing speaks for an item, such as one met never before."""
         return sp.csr_array(as_sets(histories, self.n_items) @ self.matrix)
 
-    def between(self, events: np.ndarray, items: np.ndarray | None = None) -> np.ndarray:
-        """(E, m) float32 weight of every event's item for m items, or for all n_items + 1; none is summed."""
+    def of_events(self, events: np.ndarray, items: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """What different events' items say: of every item, summed, and one by one of m items, or of all.
+
+        Returns:
+            (n_items + 1,) float64 sums, and (E, m) float32 weights; m is n_items + 1 where no items are given.
+        """
         rows = self.matrix[events]
-        return rows.toarray() if items is None else rows[:, items].toarray()
+        sums = np.bincount(rows.indices, weights=rows.data, minlength=self.n_items + 1)
+        return sums, rows.toarray() if items is None else rows[:, items].toarray()
 
 
 def as_sets(histories: Histories, n_items: int) -> sp.csr_array:

@@ -83,9 +83,13 @@ def test_with_every_event_it_is_the_score_and_shares_sum_to_it(ensemble: Ensembl
     score = float(ensemble.score(Histories.of([row]))[0, item])
     everything = np.ones((1, len(row)), dtype=bool)
     assert ensemble.score_with_absences(history, item, everything)[0] == pytest.approx(score, abs=1e-4)
-    shares = ensemble.shares(history, item)
+    shares = ensemble.shares(history, item, score)
     assert list(shares) == ["transformer", "ease", "itemknn"]
     assert sum(shares.values()) == pytest.approx(score, abs=1e-4)
+    window = min(len(row), ensemble.transformer.max_len)
+    logit = float(ensemble.transformer.score_with_absences(history[-window:], item, everything[:, -window:])[0])
+    weight = ensemble.blend.of_lengths(np.array([len(row)]))[0, 0]
+    assert shares["transformer"] == pytest.approx(weight * logit, abs=1e-4)
 
 
 @settings(deadline=None, max_examples=20)

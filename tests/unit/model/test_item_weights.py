@@ -61,9 +61,11 @@ def test_pieces_of_distinct_items_add_up_to_the_sum(rows: list[list[int]], item:
     sums = part.sums(histories).toarray()
     for row, history in enumerate(histories):
         events, items = np.asarray(history), np.array([item, 1])
-        assert part.between(np.unique(events), items)[:, 0].sum() == pytest.approx(sums[row, item], abs=1e-6)
-        np.testing.assert_array_equal(part.between(events, items), part.matrix.toarray()[events][:, items])
-        np.testing.assert_array_equal(part.between(events), part.matrix.toarray()[events])
+        together, apart = part.of_events(np.unique(events), items)
+        np.testing.assert_allclose(together, sums[row], atol=1e-6)
+        assert apart[:, 0].sum() == pytest.approx(sums[row, item], abs=1e-6)
+        np.testing.assert_array_equal(part.of_events(events, items)[1], part.matrix.toarray()[events][:, items])
+        np.testing.assert_array_equal(part.of_events(events)[1], part.matrix.toarray()[events])
 
 
 def test_a_history_is_a_set_and_indices_stay_narrow():
