@@ -5,9 +5,11 @@ python -m dashboard.server [streamlit's own flags]
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import engine
@@ -30,9 +32,18 @@ def main() -> None:
     get_logger("streamlit.runtime.caching.cache_data_api").setLevel("ERROR")
     from dashboard import cache, charts, i18n, words  # noqa: F401
 
-    threading.Thread(target=cache.prepare_newest, daemon=True).start()
+    # What is there by now stays. The collector need not look at it again each time: that takes more than a tenth of a
+    # second, in which no page is answered. For the same reason Streamlit's own collection after every answer is off.
+    gc.freeze()
+    threading.Thread(target=_prepare, args=(cache.prepare_newest,), daemon=True).start()
     sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
     cli.main()
+
+
+def _prepare(load: Callable[[], None]) -> None:
+    """Load a run, which stays too."""
+    load()
+    gc.freeze()
 
 
 if __name__ == "__main__":
