@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -93,10 +93,21 @@ def measure_growth(key: RunKey, metric: str, told: Callable[[float], object]) ->
     _measured(key)[metric] = engine.measure_growth(cache.load(key), metric, tell)
 
 
-@st.cache_data(max_entries=128, show_spinner=False)
-def find_items(key: RunKey, text: str, lang: str, limit: int) -> pd.DataFrame:
+class Found(NamedTuple):
+    """An item that a search found; `popularity` is its number of training events."""
+
+    item_id: str
+    title: str
+    category: str | None
+    popularity: int
+
+
+@st.cache_resource(max_entries=128, show_spinner=False)
+def find_items(key: RunKey, text: str, lang: str, limit: int) -> tuple[Found, ...]:
     """Items whose title or id holds a text; popular ones for none."""
-    return engine.find_items(cache.load(key), text, lang, limit)
+    table = engine.find_items(cache.load(key), text, lang, limit)
+    columns = (table[name].tolist() for name in Found._fields)
+    return tuple(Found(str(item), title, kind, met) for item, title, kind, met in zip(*columns, strict=True))
 
 
 @st.cache_data(max_entries=128, show_spinner=False)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from dashboard.charts.scale import nice_ticks
 from dashboard.charts.style import LIGHT, shorten
 from dashboard.i18n import figure
 
@@ -133,19 +134,6 @@ def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tu
     parts.append(_text((left + right) / 2, height - 8, x_axis, LIGHT.muted, "middle"))
     parts.append(_text(left, 12, y_axis, LIGHT.muted, "start"))
     return _svg(height, about, parts)
-
-
-def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:
-    """Round numbers from at or below `low` to at or above `high`, evenly spaced, about so many.
-
-    >>> nice_ticks(0, 0.23)
-    [0.0, 0.05, 0.1, 0.15, 0.2, 0.25]
-    """
-    span = max(high - low, 1e-9)
-    power = 10.0 ** math.floor(math.log10(span / about))
-    step = next(power * m for m in (1, 2, 5, 10) if span / (power * m) <= about)
-    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
-    return [round(step * i, 12) for i in range(first, max(last, first + 1) + 1)]
 
 
 def _grid(x: float, top: float, bottom: float, text: str) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import plotly.graph_objects as go
 
-from dashboard.charts.style import AXIS_ROOM, drawn, label, palette, plain, room
-from dashboard.i18n import _, signed
+from dashboard.blocks import Chart, ChartRow, Shape, Table, Value
+from dashboard.charts.scale import Scale, ink
+from dashboard.charts.style import palette
+from dashboard.i18n import _, count, signed
 from dashboard.i18n import figure as number
 from dashboard.words import player_label
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from engine import Attribution, Player
 
 
-VALUE_ROOM = 64
+VALUE_ROOM = 68
 """Pixels at the right for the values, which stand beside their bars however narrow the chart."""
 
 
@@ -29,121 +30,88 @@ def player_order(values: np.ndarray, order: Literal["time", "size"]) -> np.ndarr
 
 @dataclass(frozen=True)
 class Step:
-    """A bar of a staircase: what it is called beside the bar and on hover, and how far it moves the score."""
+    """A bar of a staircase: its name, a figure behind it, how far it moves the score, and its standard error."""
 
-    label: str
     name: str
+    number: str
     value: float
     spread: float
 
 
-def waterfall(answer: Attribution, order: Literal["time", "size"], dark: bool, measure: str | None = None) -> go.Figure:
+@dataclass(frozen=True)
+class Frame:
+    """What a staircase needs beside its bars: what it is called in files, in words, on its axis, and its table."""
+
+    key: str
+    alt: str
+    measure: str
+    table: Table
+
+
+def event_number(player: Player) -> str:
+    """An event's place in the whole history; empty for a group."""
+    return "" if player.position is None else count(player.position)
+
+
+def waterfall(
+    answer: Attribution,
+    order: Literal["time", "size"],
+    dark: bool,
+    frame: Frame | None = None,
+    numbered: Callable[[Player], str] = event_number,
+) -> Chart:
     """Bars from base to score, one a history event, in SHAP's colours, with the spread over permutations.
 
     Args:
         answer: what is drawn.
         order: of the bars.
         dark: which palette.
-        measure: what the axis is called; the item's score when not given.
+        frame: of the item's score when not given.
+        numbered: what stands behind an event's title.
     """
     values = np.array([player.value for player in answer.players], dtype=float)
     ordered = [answer.players[row] for row in player_order(values, order)]
-    steps = [Step(_row_label(player), player_label(player), player.value, player.spread) for player in ordered]
-    return staircase(answer.base, answer.score, steps, dark, measure or score_name(answer.model))
+    steps = [Step(player_label(one), numbered(one), one.value, one.spread) for one in ordered]
+    return staircase(answer.base, answer.score, steps, dark, frame or _frame(answer))
 
 
-def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, measure: str) -> go.Figure:
+def _frame(answer: Attribution) -> Frame:
+    columns = (_("Event"), _("Title"), _("Number"), _("Value"), _("Standard error"), _("Item"))
+    rows = tuple((p.position, player_label(p), p.n_events, p.value, p.spread, p.item_id) for p in answer.players)
+    alt = _("Waterfall from the base value over the events of the history to the item's score.")
+    return Frame("waterfall", alt, score_name(answer.model), Table(columns, rows))
+
+
+def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, frame: Frame) -> Chart:
     """Bars from base to score, read from the top: each bar starts where the one above it ends."""
     p = palette(dark)
-    values = np.array([bar.value for bar in bars], dtype=float)
-    reach = np.array([bar.spread for bar in bars], dtype=float)
-    steps = base + np.concatenate([[0.0], np.cumsum(values)])
-    n = len(bars)
-    traces: list[dict[str, Any]] = []
-    for raises, colour in ((True, p.raises), (False, p.lowers)):
-        mine = np.flatnonzero((values >= 0) == raises)
-        bar = {
-            "type": "bar",
-            "orientation": "h",
-            "y": mine + 1,
-            "base": steps[mine].tolist(),
-            "width": 0.76,  # plotly would take a colour's own nearest rows for its measure
-            "x": values[mine],
-            "marker": {"color": colour, "line": {"width": 0}},
-            "error_x": {"array": reach[mine], "color": p.muted, "thickness": 1, "width": 3},
-            "customdata": [
-                [plain(bars[i].name), signed(bars[i].value), number(bars[i].spread, 2)] for i in mine.tolist()
-            ],
-            "hovertemplate": "%{customdata[0]}: %{customdata[1]} ± %{customdata[2]}<extra></extra>",
-        }
-        traces.append(bar)
-    for y, x, symbol in ((0, base, "diamond-open"), (n + 1, score, "diamond")):
-        marker = {"size": 12, "symbol": symbol, "color": p.text}
-        traces.append({"type": "scatter", "x": [x], "y": [y], "mode": "markers", "marker": marker, "hoverinfo": "skip"})
-    low = float(min([score, *(steps[1:] - reach), *steps]))
-    high = float(max([score, *(steps[1:] + reach), *steps]))
-    span = max(high - low, 1e-6)
-    labels = [_("base"), *(bar.label for bar in bars), _("<b>score</b>")]
-    layout = {
-        "margin": {"l": room(labels), "r": VALUE_ROOM, "b": AXIS_ROOM},
-        "barmode": "overlay",
-        "shapes": [
-            {
-                "type": "line",
-                "x0": x,
-                "x1": x,
-                "y0": i - 0.38,
-                "y1": i + 1.38,
-                "line": {"color": p.muted, "width": 1, "dash": "dot"},
-            }
-            for i, x in enumerate(steps.tolist())
-        ],
-        "annotations": _values(bars, steps.tolist(), score, dark),
-        "yaxis": {
-            "tickvals": list(range(n + 2)),
-            "ticktext": labels,
-            "range": [n + 1.6, -0.6],
-            "showgrid": False,
-            "zeroline": False,
-            "tickfont": {"color": p.text, "size": 12},
-        },
-        "xaxis": {
-            "title": {"text": measure},
-            "range": [low - 0.06 * span, high + 0.04 * span],
-            "nticks": 6,
-            "zeroline": False,
-        },
-    }
-    return drawn(dark, 120 + 27 * (n + 2), traces, layout)
+    steps = (base + np.concatenate([[0.0], np.cumsum([bar.value for bar in bars])])).tolist()
+    reach = [(end - bar.spread, end + bar.spread) for bar, end in zip(bars, steps[1:], strict=True)]
+    low, high = (f([score, *steps, *(end for ends in reach for end in ends)]) for f in (min, max))
+    margin = 0.04 * max(high - low, 1e-6)
+    scale = Scale(low - margin, high + margin)
+    step = [Shape("step", scale.at(x), scale.at(x), p.muted) for x in steps]
+    start, end = scale.at(base), scale.at(score)
+    first = Shape("open-diamond", start, start, p.text)
+    rows = [ChartRow(_("base"), (step[0], first), value=Value(start, number(base), p.text, True))]
+    for i, bar in enumerate(bars):
+        colour = p.raises if bar.value >= 0 else p.lowers
+        least, most = (scale.at(reached) for reached in reach[i])
+        shapes = (
+            step[i + 1],
+            Shape("bar", scale.at(steps[i]), scale.at(steps[i + 1]), colour),
+            Shape("whisker", least, most, p.muted),
+        )
+        value = Value(max(scale.at(steps[i]), most), signed(bar.value), colour)
+        tip = f"{bar.name}: {signed(bar.value)} ± {number(bar.spread, 2)}"
+        rows.append(ChartRow(bar.name, shapes, bar.number, value, tip))
+    last = Shape("diamond", end, end, p.text)
+    rows.append(ChartRow(_("score"), (last,), value=Value(end, number(score), p.text, True), bold=True))
+    return Chart(
+        frame.key, frame.alt, tuple(rows), scale.ticks(), frame.measure, ink(dark), frame.table, room=VALUE_ROOM
+    )
 
 
 def score_name(model: str) -> str:
     """What the explained score is called on an axis."""
     return _("raw logit of the item") if model == "transformer" else _("the ensemble's score of the item")
-
-
-def _values(bars: Sequence[Step], steps: list[float], score: float, dark: bool) -> list[dict[str, Any]]:
-    """Each value at the right of its bar, clear of the spread and of the titles at the left; base and score too."""
-    p = palette(dark)
-    beside = {"showarrow": False, "xanchor": "left"}
-    moved = [
-        {
-            "x": max(steps[i], steps[i + 1] + bar.spread),
-            "y": i + 1,
-            "text": signed(bar.value),
-            "xshift": 5,
-            "font": {"color": p.raises if bar.value >= 0 else p.lowers, "size": 12},
-            **beside,
-        }
-        for i, bar in enumerate(bars)
-    ]
-    ends = [
-        {"x": x, "y": y, "text": f"<b>{number(x)}</b>", "xshift": 11, "font": {"color": p.text, "size": 13}, **beside}
-        for y, x in ((0, steps[0]), (len(bars) + 1, score))
-    ]
-    return [*moved, *ends]
-
-
-def _row_label(player: Player) -> str:
-    text = label(player_label(player), 34)
-    return text if player.position is None else f"{text} <i>{player.position}</i>"

@@ -2,89 +2,60 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard.charts.style import AXIS_ROOM, drawn, figure, label, look, palette, plain, rgba, room
+from dashboard import words_what_if
+from dashboard.blocks import Chart, ChartRow, Rule, Shape, Table, Value
+from dashboard.charts.explain import event_number
+from dashboard.charts.scale import Scale, between, ink
+from dashboard.charts.style import figure, look, palette, rgba
 from dashboard.i18n import _, count, percent
 from dashboard.i18n import figure as number
-from dashboard.words import metric_name
+from dashboard.words import metric_name, player_label
 
 if TYPE_CHECKING:
-    from engine import AttentionMap, Confidence, Growth, Moved
-
-READOUT_EVENTS = 20
-"""Events whose attention is drawn, the newest."""
+    from engine import AttentionMap, Confidence, Growth, Moved, Player
 
 RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000)
 
+MOST_STEPS = 12
+"""Events after which the confidence is drawn, the newest; the table has them all."""
 
-def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> go.Figure:
+
+def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> Chart:
     """Each item's rank before (hollow) and now (filled), on a scale that gives the first ranks the most room."""
-    p = palette(dark)
     rows = [one for one in moved if one.now is not None or one.before is not None]
     worst = max([rank for one in rows for rank in (one.before, one.now) if rank is not None] + [k])
-    traces: list[dict[str, Any]] = []
-    for colour in (p.raises, p.lowers):
-        mine = [(row, one) for row, one in enumerate(rows) if _went(one) and _direction(one, dark) == colour]
-        line = {
-            "type": "scatter",
-            "x": [rank for _row, one in mine for rank in (one.before, one.now, None)],  # None ends a line
-            "y": [at for row, _one in mine for at in (row, row, None)],
-            "mode": "lines",
-            "line": {"color": colour, "width": 2},
-            "hoverinfo": "skip",
-        }
-        traces += [line] if mine else []
-    for name, filled in (("before", False), ("now", True)):
-        known = [(row, one, getattr(one, name)) for row, one in enumerate(rows) if getattr(one, name) is not None]
-        colours = [_direction(one, dark) for _row, one, _rank in known]
-        dots = {
-            "type": "scatter",
-            "x": [rank for _row, _one, rank in known],
-            "y": [row for row, _one, _rank in known],
-            "mode": "markers",
-            "marker": {
-                "size": 11 if filled else 9,
-                "symbol": "circle" if filled else "circle-open",
-                "color": colours,
-                "line": {"color": colours, "width": 2},
-            },
-            "customdata": [
-                [plain(one.title), _("now") if filled else _("before"), count(rank)] for _row, one, rank in known
-            ],
-            "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}: %{customdata[2]}<extra></extra>",
-        }
-        traces.append(dots)
-    end = {"type": "line", "x0": k + 0.5, "x1": k + 0.5, "y0": -0.7, "y1": len(rows) - 0.3}
-    titles = [label(one.title, 30) for one in rows]
-    layout = {
-        "margin": {"l": room(titles), "b": AXIS_ROOM},
-        "shapes": [{**end, "line": {"color": p.muted, "width": 1, "dash": "dot"}}],
-        "xaxis": {
-            "title": {"text": _("rank, best at the left")},
-            "type": "log",
-            "range": [float(np.log10(0.8)), float(np.log10(worst * 1.25))],
-            "tickvals": [tick for tick in RANK_TICKS if tick <= worst * 1.2],
-            "tickformat": "d",
-        },
-        "yaxis": {
-            "tickvals": list(range(len(rows))),
-            "ticktext": titles,
-            "range": [len(rows) - 0.3, -0.7],
-            "showgrid": False,
-            "zeroline": False,
-            "tickfont": {"color": p.text, "size": 12},
-        },
-    }
-    return drawn(dark, 90 + 26 * max(len(rows), 1), traces, layout)
+    scale = Scale(0.8, worst * 1.25, logarithmic=True)
+    columns = (_("Title"), _("Rank before"), _("Rank now"), _("Score before"), _("Score now"), _("Item"))
+    table = tuple((m.title, m.before, m.now, m.score_before, m.score_now, m.item_id) for m in moved)
+    return Chart(
+        "ranks",
+        _("Each item's rank before the change, hollow, and now, filled; the first ranks have the most room."),
+        tuple(_moved(one, scale, dark) for one in rows),
+        scale.ticks(RANK_TICKS, lambda rank: count(int(rank))),
+        _("rank, best at the left"),
+        ink(dark),
+        Table(columns, table),
+        (Rule(scale.at(k + 0.5), "2 3"),),
+    )
 
 
-def _went(one: Moved) -> bool:
-    """Whether the item has a rank before and another now."""
-    return one.before is not None and one.now is not None and one.before != one.now
+def _moved(one: Moved, scale: Scale, dark: bool) -> ChartRow:
+    colour = _direction(one, dark)
+    before, now = (None if rank is None else scale.at(rank) for rank in (one.before, one.now))
+    shapes = []
+    if before is not None and now is not None and before != now:
+        shapes.append(Shape("line", before, now, colour))
+    shapes += [Shape("ring", before, before, colour)] if before is not None else []
+    shapes += [Shape("dot", now, now, colour)] if now is not None else []
+    told = (_("before"), words_what_if.rank(one.before)), (_("now"), words_what_if.rank(one.now))
+    tip = f"{one.title}\n" + ", ".join(f"{name}: {rank}" for name, rank in told)
+    return ChartRow(one.title, tuple(shapes), tip=tip)
 
 
 def _direction(one: Moved, dark: bool) -> str:
@@ -94,77 +65,95 @@ def _direction(one: Moved, dark: bool) -> str:
     return p.raises if (one.now or np.inf) < (one.before or np.inf) else p.lowers
 
 
-def readout(found: AttentionMap, dark: bool) -> go.Figure:
-    """What the last row of every head looks at, over the newest events: a row a head, newest event at the right."""
-    p = palette(dark)
+def readout(
+    found: AttentionMap, players: tuple[Player, ...], dark: bool, numbered: Callable[[Player], str] = event_number
+) -> Chart:
+    """What the last row of every head looks at: a row for each player of the explanation beside it, a column a head.
+
+    Args:
+        found: the weights.
+        players: of the explanation.
+        dark: which palette.
+        numbered: what stands behind an event's title.
+    """
+    low, middle, high = palette(dark).attention
     n_layers, n_heads = found.weights.shape[:2]
-    last = found.weights[:, :, -1, : found.n_events].reshape(n_layers * n_heads, -1)[:, -READOUT_EVENTS:]
-    titles = found.labels[: found.n_events][-READOUT_EVENTS:]
-    positions = found.positions[: found.n_events][-READOUT_EVENTS:]
-    names = [
-        _("layer {layer}, head {head}").format(layer=i // n_heads + 1, head=i % n_heads + 1)
-        for i in range(n_layers * n_heads)
-    ]
-    low, middle, high = p.attention
-    map_ = {
-        "type": "heatmap",
-        "z": last,
-        "x": list(range(len(titles))),
-        "y": list(range(len(names))),
-        "colorscale": [[0.0, low], [0.5, middle], [1.0, high]],
-        "zmin": 0,
-        "zmax": max(float(np.nanmax(last)), 1e-6),
-        "xgap": 1,
-        "ygap": 1,
-        "showscale": False,
-        "customdata": [[[plain(t), percent(float(w))] for t, w in zip(titles, row, strict=True)] for row in last],
-        "hovertemplate": "%{customdata[0]}<br>%{customdata[1]}<extra></extra>",
-    }
-    bare = {"showgrid": False, "zeroline": False}
-    events = [f"{label(t, 16)} {n}" for t, n in zip(titles, positions, strict=True)]
-    layout = {
-        "margin": {"l": room(names), "b": room(events, 11)},
-        "xaxis": {
-            "tickvals": list(range(len(titles))),
-            "ticktext": events,
-            "tickangle": -90,
-            "tickfont": {"size": 11},
-            **bare,
-        },
-        "yaxis": {
-            "tickvals": list(range(len(names))),
-            "ticktext": names,
-            "range": [len(names) - 0.5, -0.5],
-            **bare,
-        },
-    }
-    return drawn(dark, 190 + 26 * len(names), [map_], layout)
-
-
-def confidence(steps: tuple[tuple[int, Confidence], ...], dark: bool) -> go.Figure:
-    """How much of the softmax the list held after each event."""
-    p = palette(dark)
-    fig = figure(dark, 230)
-    fig.add_scatter(
-        x=[n for n, _c in steps],
-        y=[c.share for _n, c in steps],
-        mode="lines+markers",
-        line={"color": p.model, "width": 2},
-        marker={"size": 8, "color": p.model},
-        customdata=[[count(n), percent(c.share), count(c.spread)] for n, c in steps],
-        hovertemplate=_("{n} events: {share}, as if over {spread} items").format(
-            n="%{customdata[0]}", share="%{customdata[1]}", spread="%{customdata[2]}"
+    last = found.weights[:, :, -1, : found.n_events].reshape(n_layers * n_heads, -1)
+    heads = [f"{i // n_heads + 1}.{i % n_heads + 1}" for i in range(len(last))]
+    weights = _looked_at(found, players, last)
+    single = [player.position is not None for player in players]
+    most = max(float(weights[single].max(initial=0.0)), 1e-6)  # a group's weight may be any number of events'
+    rows = []
+    for player, row in zip(players, weights.tolist(), strict=True):
+        shapes = []
+        for i, weight in enumerate(row):
+            share = min(weight / most, 1.0)
+            colour = between(low, middle, 2 * share) if share < 0.5 else between(middle, high, 2 * share - 1)
+            tip = f"{player_label(player)}\n" + _("layer {layer}, head {head}").format(
+                layer=i // n_heads + 1, head=i % n_heads + 1
+            )
+            shapes.append(Shape("cell", i / len(heads), (i + 1) / len(heads), colour, f"{tip}: {percent(weight)}"))
+        rows.append(ChartRow(player_label(player), tuple(shapes), numbered(player)))
+    columns = (_("Event"), _("Title"), *(_("Layer.head {name}").format(name=name) for name in heads))
+    table = tuple(
+        (position, label, *weights)
+        for position, label, weights in zip(
+            found.positions[: found.n_events][::-1],
+            found.labels[: found.n_events][::-1],
+            last.T[::-1].round(4).tolist(),
+            strict=True,
         )
-        + "<extra></extra>",
     )
-    step = max(1, -(-len(steps) // 10))
-    fig.update_xaxes(title_text=_("events known"), showgrid=False, dtick=step, tickformat="d", zeroline=False)
-    fig.update_yaxes(title_text=_("confidence"), tickformat=".0%", rangemode="tozero", nticks=5)
-    return fig
+    return Chart(
+        "readout",
+        _("For every head, how much of its last row's attention lies on each event of the history."),
+        tuple(rows),
+        tuple(((i + 0.5) / len(heads), name) for i, name in enumerate(heads)),
+        _("layer.head"),
+        ink(dark),
+        Table(columns, table),
+        grid=False,
+    )
 
 
-def growth(found: Growth, n: int, dark: bool) -> go.Figure:
-    """Quality against events known, with its band; the average of all as a rule, and where a person of n events is."""
+def _looked_at(found: AttentionMap, players: tuple[Player, ...], last: np.ndarray) -> np.ndarray:
+    """(n_players, n_layers * n_heads) weights of the players; that of a group is its events' together."""
+    positions = np.array(found.positions[: found.n_events])
+    alone = [player.position for player in players if player.position is not None]
+    masks = [
+        positions < min(alone, default=np.inf) if player.position is None else positions == player.position
+        for player in players
+    ]
+    return np.stack([last[:, mask].sum(axis=1) for mask in masks])
+
+
+def confidence(steps: tuple[tuple[int, Confidence], ...], dark: bool) -> Chart:
+    """How much of the softmax the list held after each event, the newest at the top."""
+    p = palette(dark)
+    shown = steps[-MOST_STEPS:][::-1]
+    scale = Scale(0.0, max(c.share for _n, c in shown) or 1.0)
+    rows = []
+    for n, c in shown:
+        after = _("{n} events: {share}, as if over {spread} items").format(
+            n=count(n), share=percent(c.share), spread=count(c.spread)
+        )
+        bar = Shape("bar", 0.0, scale.at(c.share), p.model)
+        rows.append(ChartRow(count(n), (bar,), value=Value(bar.end, percent(c.share), p.text), tip=after))
+    columns = (_("Events known"), _("Confidence"), _("As if over so many items"))
+    return Chart(
+        "confidence",
+        _("Share of the softmax on the first ten after each event."),
+        tuple(rows),
+        scale.ticks(told=percent),
+        _("confidence by events known"),
+        ink(dark),
+        Table(columns, tuple((n, c.share, c.spread) for n, c in steps)),
+        room=64,
+    )
+
+
+def growth(found: Growth, dark: bool) -> go.Figure:
+    """Quality against events known, with its band, and the average of all as a rule."""
     p = palette(dark)
     drawn = look(found.model, dark)
     at = [_place(point.n) for point in found.points]
@@ -211,18 +200,6 @@ def growth(found: Growth, n: int, dark: bool) -> go.Figure:
             font={"color": p.muted, "size": 12},
         )
     top = max([q.quality.high for q in found.points] + [found.average.value, found.whole.value]) * 1.14 or 1.0
-    here = min(_place(n), end)
-    fig.add_shape(type="line", x0=here, x1=here, y0=0, y1=top, line={"color": p.text, "width": 1.5, "dash": "dot"})
-    fig.add_annotation(
-        x=here,
-        y=top,
-        text=_("this person, {n}").format(n=count(n)),
-        showarrow=False,
-        xanchor="left" if here < end / 2 else "right",
-        xshift=6 if here < end / 2 else -6,
-        yanchor="top",
-        font={"color": p.text, "size": 12},
-    )
     fig.update_xaxes(
         title_text=_("newest events known"),
         tickvals=at,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 import engine
 from dashboard import cache, components, state, words
+from dashboard.blocks import Note
 from dashboard.charts import explain as charts
 from dashboard.components import escape_markdown
+from dashboard.elements.sheet import sheet
 from dashboard.i18n import _, count, figure, signed
 from dashboard.views import explain_features, explain_list, explain_many, explain_without, scoreboard
 from dashboard.views.explain_list import OFFERED
@@ -97,18 +98,8 @@ def bars(page: Page, answer: engine.Attribution) -> None:
     order = st.segmented_control(
         _("Order of events"), list(names), default="time", format_func=lambda o: names[o], key="order", required=True
     )
-    fig = charts.waterfall(answer, "size" if order == "size" else "time", page.dark)
-    alt = _("Waterfall from the base value over the events of the history to the item's score.")
-    components.chart(fig, "waterfall", alt)
-    components.note(
-        _("Red raises the score, blue lowers it. Thin bars: the standard error over random orders of the events.")
-    )
-    rows = [
-        (player.position, words.player_label(player), player.n_events, player.value, player.spread, player.item_id)
-        for player in answer.players
-    ]
-    columns = [_("Event"), _("Title"), _("Number"), _("Value"), _("Standard error"), _("Item")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Explain"))
+    note = _("Red raises the score, blue lowers it. Thin bars: the standard error over random orders of the events.")
+    sheet([[charts.waterfall(answer, "size" if order == "size" else "time", page.dark), Note(note)]], "bars")
 
 
 def score_and_absence(answer: engine.Attribution) -> list[str]:

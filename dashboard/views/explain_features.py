@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
-from dashboard import cache_explain, components, words_explain
+from dashboard import cache_explain, words_explain
+from dashboard.blocks import Note, Table
 from dashboard.charts import explain as charts
-from dashboard.charts.style import label
 from dashboard.components import escape_markdown
+from dashboard.elements.sheet import sheet
 from dashboard.i18n import _, figure
 from dashboard.views.frame import Page
 
@@ -19,12 +19,11 @@ def features(page: Page, item: str) -> None:
         found = cache_explain.explain_features(page.key, page.user, item, page.view, page.lang)
     st.markdown(escape_markdown(words_explain.features(found)))
     names = [words_explain.feature_name(feature) for feature in found.features]
-    steps = [
-        charts.Step(label(name, 34), name, feature.value, feature.spread)
-        for name, feature in zip(names, found.features, strict=True)
-    ]
-    fig = charts.staircase(found.base, found.score, steps, page.dark, charts.score_name(found.model))
-    components.chart(fig, "features", _("Waterfall from the base value over the features to the item's score."))
+    steps = [charts.Step(name, "", f.value, f.spread) for name, f in zip(names, found.features, strict=True)]
+    alt = _("Waterfall from the base value over the features to the item's score.")
+    columns = (_("Feature"), _("Known"), _("Value"), _("Standard error"))
+    rows = tuple((name, f.told, f.value, f.spread) for name, f in zip(names, found.features, strict=True))
+    frame = charts.Frame("features", alt, charts.score_name(found.model), Table(columns, rows))
     notes = [
         _(
             "Absent, a part of the items is replaced by its mean over all items, in every item of the history and in "
@@ -47,8 +46,5 @@ def features(page: Page, item: str) -> None:
         if found.exact
         else _("Thin bars: the standard error over random orders of the features.")
     )
-    for text in notes:
-        components.note(text)
-    rows = [(name, f.told, f.value, f.spread) for name, f in zip(names, found.features, strict=True)]
-    columns = [_("Feature"), _("Known"), _("Value"), _("Standard error")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Features"))
+    chart = charts.staircase(found.base, found.score, steps, page.dark, frame)
+    sheet([[chart, *(Note(text) for text in notes)]], "features")

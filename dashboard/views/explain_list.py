@@ -7,9 +7,11 @@ import streamlit as st
 
 import engine
 from dashboard import cache, cache_explain, components, state, words, words_explain
+from dashboard.blocks import Note, Table
 from dashboard.charts import explain as charts
 from dashboard.charts import explain_list as list_charts
 from dashboard.components import escape_markdown
+from dashboard.elements.sheet import sheet
 from dashboard.i18n import _, signed
 from dashboard.views.frame import Page
 
@@ -58,23 +60,25 @@ def instead(page: Page, item: str, title: str) -> None:
         return
     answer = words_explain.difference(found)
     st.markdown(escape_markdown(f"{words_explain.contrast(found)} {words.mostly(answer)}"))
-    fig = charts.waterfall(answer, "time", page.dark, _("difference of the two scores"))
-    components.chart(fig, "instead", _("Waterfall from the difference of the bases to the difference of the scores."))
-    components.note(
-        _(
-            "Red speaks for “{first}”, blue for “{second}”. Base {base}: how far apart the two are with every event "
-            "absent. Thin bars: the standard error of the difference, paired order by order."
-        ).format(first=title, second=found.second.title, base=signed(answer.base))
-    )
-    rows = [
+    note = _(
+        "Red speaks for “{first}”, blue for “{second}”. Base {base}: how far apart the two are with every event "
+        "absent. Thin bars: the standard error of the difference, paired order by order."
+    ).format(first=title, second=found.second.title, base=signed(answer.base))
+    alt = _("Waterfall from the difference of the bases to the difference of the scores.")
+    frame = charts.Frame("instead", alt, _("difference of the two scores"), _both(found))
+    sheet([[charts.waterfall(answer, "time", page.dark, frame), Note(note)]], "instead")
+
+
+def _both(found: engine.Contrast) -> Table:
+    """The values for either item, and their differences."""
+    rows = tuple(
         (player.position, words.player_label(player), one.value, two.value, player.value, player.spread)
         for player, one, two in zip(found.players, found.first.players, found.second.players, strict=True)
-    ]
-    titles = [found.first.title, found.second.title]
+    )
+    titles = (found.first.title, found.second.title)
     if titles[0] == titles[1]:  # a table's columns need different names
-        titles = [f"{each.title} ({each.item_id})" for each in (found.first, found.second)]
-    columns = [_("Event"), _("Title"), *titles, _("Difference"), _("Standard error")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("This and not that"))
+        titles = tuple(f"{each.title} ({each.item_id})" for each in (found.first, found.second))
+    return Table((_("Event"), _("Title"), *titles, _("Difference"), _("Standard error")), rows)
 
 
 def _choose_other(page: Page, item: str) -> str | None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
+from typing import Literal
 
 import streamlit as st
 
-from dashboard import cache_what_if, components, words
-from dashboard.components import escape_markdown
+from dashboard import cache_what_if, words
+from dashboard.blocks import Act, Block, Chips, Note
+from dashboard.charts.style import shorten
 from dashboard.i18n import _, count
 from dashboard.views.frame import Page
 
@@ -16,46 +18,53 @@ LONGEST_TEXT = 100
 STEP = 100  # items asked for beyond those that are offered come in such steps
 
 
-def item_search(
-    page: Page, key: str, icon: str, pick: Callable[[str], None], without: Collection[str] = (), many: bool = False
-) -> None:
-    """A box to search titles in, and what was found as buttons; popular items while nothing is typed.
+class Search:
+    """A box to search titles in, and what was found as buttons; popular items while nothing is typed."""
 
-    Args:
-        page: the page.
-        key: tells the widgets of several searches apart.
-        icon: on the buttons.
-        pick: called with the id of the item that is pressed.
-        without: items that are not offered.
-        many: offer twice as many.
-    """
-    text = st.text_input(
-        _("Search titles"),
-        key=f"{key}_text",
-        placeholder=_("Part of a title or an id, then Enter"),
-        icon=":material/search:",
-        label_visibility="collapsed",
-    )
-    n = 2 * OFFERED if many else OFFERED
-    enough = n + -(-len(without) // STEP) * STEP  # in steps, so that one event more or fewer finds its answer made
-    found = cache_what_if.find_items(page.key, text.strip()[:LONGEST_TEXT], page.lang, enough)
-    found = found.loc[~found["item_id"].isin(list(without))].head(n)
-    if found.empty:
-        components.note(_("No title or id holds that."))
-        return
-    components.note(_("Found, the most popular first:") if text.strip() else _("Popular items, or search above:"))
-    with st.container(horizontal=True, gap="small"):
-        for item_id, title, category, met in zip(
-            found["item_id"], found["title"], found["category"], found["popularity"], strict=True
-        ):
-            kind = words.category(category)
-            st.button(
-                escape_markdown(title if len(title) <= 40 else title[:39] + "…"),
-                key=f"{key}_{item_id}",
-                icon=icon,
-                help=escape_markdown(
-                    _("{title}: {n} training events").format(title=title, n=count(met)) + (f" · {kind}" if kind else "")
-                ),
-                on_click=pick,
-                args=(str(item_id),),
-            )
+    def __init__(
+        self,
+        page: Page,
+        key: str,
+        label: str,
+        icon: Literal["plus"] | None = "plus",
+        without: Collection[str] = (),
+        n: int = OFFERED,
+    ) -> None:
+        """Draw the box and look.
+
+        Args:
+            page: the page.
+            key: tells the boxes of several searches apart.
+            label: of the box.
+            icon: on the buttons.
+            without: items that are not offered.
+            n: how many are.
+        """
+        self._icon: Literal["plus"] | None = icon
+        self._text = st.text_input(
+            label,
+            key=f"{key}_text",
+            placeholder=_("Part of a title or an id, then Enter"),
+            icon=":material/search:",
+        ).strip()
+        enough = n + -(-len(without) // STEP) * STEP  # in steps, so that one event more or fewer finds its answer made
+        barred = set(without)
+        found = cache_what_if.find_items(page.key, self._text[:LONGEST_TEXT], page.lang, enough)
+        self._offered = [item for item in found if item.item_id not in barred][:n]
+
+    def blocks(self) -> list[Block]:
+        """What was found; its presses come from the list "found"."""
+        if not self._offered:
+            return [Note(_("No title or id holds that."))]
+        told = _("Found, the most popular first:") if self._text else _("Popular items, or search above:")
+        return [Note(told), Chips("found", tuple(_chip(item, self._icon) for item in self._offered), told)]
+
+    def item_at(self, row: int) -> str:
+        """The id of the item that was pressed."""
+        return self._offered[row].item_id
+
+
+def _chip(item: cache_what_if.Found, icon: Literal["plus"] | None) -> Act:
+    kind = words.category(item.category)
+    about = _("{title}: {n} training events").format(title=item.title, n=count(item.popularity))
+    return Act("pick", f"{about} · {kind}" if kind else about, icon, shorten(item.title, 40))

@@ -10,10 +10,11 @@ import streamlit as st
 import engine
 from dashboard import cache, cache_what_if, components, state, words
 from dashboard.components import escape_markdown
+from dashboard.elements.sheet import sheet
 from dashboard.i18n import _, count, ngettext, percent
 from dashboard.views import items_map
 from dashboard.views.frame import Page, open_page
-from dashboard.views.item_search import item_search
+from dashboard.views.item_search import OFFERED, Search
 from engine import EngineError
 
 RECEIVERS = 200
@@ -201,7 +202,7 @@ def _chosen(page: Page) -> str:
         return asked
     answer = cache.recommend(page.key, page.user, 10, page.view, page.lang)
     first = answer.items[0].item_id if answer.items else None
-    item = first or str(cache_what_if.find_items(page.key, "", page.lang, 1)["item_id"].iloc[0])
+    item = first or cache_what_if.find_items(page.key, "", page.lang, 1)[0].item_id
     state.settle("item", item)
     return item
 
@@ -211,7 +212,8 @@ def draw() -> None:
     page = open_page(about_user=True)
     top = st.container()
     with st.expander(_("Find an item"), icon=":material/search:"):
-        item_search(page, "find_item", ":material/category:", lambda item: state.choose("item", item), many=True)
+        search = Search(page, "find_item", _("Search titles"), icon=None, n=2 * OFFERED)
+        sheet([search.blocks()], "found", lambda _list, _act, row: state.choose("item", search.item_at(row)))
     item = _chosen(page)
     try:
         about = cache_what_if.item_profile(page.key, item, list_length(page), page.lang)

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import pandas as pd
+from collections.abc import Callable
+
 import streamlit as st
 
 import engine
 from dashboard import cache, cache_what_if, components, edits, state, words, words_what_if
+from dashboard.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
 from dashboard.charts import explain as explain_charts
 from dashboard.charts import what_if as charts
-from dashboard.components import escape_markdown
-from dashboard.elements.rows import Act, Mark, Row, Tone, row_list
-from dashboard.i18n import _, count, figure, ngettext, percent
+from dashboard.elements.sheet import sheet
+from dashboard.i18n import _, count, figure, ngettext
 from dashboard.views import what_if_growth
 from dashboard.views.frame import Page, open_page
-from dashboard.views.what_if_editor import (
-    Draft,
-    add_event,
-    attributes,
-    history,
-    read_draft,
-    reset,
-    toolbar,
-)
+from dashboard.views.what_if_editor import Draft, attributes, editor, read_draft, reset, toolbar
 from engine import EngineError
 
 K = 10
 
 
 def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
-    """The page's first line: what the edit did."""
+    """What the edit did, and the ways back."""
     n = len(found.answer.history)
+    lines: list[str] = []
     if draft.start == "nobody":
-        components.headline(words_what_if.newcomer(n, found.confidence))
+        headline = words_what_if.newcomer(n, found.confidence)
     elif draft.is_edited:
-        components.headline(words_what_if.verdict(found, K))
+        headline = words_what_if.verdict(found, K)
     else:
-        components.headline(_("What if {user} had met other things? Nothing is changed yet").format(user=page.user))
+        headline = _("What if {user} had met other things? Nothing is changed yet").format(user=page.user)
     if draft.start == "user":
         known = cache_what_if.attributes_of(page.key, page.user)
         now = known if draft.edit.about is None else dict(draft.edit.about)
@@ -44,15 +38,13 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
         text = words_what_if.changes(*draft.edit.counts(len(draft.base.item_ids)), n_changed)
         hidden = _held_out(page, draft)
         held = next((one for one in found.moved if one.item_id == hidden), None)
-        lines = [text, words_what_if.followed(held) if held is not None else ""]
-        if any(lines):
-            st.markdown(escape_markdown(" ".join(line for line in lines if line)))
-    components.note(
-        _(
-            "Nothing is trained: the model as it is answers the edited history. The address carries the edit: copy it "
-            "to share."
-        )
+        lines += [text, words_what_if.followed(held) if held is not None else ""]
+    told = " ".join(line for line in lines if line)
+    note = _(
+        "Nothing is trained: the model as it is answers the edited history. The address carries the edit: copy it "
+        "to share."
     )
+    toolbar([Headline(headline), *([Text(told)] if told else []), Note(note)], draft)
 
 
 def _held_out(page: Page, draft: Draft) -> str | None:
@@ -74,24 +66,35 @@ def _explained(found: engine.WhatIf, asked: str | None) -> str | None:
     return asked if asked in ranked else next((item.item_id for item in found.answer.items), None)
 
 
-def new_list(found: engine.WhatIf, explained: str | None) -> None:
-    """The list as it is now, each item with its old rank and a way to its reasons; one's are told below."""
-    components.section(_("What it would offer"))
-    if not found.answer.items:
-        components.note(_("There is nothing left to offer: this person has had every item."))
+def new_list(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Growth | None, asked: str | None) -> None:
+    """The list as it is now, each item with its old rank and a way to its reasons, and how sure it is."""
+    items, explained = found.answer.items, _explained(found, asked)
+    blocks: list[Block] = [Heading(_("What it would offer"))]
+    if not items:
+        told = _("There is nothing left to offer: this person has had every item.")
+        sheet([[*blocks, Note(told)]], "new_list")
         return
     moved = {one.item_id: one for one in found.moved}
-    items = found.answer.items
-    row_list(
-        [_offered(item, _step(moved[item.item_id]), item.item_id == explained) for item in items],
-        "new_list",
-        _("The list as it is now"),
-        lambda _act, row: state.choose("item", items[row].item_id),
-    )
+    rows = tuple(_offered(item, _step(moved[item.item_id]), item.item_id == explained) for item in items)
+    blocks.append(Rows("offered", rows, _("The list as it is now")))
     gone = [one for one in found.moved if (one.before or K + 1) <= K and (one.now is None or one.now > K)]
     if gone:
         titles = words.listing([f"{one.title} ({words_what_if.rank(one.now)})" for one in gone])
-        components.note(_("No longer among them, with their ranks now: {titles}.").format(titles=titles))
+        blocks.append(Note(_("No longer among them, with their ranks now: {titles}.").format(titles=titles)))
+    blocks += _confidence(page, draft, found, growth)
+    sheet([blocks], "new_list", lambda _list, _act, row: state.choose("item", items[row].item_id))
+
+
+def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Growth | None) -> list[Block]:
+    """How sure the list is, and what that is worth."""
+    if found.confidence is None:
+        return []
+    blocks: list[Block] = [Heading(_("How sure the list is"))]
+    if draft.start == "nobody" and draft.person.item_ids:
+        steps = cache_what_if.confidence_by_event(page.key, draft.person, K)
+        blocks.append(charts.confidence(steps, page.dark))
+    before = found.confidence_before if draft.is_edited else None
+    return [*blocks, Points(tuple(words_what_if.sure(found.confidence, before, growth)))]
 
 
 def _offered(item: engine.RecommendedItem, step: Mark, is_explained: bool) -> Row:
@@ -119,88 +122,73 @@ def _step(one: engine.Moved) -> Mark:
     return Mark(count(n), "blue", "down", ngettext("Down by {n} rank", "Down by {n} ranks", n).format(n=count(n)))
 
 
-def moved_ranks(page: Page, draft: Draft, found: engine.WhatIf) -> None:
-    """Ranks before and now, as a chart and a table."""
-    components.section(_("Ranks that moved"))
-    if draft.start == "nobody":
-        components.note(_("Held against the list before the newest event."))
-    alt = _("Each item's rank before the change, hollow, and now, filled; the first ranks have the most room.")
-    components.chart(charts.ranks(found.moved, K, page.dark), "ranks", alt)
-    components.note(
-        _(
-            "Hollow: before. Filled: now. Red came nearer the top, blue fell. Dotted: the end of the list of {k}."
-        ).format(k=count(K))
-    )
-    rows = [
-        (m.title, words_what_if.rank(m.before), words_what_if.rank(m.now), m.score_before, m.score_now, m.item_id)
-        for m in found.moved
+def reasons(
+    page: Page, draft: Draft, found: engine.WhatIf, why: engine.Reasons | None, growth: engine.Growth | None
+) -> None:
+    """Shapley values and attention of the history as it is now, the ranks that moved, and how many events it takes."""
+    if why is None or why.explanation is None:
+        told = _("Without an event there is nothing to look at and nothing to explain with.")
+        columns = [[Heading(_("Why")), Note(told)]]
+    else:
+        numbered = draft.name_of
+        columns = [
+            _shapley(why.explanation, page.dark, numbered),
+            _looked(why.attention, why.explanation, page.dark, numbered),
+        ]
+    took = found.seconds + (sum(why.seconds.values()) if why else 0.0)
+    below = [
+        *(_moved_ranks(page, draft, found) if draft.is_edited else []),
+        Note(_("The model took {ms} ms for this answer.").format(ms=figure(1000 * took))),
+        *what_if_growth.answer(growth, len(draft.person.item_ids)),
     ]
-    columns = [_("Title"), _("Rank before"), _("Rank now"), _("Score before"), _("Score now"), _("Item")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Ranks that moved"))
+    sheet(columns, "reasons", below=below)
 
 
-def confidence(draft: Draft, found: engine.WhatIf, growth: engine.Growth | None, page: Page) -> None:
-    """How sure the list is, and what that is worth."""
-    if found.confidence is None:
-        return
-    components.section(_("How sure the list is"))
-    before = found.confidence_before if draft.is_edited else None
-    if draft.start == "nobody" and draft.person.item_ids:
-        steps = cache_what_if.confidence_by_event(page.key, draft.person, K)
-        alt = _("Share of the softmax on the first ten after each event.")
-        components.chart(charts.confidence(steps, page.dark), "confidence", alt)
-        table = pd.DataFrame(
-            [(n, percent(c.share), round(c.spread, 1)) for n, c in steps],
-            columns=[_("Events known"), _("Confidence"), _("As if over so many items")],
-        )
-        components.table_twin(table, _("How sure the list is"))
-    points = words_what_if.sure(found.confidence, before, growth)
-    st.markdown("\n".join(f"- {escape_markdown(point)}" for point in points))
-
-
-def reasons(page: Page, found: engine.Reasons | None) -> None:
-    """Attention and Shapley values of the history as it is now."""
-    if found is None or found.explanation is None:
-        components.section(_("Why"))
-        components.note(_("Without an event there is nothing to look at and nothing to explain with."))
-        return
-    left, right = st.columns(2, gap="large")
-    with left:
-        answer = found.explanation
-        components.section(
-            _("Why “{title}” ranks {ordinal}").format(
-                title=answer.title, ordinal=words.ordinal(answer.rank or 1), rank=count(answer.rank or 1)
-            )
-        )
-        st.markdown(escape_markdown(words.mostly(answer)))
-        alt = _("Waterfall from the base value over the events of the history to the item's score.")
-        components.chart(explain_charts.waterfall(answer, "time", page.dark), "waterfall", alt)
-        components.note(
+def _shapley(answer: engine.Attribution, dark: bool, numbered: Callable[[engine.Player], str]) -> list[Block]:
+    rank = answer.rank or 1
+    return [
+        Heading(
+            _("Why “{title}” ranks {ordinal}").format(title=answer.title, ordinal=words.ordinal(rank), rank=count(rank))
+        ),
+        Text(words.mostly(answer)),
+        explain_charts.waterfall(answer, "time", dark, numbered=numbered),
+        Note(
             _(
                 "Quick Shapley values: {n} evaluations, so that they follow each edit; Explain takes more. {steadiness}"
             ).format(n=count(answer.n_evaluations), steadiness=words.steadiness(answer))
-        )
-        rows = [(p.position, words.player_label(p), p.n_events, p.value, p.spread) for p in answer.players]
-        columns = [_("Event"), _("Title"), _("Number"), _("Value"), _("Standard error")]
-        components.table_twin(pd.DataFrame(rows, columns=columns), _("Explain"))
-    with right:
-        seen = found.attention
-        components.section(_("Where the last row looks"))
-        alt = _("For every head, how much of its last row's attention lies on each of the newest events.")
-        components.chart(charts.readout(seen, page.dark), "readout", alt)
-        components.note(
+        ),
+    ]
+
+
+def _looked(
+    seen: engine.AttentionMap, answer: engine.Attribution, dark: bool, numbered: Callable[[engine.Player], str]
+) -> list[Block]:
+    return [
+        Heading(_("Where the last row looks")),
+        Text(_("How much of its attention each head gives to the same events, before it guesses.")),
+        charts.readout(seen, answer.players, dark, numbered),
+        Note(
             _(
-                "Where each head looks before it guesses, over the newest {n} events. That is no reason: a weight can "
-                "be high and change nothing."
-            ).format(n=count(min(seen.n_events, charts.READOUT_EVENTS)))
-        )
-        n_heads = seen.weights.shape[1]
-        columns = [f"{i // n_heads + 1}.{i % n_heads + 1}" for i in range(seen.weights.shape[0] * n_heads)]
-        last = seen.weights[:, :, -1, : seen.n_events].reshape(len(columns), -1).T
-        table = pd.DataFrame(last.round(4), columns=[_("Layer.head {name}").format(name=c) for c in columns])
-        table.insert(0, _("Title"), seen.labels[: seen.n_events])
-        table.insert(0, _("Event"), seen.positions[: seen.n_events])
-        components.table_twin(table.iloc[::-1], _("Where the last row looks"))
+                "A column is a head: the stronger the colour, the more it looks; the earlier events have the weight of "
+                "all of them. That is no reason: a weight can be high and change nothing."
+            )
+        ),
+    ]
+
+
+def _moved_ranks(page: Page, draft: Draft, found: engine.WhatIf) -> list[Block]:
+    """Ranks before and now, as a chart and a table."""
+    newcomer = [Note(_("Held against the list before the newest event."))] if draft.start == "nobody" else []
+    return [
+        Heading(_("Ranks that moved")),
+        *newcomer,
+        charts.ranks(found.moved, K, page.dark),
+        Note(
+            _(
+                "Hollow: before. Filled: now. Red came nearer the top, blue fell. Dotted: the end of the list of {k}."
+            ).format(k=count(K))
+        ),
+    ]
 
 
 def cannot(text: str) -> None:
@@ -231,26 +219,18 @@ def answer(page: Page) -> None:
     state.show_in_address("start", "events", "about")
     growth = what_if_growth.held(page)
     first_line(page, draft, found)
-    toolbar(draft)
     left, right = st.columns([5, 6], gap="large")
     with right:
-        new_list(found, _explained(found, asked))
+        new_list(page, draft, found, growth, asked)
     with left:
         if nobody:
             attributes(page, draft)
-        add_event(page, draft)
-        history(draft, found.answer.history)
+        editor(page, draft, found.answer.history)
         if not nobody:
             attributes(page, draft)
-    with right:
-        confidence(draft, found, growth, page)
     why = cache_what_if.reasons(page.key, person, asked, page.lang)  # while this is made, the browser draws the lists
-    reasons(page, why)
-    if draft.is_edited:
-        moved_ranks(page, draft, found)
-    what_if_growth.section(page, growth, len(person.item_ids))
-    took = found.seconds + (sum(why.seconds.values()) if why else 0.0)
-    components.note(_("The model took {ms} ms for this answer.").format(ms=figure(1000 * took)))
+    reasons(page, draft, found, why, growth)
+    what_if_growth.evidence(page, growth)
 
 
 answer(open_page(about_user=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,12 +10,13 @@ import streamlit as st
 
 import engine
 from dashboard import cache_what_if, components, edits, state, words
+from dashboard.blocks import Act, Block, Chips, Heading, Note, Row, Rows, Tone
 from dashboard.components import escape_markdown
 from dashboard.edits import Edit
-from dashboard.elements.rows import Act, Row, Tone, row_list
+from dashboard.elements.sheet import sheet
 from dashboard.i18n import _, count, ngettext
 from dashboard.views.frame import Page
-from dashboard.views.item_search import item_search
+from dashboard.views.item_search import Search
 
 ROWS = 10  # events that are drawn at a time
 
@@ -42,6 +44,13 @@ class Draft:
         if self.edit.about is None:
             return engine.Person(items, self.base.as_user, self.base.about)
         return engine.Person(items, None, self.edit.about)
+
+    def name_of(self, player: engine.Player) -> str:
+        """An event's number in the history as it was, as in the list of events; a word for what was added."""
+        if player.position is None:
+            return ""
+        step = self.edit.steps[player.position - 1]
+        return _("added") if isinstance(step, str) else count(step)
 
     @property
     def is_edited(self) -> bool:
@@ -78,87 +87,72 @@ def reset() -> None:
     state.choose_all({"events": None, "about": None})
 
 
-def begin(widget: str) -> None:
+def begin(start: str) -> None:
     """Callback: begin with the user, or with nobody."""
-    value = state.widget(widget)
-    state.choose_all({"start": "nobody" if value == "nobody" else None, "events": None, "about": None})
+    state.choose_all({"start": "nobody" if start == "nobody" else None, "events": None, "about": None})
 
 
-def toolbar(draft: Draft) -> None:
-    """Where to begin, undo, reset."""
-    names = {"user": _("This user"), "nobody": _("Nobody yet")}
-    state.set_widget("what_if_start", draft.start)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.segmented_control(
-            _("Begin with"),
-            list(names),
-            format_func=names.__getitem__,
-            key="what_if_start",
-            required=True,
-            on_change=begin,
-            args=("what_if_start",),
-            label_visibility="collapsed",
-        )
-        st.button(
-            _("Undo"),
-            key="undo",
-            icon=":material/undo:",
-            on_click=state.undo_choices,
-            disabled=not state.can_undo(),
-        )
-        st.button(
-            _("Reset"),
-            key="reset",
-            icon=":material/restart_alt:",
-            on_click=reset,
-            disabled=not draft.is_edited,
-        )
-
-
-def add_event(page: Page, draft: Draft) -> None:
-    """Search for an item and add it as the newest event."""
-    components.section(_("Add an event"))
-    item_search(
-        page,
-        "add",
-        ":material/add:",
-        lambda item_id: apply(draft, draft.edit.with_item(item_id)),
-        without=draft.person.item_ids if page.run.config.evaluation.exclude_seen else (),
+def toolbar(above: Sequence[Block], draft: Draft) -> None:
+    """Where to begin, undo, reset, under what is said of the edit."""
+    nobody = draft.start == "nobody"
+    presses = {"user": lambda: begin("user"), "nobody": lambda: begin("nobody")}
+    presses |= {"undo": state.undo_choices, "reset": reset}
+    tools = (
+        Act("user", _("This user"), text=_("This user"), on=not nobody),
+        Act("nobody", _("Nobody yet"), text=_("Nobody yet"), on=nobody),
+        Act("undo", _("Undo"), "undo", _("Undo"), off=not state.can_undo()),
+        Act("reset", _("Reset"), "reset", _("Reset"), off=not draft.is_edited),
+    )
+    sheet(
+        [[*above, Chips("tools", tools, _("Where to begin, and the ways back"))]],
+        "said",
+        lambda _l, act, _r: presses[act](),
     )
 
 
-def history(draft: Draft, events: tuple[engine.Event, ...]) -> None:
-    """The events, newest first, each with its buttons."""
-    components.section(
-        ngettext("{n} event, newest first", "{n} events, newest first", len(events)).format(n=count(len(events)))
-    )
-    if not events:
-        components.note(_("No event yet: the model answers from what it knows of everybody. Add one above."))
-        return
+def editor(page: Page, draft: Draft, events: tuple[engine.Event, ...]) -> None:
+    """Search for an item to add, and the events, newest first, each with its buttons."""
+    seen = draft.person.item_ids if page.run.config.evaluation.exclude_seen else ()
+    found = Search(page, "add", _("Add an event"), without=seen)
+    title = ngettext("{n} event, newest first", "{n} events, newest first", len(events)).format(n=count(len(events)))
     n_parts = -(-len(events) // ROWS)
-    part = 0
+    blocks, part = [*found.blocks(), Heading(title)], 0
     if n_parts > 1:
-        firsts = {i: _part_name(len(events), i) for i in range(n_parts)}
-        held = state.widget("events_part")
-        state.set_widget("events_part", held if held in firsts else 0)
-        part = st.selectbox(
-            _("Events shown"),
-            list(firsts),
-            format_func=firsts.__getitem__,
-            key="events_part",
-            label_visibility="collapsed",
-            width=200,
-        )
+        sheet([blocks], "found", lambda _list, _act, row: add(draft, found.item_at(row)))
+        blocks, part = [], _choose_part(len(events), n_parts)
     last = len(events) - part * ROWS
     places = list(reversed(range(max(0, last - ROWS), last)))
 
-    def press(act: str, row: int) -> None:
-        at = places[row]
-        to = {"later": at + 1, "earlier": at - 1}.get(act)
-        apply(draft, draft.edit.without(at) if to is None else draft.edit.moved(at, to))
+    def press(listed: str, act: str, row: int) -> None:
+        if listed == "found":
+            add(draft, found.item_at(row))
+            return
+        to = {"later": places[row] + 1, "earlier": places[row] - 1}.get(act)
+        apply(draft, draft.edit.without(places[row]) if to is None else draft.edit.moved(places[row], to))
 
-    rows = [_row(draft, events[at], at, len(events)) for at in places]
-    row_list(rows, "history", _("Events, newest first"), press)
+    rows = tuple(_row(draft, events[at], at, len(events)) for at in places)
+    none = Note(_("No event yet: the model answers from what it knows of everybody. Add one above."))
+    sheet([[*blocks, Rows("events", rows, _("Events, newest first")) if rows else none]], "history", press)
+
+
+def add(draft: Draft, item_id: str) -> None:
+    """Callback: one event more, the newest."""
+    apply(draft, draft.edit.with_item(item_id))
+
+
+def _choose_part(n: int, n_parts: int) -> int:
+    """Which ten events are shown."""
+    firsts = {i: _part_name(n, i) for i in range(n_parts)}
+    held = state.widget("events_part")
+    state.set_widget("events_part", held if held in firsts else 0)
+    return st.selectbox(
+        _("Events shown"),
+        list(firsts),
+        format_func=firsts.__getitem__,
+        key="events_part",
+        label_visibility="collapsed",
+        width=200,
+    )
 
 
 def _part_name(n: int, part: int) -> str:

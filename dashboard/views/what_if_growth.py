@@ -7,8 +7,8 @@ import streamlit as st
 
 import engine
 from dashboard import cache_what_if, components, words, words_what_if
+from dashboard.blocks import Block, Heading, Note, Text
 from dashboard.charts import what_if as charts
-from dashboard.components import escape_markdown
 from dashboard.i18n import _, percent
 from dashboard.views.frame import Page, metric_of
 
@@ -18,16 +18,21 @@ def held(page: Page) -> engine.Growth | None:
     return cache_what_if.held_growth(page.key, metric_of(page))
 
 
-def section(page: Page, growth: engine.Growth | None, n: int) -> None:
-    """The curve and its answer; before it is measured, a button that measures it."""
-    components.section(_("How many events does a list need?"))
+def answer(growth: engine.Growth | None, n: int) -> list[Block]:
+    """How many events a list needs, and where a person of n events stands; what it takes to measure that."""
+    title = Heading(_("How many events does a list need?"))
+    if growth is not None:
+        return [title, Text(words_what_if.placed(growth, n), lead=words_what_if.enough(growth))]
+    told = _(
+        "Test users with long histories are asked with their newest 0, 1, 2, 3, 5, 8, … events alone, and held "
+        "against the average user. It is measured once for a run, in some seconds to a minute."
+    )
+    return [title, Note(told)]
+
+
+def evidence(page: Page, growth: engine.Growth | None) -> None:
+    """The curve; before it is measured, a button that measures it."""
     if growth is None:
-        components.note(
-            _(
-                "Test users with long histories are asked with their newest 0, 1, 2, 3, 5, 8, … events alone, and held "
-                "against the average user. It is measured once for a run, in some seconds to a minute."
-            )
-        )
         if st.button(_("Measure it"), key="measure_growth", icon=":material/show_chart:"):
             bar = st.progress(0.0, _("Ranking with short histories…"))
             cache_what_if.measure_growth(
@@ -35,11 +40,8 @@ def section(page: Page, growth: engine.Growth | None, n: int) -> None:
             )
             st.rerun()
         return
-    st.markdown(
-        f"**{escape_markdown(words_what_if.enough(growth))}** {escape_markdown(words_what_if.placed(growth, n))}"
-    )
     alt = _("Quality of lists against the number of newest events known, with the average of all test users as a rule.")
-    components.chart(charts.growth(growth, n, page.dark), "growth", alt)
+    components.chart(charts.growth(growth, page.dark), "growth", alt)
     components.note(words_what_if.enough_evidence(growth))
     components.note(words_what_if.own_level(growth))
     components.note(

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 import dashboard
 import engine
 from dashboard import cache, i18n, state
+from tests.app import sheets
 from tests.conftest import TINY_RUN
 
 APP = Path(dashboard.__file__).with_name("app.py")
@@ -48,7 +49,7 @@ def texts(app: AppTest) -> list[str]:
     said += [m.label for m in app.metric] + [str(m.value) for m in app.metric]
     for kind in (app.selectbox, app.button, app.expander, app.text_input):
         said += [element.label for element in kind]
-    return said
+    return said + sheets.written(app)
 
 
 def shown(app: AppTest) -> str:
@@ -57,7 +58,8 @@ def shown(app: AppTest) -> str:
 
 
 def keys_of_charts(app: AppTest) -> set[str]:
-    return {str(e.proto.id).rsplit("-", 1)[-1] for e in app.get("plotly_chart")}
+    plotted = {str(e.proto.id).rsplit("-", 1)[-1] for e in app.get("plotly_chart")}
+    return plotted | {block["key"] for block in sheets.blocks(app, "chart")}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -85,6 +87,7 @@ def test_a_view_draws_its_charts_and_describes_them(open_view: Open, view: str, 
     drawn = app.get("plotly_chart")
     assert keys_of_charts(app) == charts
     assert all(len(e.proto.alt) > 15 for e in drawn)
+    assert all(len(block["alt"]) > 15 for block in sheets.blocks(app, "chart"))
 
 
 def test_the_bare_address_leads_to_the_overview(tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from pathlib import Path
@@ -14,7 +13,8 @@ from streamlit.testing.v1 import AppTest
 
 import engine
 from dashboard import cache, cache_what_if, i18n
-from dashboard.components import escape_markdown
+from tests.app import sheets
+from tests.app.sheets import press, press_chip
 from tests.app.test_views import APP, Open, app_title, keys_of_charts, shown
 from tests.conftest import TINY_RUN
 
@@ -43,29 +43,17 @@ def run(tiny_run_dir: Path) -> engine.Run:
     return engine.load_run(TINY_RUN, tiny_run_dir)
 
 
-def drawn_rows(app: AppTest, key: str) -> dict[str, Any]:
-    """What the browser is given to draw of a list with buttons: its rows, its name and its stamp."""
-    return json.loads(_proto(app, key).json)
+def rows_of(app: AppTest, key: str) -> list[dict[str, Any]]:
+    return next(sheets.blocks(app, "rows", key))["rows"]
 
 
-def _proto(app: AppTest, key: str) -> Any:
-    return next(e.proto for e in app.get("bidi_component") if e.proto.id.endswith(f"-{key}"))
-
-
-def press(app: AppTest, key: str, act: str, row: int, stamp: str | None = None) -> AppTest:
-    """Send what the browser sends when a button of such a list is pressed."""
-    value = {"act": act, "row": row, "stamp": stamp or drawn_rows(app, key)["stamp"]}
-    states = app._tree.get_widget_states()
-    states.widgets.add(
-        id=f"$$STREAMLIT_INTERNAL_KEY_{_proto(app, key).id}__events",
-        json_trigger_value=json.dumps([{"event": "press", "value": value}]),
-    )
-    return app._run(states)
+def first_line(app: AppTest) -> str:
+    return next(sheets.blocks(app, "headline"))["text"]
 
 
 def ranked(app: AppTest) -> list[str]:
     """Titles of the list on the page."""
-    return [row["title"] for row in drawn_rows(app, "new_list")["rows"]]
+    return [row["title"] for row in rows_of(app, "new_list")]
 
 
 def titles(answer: engine.Recommendations) -> list[str]:
@@ -76,40 +64,42 @@ def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_vi
     own = engine.person_of(run, USER)
     n = len(own.item_ids)
     app = open_view("what_if")
-    assert "Nothing is changed yet" in app_title(app)
+    assert "Nothing is changed yet" in first_line(app)
     assert ranked(app) == titles(engine.recommend(run, USER))
-    assert app.button(key="undo").disabled
-    stamp = drawn_rows(app, "history")["stamp"]
-    press(app, "history", "remove", 0)
+    assert not sheets.buttons(app, "said")["undo"]
+    stamp = sheets.stamp(app, "history")
+    press(app, "history", "events", "remove", 0)
     assert app.query_params["events"] == f"1-{n - 1}"
     assert ranked(app) == titles(engine.what_if(run, engine.Person(own.item_ids[:-1], USER)).answer)
     assert "1 event removed." in shown(app)
     assert keys_of_charts(app) == {"waterfall", "readout", "ranks"}
-    press(app, "history", "remove", 0, stamp)  # a second press before the first was answered: meant for what is gone
+    press(
+        app, "history", "events", "remove", 0, stamp
+    )  # a second press before the first was answered: meant for what is gone
     assert app.query_params["events"] == f"1-{n - 1}"
-    press(app, "history", "earlier", n - 3)  # the second event, newest first
+    press(app, "history", "events", "earlier", n - 3)  # the second event, newest first
     assert "1 event removed and 1 event moved." in shown(app)
     app.text_input(key="add_text").input("Tent no. 48").run()
-    app.button(key="add_i48").click().run()
+    press_chip(app, "history", "found", "Tent no. 48")
     assert app.query_params["events"].endswith(".~i48")
     now = engine.Person((own.item_ids[1], own.item_ids[0], *own.item_ids[2:-1], "i48"), USER)
     assert ranked(app) == titles(engine.what_if(run, now).answer)
     for _ in range(3):
-        app.button(key="undo").click().run()
+        press_chip(app, "said", "tools", "Undo")
     assert not app.exception
     assert "events" not in app.query_params
-    assert "Nothing is changed yet" in app_title(app)
+    assert "Nothing is changed yet" in first_line(app)
 
 
 def test_the_item_whose_reasons_are_told_is_chosen_in_the_list(open_view: Open, run: engine.Run) -> None:
     app = open_view("what_if")
-    off = [row["acts"][0]["off"] for row in drawn_rows(app, "new_list")["rows"]]
+    off = [row["acts"][0]["off"] for row in rows_of(app, "new_list")]
     assert off == [True] + 9 * [False]
-    press(app, "new_list", "why", 3)
+    press(app, "new_list", "offered", "why", 3)
     fourth = engine.recommend(run, USER).items[3]
     assert app.query_params["item"] == fourth.item_id
-    assert escape_markdown(f"Why “{fourth.title}” ranks 4th") in [header.value for header in app.header]
-    assert [row["acts"][0]["off"] for row in drawn_rows(app, "new_list")["rows"]].index(True) == 3
+    assert f"Why “{fourth.title}” ranks 4th" in [block["text"] for block in sheets.blocks(app, "heading")]
+    assert [row["acts"][0]["off"] for row in rows_of(app, "new_list")].index(True) == 3
 
 
 def test_reasons_are_told_though_the_scores_behind_the_list_are_held_no_more(
@@ -148,7 +138,7 @@ def test_a_link_carries_the_whole_edit(open_view: Open, run: engine.Run) -> None
     assert ranked(app) == titles(engine.what_if(run, edited).answer)
     app.selectbox(key="attribute_region").select("South").run()
     assert app.query_params["about"] == "age_band=50+.region=South"
-    app.button(key="reset").click().run()
+    press_chip(app, "said", "tools", "Reset")
     assert {"events", "about"} & set(app.query_params) == set()
 
 
@@ -177,16 +167,16 @@ def test_an_address_that_names_no_edit_is_told_and_can_be_dropped(open_view: Ope
 
 def test_somebody_made_up_from_nothing_grows_event_by_event(open_view: Open, run: engine.Run) -> None:
     app = open_view("what_if", start="nobody")
-    assert app_title(app).startswith("Nobody yet: the first 10 hold ")
+    assert first_line(app).startswith("Nobody yet: the first 10 hold ")
     assert "Without an event there is nothing to look at" in shown(app)
     popular = engine.find_items(run, limit=1)["item_id"].iloc[0]
-    app.button(key=f"add_{popular}").click().run()
-    assert app_title(app).startswith("After 1 event the first 10 hold ")
+    press(app, "history", "found", "pick", 0)
+    assert first_line(app).startswith("After 1 event the first 10 hold ")
     assert app.query_params["events"] == f"~{popular}"
     assert ranked(app) == titles(engine.recommend_for(run, [popular]))
     assert keys_of_charts(app) == {"waterfall", "readout", "ranks", "confidence"}
-    app.segmented_control(key="what_if_start").set_value("user").run()
-    assert "Nothing is changed yet" in app_title(app)
+    press_chip(app, "said", "tools", "This user")
+    assert "Nothing is changed yet" in first_line(app)
 
 
 def test_another_user_in_the_address_does_not_inherit_an_edit(open_view: Open) -> None:
@@ -194,7 +184,7 @@ def test_another_user_in_the_address_does_not_inherit_an_edit(open_view: Open) -
     app.query_params["user"] = "u020"
     del app.query_params["events"]
     app.run()
-    assert "What if u020 had met other things?" in app_title(app)
+    assert "What if u020 had met other things?" in first_line(app)
 
 
 def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engine.Run) -> None:
@@ -212,7 +202,7 @@ def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engin
     links = [e.proto.query_string for e in app.get("page_link")]
     assert [re.search(r"user=([^&]+)", link)[1] for link in links] == users[:5]  # pyright: ignore[reportOptionalSubscript]
     app.text_input(key="find_item_text").input("Stove no. 2").run()
-    app.button(key="find_item_i02").click().run()
+    press_chip(app, "found", "found", "Stove no. 2")
     assert app.query_params["item"] == "i02"
     assert "“Stove no. 2”" in app_title(app)
 
@@ -222,7 +212,7 @@ def test_an_unknown_item_is_told_and_another_can_be_found(open_view: Open, item:
     app = open_view("items", item=item)
     assert not app.exception
     assert app_title(app) == "This item cannot be shown"
-    app.button(key=next(str(b.key) for b in app.button if str(b.key).startswith("find_item_"))).click().run()
+    press(app, "found", "found", "pick", 0)
     assert not app.error
 
 
@@ -235,12 +225,6 @@ def test_no_english_is_left_on_a_chinese_page(open_view: Open, page: str) -> Non
         entries = [(m.id, m.string) for m in read_po(file, locale="zh") if isinstance(m.id, str) and m.id]
     english = {i for i, text in entries if i != text and "{" not in i}
     assert not {line.strip() for line in shown(app).splitlines()} & english
-    if page == "what_if":
-        rows = drawn_rows(app, "history")["rows"] + drawn_rows(app, "new_list")["rows"]
-        words = [act[word] for row in rows for act in row["acts"] for word in ("label", "text")]
-        words += [text for row in rows for text, _tone in row["below"]]
-        words += [row["mark"][word] for row in rows if row["mark"] for word in ("text", "label")]
-        assert not set(words) & english
 
 
 @pytest.mark.parametrize("page", ["what_if", "items"])

@@ -44,6 +44,8 @@ def open_twins(page: Page) -> None:
     """Show every chart's table."""
     for twin in page.get_by_test_id("stExpander").all():
         twin.locator("summary").click()
+    for twin in page.locator(".sheet details > summary").all():
+        twin.click()
     settle(page)
 
 
@@ -55,7 +57,9 @@ def test_nothing_is_cut_at_390_pixels(new_page: NewPage, path: str) -> None:
     main = page.get_by_test_id("stMain")
     assert main.evaluate("e => e.scrollWidth - e.clientWidth") <= 0
     outside = page.evaluate(
-        """() => [...document.querySelectorAll('[data-testid="stMain"] :is(h1, h2, p, button, label, svg.main-svg)')]
+        """() => [...document.querySelectorAll('[data-testid="stMain"] :is(h1, h2, p, button, label, svg.main-svg)'),
+            ...[...document.querySelectorAll('[data-testid="stMain"] *')].filter(e => e.shadowRoot)
+                .flatMap(e => [...e.shadowRoot.querySelectorAll('h1, h2, p, button, svg, summary')])]
         .filter(e => e.checkVisibility() && e.getBoundingClientRect().right > 391)
         .filter(e => !e.closest('[data-testid="stDataFrame"]'))
         .map(e => e.textContent.slice(0, 60))"""

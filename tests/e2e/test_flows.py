@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -194,6 +195,29 @@ def test_a_history_is_edited_by_keyboard_and_the_keyboard_stays_where_it_was(new
     settle(page)
     page.get_by_role("button", name="Reset").click()
     expect(rows).to_have_count(n)
+
+
+def test_a_chart_of_rows_has_its_table_and_can_be_saved(new_page: NewPage) -> None:
+    page = new_page(f"explain?run={TINY_RUN}&user=u017&lang=en")
+    chart = page.locator(".chart[data-chart=waterfall]")
+    wide = chart.locator("svg").bounding_box()
+    chart.get_by_text("Table and downloads").click()
+    rows = chart.get_by_role("table").get_by_role("row")
+    labels = chart.locator("svg g text:first-of-type").all_text_contents()
+    assert rows.count() - 1 == len(labels) - 2  # a row of titles there, base and score here
+    for way, begins in (("CSV", b"\xef\xbb\xbfEvent,Title"), ("SVG", b"<svg"), ("PNG", b"\x89PNG")):
+        with page.expect_download() as saved:
+            chart.get_by_role("button", name=f"Save as {way}").click()
+        assert saved.value.suggested_filename == f"tailscope-waterfall.{way.lower()}"
+        assert Path(saved.value.path()).read_bytes().startswith(begins)
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(300)
+    narrow = chart.locator("svg").bounding_box()
+    assert wide is not None
+    assert narrow is not None
+    assert narrow["width"] < 390 < wide["width"]
+    assert narrow["height"] > wide["height"]  # labels stand above their bars, and bars keep their width
+    expect(chart.get_by_role("table")).to_be_visible()
 
 
 @pytest.mark.parametrize("path", ["recommendations", "attention", "explain", "what-if"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 
@@ -14,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import i18n
-from dashboard.charts import attention, blend, curve, explain, gap, overview, style
-from engine import Attribution, Blend, Estimate, Player
+from dashboard.blocks import Chart, Shape
+from dashboard.charts import attention, blend, curve, explain, gap, overview, scale, style, what_if
+from engine import AttentionMap, Attribution, Blend, Estimate, Moved, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
 
@@ -372,37 +372,107 @@ PLAYERS = (
 ANSWER = Attribution("u1", "i9", "Lamp", 1, 1.25, -1.0, PLAYERS, False, 400, 0.1, "transformer", {"transformer": 1.25})
 
 
+def _bars(chart: Chart) -> list[Shape]:
+    return [shape for row in chart.rows for shape in row.shapes if shape.form == "bar"]
+
+
 @pytest.mark.parametrize("order", ["time", "size"])
 def test_the_waterfall_leads_from_base_to_score(order: str) -> None:
-    fig = explain.waterfall(ANSWER, order, dark=False)  # pyright: ignore[reportArgumentType]
-    bars = sorted(
-        (int(y), float(base), float(x))
-        for t in fig.data
-        if t.type == "bar"
-        for y, base, x in zip(t.y, t.base, t.x, strict=True)
+    chart = explain.waterfall(ANSWER, order, dark=False)  # pyright: ignore[reportArgumentType]
+    first, *_between, last = chart.rows
+    bars = _bars(chart)
+    assert bars[0].start == first.shapes[-1].start
+    assert [bar.start for bar in bars[1:]] == [bar.end for bar in bars[:-1]]
+    assert bars[-1].end == last.shapes[-1].start
+    widths = np.array([bar.end - bar.start for bar in bars])
+    values = np.array([0.5, -0.25, 2.0] if order == "time" else [2.0, 0.5, -0.25])
+    np.testing.assert_allclose(widths / widths.max(), values / values.max(), atol=1e-3)
+    assert [row.value.text for row in chart.rows if row.value] == (
+        ["−1", "+0.500", "−0.250", "+2", "1.25"] if order == "time" else ["−1", "+2", "+0.500", "−0.250", "1.25"]
     )
-    assert bars[0][1] == ANSWER.base
-    for (_y, base, x), (_next, following, _x) in itertools.pairwise(bars):
-        assert base + x == pytest.approx(following)
-    assert bars[-1][1] + bars[-1][2] == pytest.approx(ANSWER.score)
-    sizes = [abs(x) for _y, _base, x in bars]
-    assert sizes == ([0.5, 0.25, 2.0] if order == "time" else [2.0, 0.5, 0.25])
+    assert all(0 <= place <= 1 for row in chart.rows for shape in row.shapes for place in (shape.start, shape.end))
 
 
-def test_the_waterfall_uses_shaps_colours_and_plain_titles() -> None:
-    fig = explain.waterfall(ANSWER, "time", dark=True)
-    raising, lowering = (t for t in fig.data if t.type == "bar")
-    assert (raising.marker.color, list(raising.x)) == (style.DARK.raises, [0.5, 2.0])
-    assert (lowering.marker.color, list(lowering.x)) == (style.DARK.lowers, [-0.25])
-    assert list(raising.error_x.array) == [0.1, 0.2]
-    assert raising.width == lowering.width < 1  # a colour whose rows lie far apart does not cover those between
-    assert "<img" not in _texts(fig)
-    assert fig.layout.yaxis.ticktext[0] == "base"
-    assert fig.layout.yaxis.ticktext[1] == "4 earlier events"
+def test_the_waterfall_uses_shaps_colours_and_shows_the_spread() -> None:
+    chart = explain.waterfall(ANSWER, "time", dark=True)
+    assert [bar.colour for bar in _bars(chart)] == [style.DARK.raises, style.DARK.lowers, style.DARK.raises]
+    spreads = [
+        shape.end - shape.start for row in chart.rows for shape in row.shapes if shape.form == "whisker"
+    ]  # of two standard errors
+    assert spreads[0] == pytest.approx(spreads[2] / 2, abs=1e-3)
+    assert spreads[1] == 0
+    assert [(row.label, row.number) for row in chart.rows] == [
+        ("base", ""), ("4 earlier events", ""), ("Tent", "5"), (HOSTILE, "6"), ("score", "")
+    ]  # fmt: skip
+    assert chart.table.rows[2] == (6, HOSTILE, 1, 2.0, 0.2, "i2")
 
 
 def test_a_history_of_one_event_can_be_drawn() -> None:
     one = Attribution(
         "u1", "i9", "Lamp", None, 0.0, 0.0, (Player("Tent", "i1", 1, 1, 0.0, 0.0),), True, 2, 0.1, "transformer", {}
     )
-    assert len(explain.waterfall(one, "time", dark=False).data) == 4
+    assert len(explain.waterfall(one, "time", dark=False).rows) == 3
+
+
+# --- what if
+
+
+def test_the_last_rows_attention_stands_beside_the_players_and_earlier_events_count_together() -> None:
+    weights = np.zeros((1, 2, 6, 6), dtype=np.float32)
+    weights[0, :, -1] = [[0.1, 0.1, 0.1, 0.1, 0.2, 0.4], [0.25, 0.25, 0.25, 0.25, 0, 0]]
+    labels, ids = tuple("abcdef"), tuple("123456")
+    seen = AttentionMap(
+        "u1",
+        weights,
+        labels,
+        ids,
+        (1, 2, 3, 4, 5, 6),
+        pd.DataFrame(),
+        "causal",
+        6,
+        "raw",
+        np.zeros(6),
+        (None,) * 6,
+        "",
+        "",
+    )
+    chart = what_if.readout(seen, PLAYERS, dark=False)
+    assert [row.label for row in chart.rows] == ["4 earlier events", "Tent", HOSTILE]
+    told = [[shape.tip.rsplit(": ", 1)[1] for shape in row.shapes] for row in chart.rows]
+    assert told == [[i18n.percent(share) for share in row] for row in ((0.4, 1.0), (0.2, 0.0), (0.4, 0.0))]
+    colours = [[shape.colour for shape in row.shapes] for row in chart.rows]
+    strongest, weakest = style.LIGHT.attention[2], style.LIGHT.attention[0]
+    assert colours[2] == [strongest, weakest]
+    assert colours[0] == [strongest, strongest]  # as many events as there are: they do not set the scale
+    assert [len(row) for row in chart.table.rows] == 6 * [4]
+    assert chart.table.rows[0][:2] == (6, "f")
+
+
+def test_ranks_before_and_now_have_their_own_marks_and_the_first_ones_the_most_room() -> None:
+    moved = (
+        Moved("a", "Up", None, "head", 40, 1, 0.1, 0.9),
+        Moved("b", "Still", None, "head", 2, 2, 0.5, 0.5),
+        Moved("c", "New", None, "tail", None, 3, None, 0.4),
+        Moved("d", "Gone", None, "tail", 3, None, 0.4, None),
+    )
+    chart = what_if.ranks(moved, 10, dark=False)
+    forms = [[shape.form for shape in row.shapes] for row in chart.rows]
+    assert forms == [["line", "ring", "dot"], ["ring", "dot"], ["dot"], ["ring"]]
+    assert {shape.colour for shape in chart.rows[0].shapes} == {style.LIGHT.raises}
+    assert {shape.colour for shape in chart.rows[3].shapes} == {style.LIGHT.lowers}
+    ring, dot = chart.rows[0].shapes[1:]
+    assert 0 < dot.start < chart.rows[1].shapes[0].start < chart.rules[0].at < ring.start < 1
+    assert chart.table.rows[3] == ("Gone", 3, None, 0.4, None, "d")
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.23), (-1.0, 2.5), (3.0, 3.0)])
+def test_a_scale_keeps_its_ticks_within_itself_and_in_order(low: float, high: float) -> None:
+    places = [at for at, _text in scale.Scale(low, high).ticks()]
+    assert places == sorted(places)
+    assert all(0 <= at <= 1 for at in places)
+
+
+def test_a_colour_on_the_way_from_one_to_another() -> None:
+    assert scale.between("#FFFFFF", "#000000", 0) == "#FFFFFF"
+    assert scale.between("#FFFFFF", "#000000", 1) == "#000000"
+    assert scale.between("#000000", "#64C832", 0.5) == "#326419"

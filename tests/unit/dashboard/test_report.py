@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 import engine
-from dashboard import drawing, findings, i18n
+from dashboard import findings, i18n
+from dashboard.charts import scale
 from dashboard.report import report
 from engine import Estimate, GapParts
 from tests.conftest import HOSTILE_TITLE, TINY_RUN
@@ -135,7 +136,7 @@ def test_the_worst_group_is_named_only_if_it_is_clear():
 
 @pytest.mark.parametrize(("low", "high"), [(0, 0.23), (-0.4, 0.1), (0, 0), (12, 17), (0, 1e-7)])
 def test_ticks_hold_what_is_drawn_and_are_few(low: float, high: float):
-    ticks = drawing.nice_ticks(low, high)
+    ticks = scale.nice_ticks(low, high)
     assert ticks[0] <= low + 1e-12
     assert ticks[-1] >= high - 1e-12
     assert 2 <= len(ticks) <= 8

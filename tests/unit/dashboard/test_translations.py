@@ -22,6 +22,7 @@ PAGES = sorted(
     [
         *ROOT.glob("views/*.py"),
         *ROOT.glob("charts/*.py"),
+        *ROOT.glob("elements/*.py"),
         *ROOT.glob("words*.py"),
         *(
             ROOT / f"{name}.py"
