@@ -200,12 +200,10 @@ class ChartRow:
 
 @dataclass(frozen=True)
 class Rule:
-    """An upright line across all rows, with a name at its top: at its left or at its right."""
+    """An upright line across all rows; `dash` is in SVG's words."""
 
     at: float
     dash: str
-    name: str = ""
-    side: Literal["left", "right"] = "right"
 
 
 @dataclass(frozen=True)

@@ -35,12 +35,12 @@ def main() -> None:
     # What is there by now stays. The collector need not look at it again each time: that takes more than a tenth of a
     # second, in which no page is answered. For the same reason Streamlit's own collection after every answer is off.
     gc.freeze()
-    threading.Thread(target=_prepare, args=(cache.prepare_newest,), daemon=True).start()
+    threading.Thread(target=prepare, args=(cache.prepare_newest,), daemon=True).start()
     sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
     cli.main()
 
 
-def _prepare(load: Callable[[], None]) -> None:
+def prepare(load: Callable[[], None]) -> None:
     """Load a run, which stays too."""
     load()
     gc.freeze()

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import plotly.graph_objects as go
-
-AXIS_ROOM = 52
-"""Pixels under a chart for an axis's figures and title."""
-
-_TAG = re.compile(r"</?[a-z]+>")
 
 
 @dataclass(frozen=True)
@@ -109,22 +103,8 @@ def named(model: str, name: str, answers: str) -> str:
 
 def figure(dark: bool, height: int, **layout: Any) -> go.Figure:
     """An empty figure in the house style; `layout` holds plotly's own names, nested where they are."""
-    return drawn(dark, height, [], layout)
-
-
-def drawn(dark: bool, height: int, traces: Sequence[dict[str, Any]], layout: Mapping[str, Any]) -> go.Figure:
-    """A figure in the house style, given whole.
-
-    To add traces, lines and texts to a figure one by one takes plotly a tenth of a second and more, since it looks at
-    every value each time; given whole it is not looked at here, but in the tests of the charts.
-
-    Args:
-        dark: which palette.
-        height: in pixels.
-        traces: each with its `type`.
-        layout: on top of the house's, nested as in plotly's own documents.
-    """
-    return go.Figure({"data": [*traces], "layout": _merged(_house(dark, height), layout)}, _validate=False)
+    # Plotly would look at every value of the layout here; the tests of the charts have it do so.
+    return go.Figure({"data": [], "layout": _merged(_house(dark, height), layout)}, _validate=False)
 
 
 def _house(dark: bool, height: int) -> dict[str, Any]:
@@ -169,16 +149,6 @@ def shorten(text: str, width: int) -> str:
         if room > width:
             return text[: max(0, i - 1)].rstrip() + "…"
     return text
-
-
-def room(texts: Sequence[str], size: int = 12) -> int:
-    """Pixels that the longest of an axis's labels takes, rather a few too many than one too few.
-
-    Given as a margin it spares the browser a second drawing: without it plotly draws a chart, sees that its labels need
-    more room, and draws it again.
-    """
-    bare = [_TAG.sub("", text).replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">") for text in texts]
-    return 14 + max((round(size * sum(1.0 if ord(c) > 0x2E7F else 0.5 for c in text)) for text in bare), default=0)
 
 
 def plain(text: str) -> str:

@@ -82,19 +82,6 @@ function drawAxis(svg, chart, x, top, bottom, family) {
   draw(svg, "text", middle, chart.axis);
 }
 
-function drawRules(svg, chart, x, top, bottom, family) {
-  const { ink } = chart;
-  chart.rules.forEach((rule) => {
-    const at = x(rule.at);
-    draw(svg, "line", { x1: at, x2: at, y1: top, y2: bottom, stroke: ink.muted, "stroke-dasharray": rule.dash });
-    if (!rule.name) return;
-    const half = widthOf(rule.name, 12, family);
-    const right = rule.side === "right" ? at + half < x(1) + chart.room : at - half < 4;
-    const named = { x: right ? at + 3 : at - 3, "text-anchor": right ? "start" : "end", "font-size": 12 };
-    draw(svg, "text", { ...named, y: rule.side === "right" ? 12 : 26, fill: ink.muted }, rule.name);
-  });
-}
-
 function drawRow(svg, chart, row, place) {
   const { x, top, left, narrow, rowHeight, family } = place;
   const { ink } = chart;
@@ -131,7 +118,7 @@ function chartSvg(chart, width, family) {
     0,
   );
   const left = narrow ? 8 : Math.min(wanted + 14, width * 0.42, 300);
-  const top = chart.rules.some((rule) => rule.name) ? 32 : 2;
+  const top = 2;
   const bottom = top + rowHeight * chart.rows.length;
   const x = (share) => Math.round((left + share * (width - left - chart.room)) * 10) / 10;
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -139,7 +126,10 @@ function chartSvg(chart, width, family) {
   const said = { role: "img", "aria-label": chart.alt, "font-family": family };
   for (const [key, value] of Object.entries({ ...size, ...said })) svg.setAttribute(key, value);
   drawAxis(svg, chart, x, top, bottom, family);
-  drawRules(svg, chart, x, top, bottom, family);
+  chart.rules.forEach(({ at, dash }) => {
+    const line = { x1: x(at), x2: x(at), y1: top, y2: bottom, stroke: chart.ink.muted, "stroke-dasharray": dash };
+    draw(svg, "line", line);
+  });
   chart.rows.forEach((row, i) =>
     drawRow(svg, chart, row, { x, top: top + i * rowHeight, left, narrow, rowHeight, width, family }),
   );

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import http.client
 import json
 import os
@@ -10,11 +11,13 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from dashboard import serving
+import dashboard
+from dashboard import server, serving
 from engine import EngineError
 
 
@@ -43,6 +46,19 @@ def test_a_taken_port_is_named_with_a_way_out(port: int):
         with pytest.raises(EngineError, match=rf"port {port} .*--port {port + 1}"):
             serving.require_free("127.0.0.1", port)
     serving.require_free("127.0.0.1", port)
+
+
+def test_what_is_loaded_stays_out_of_the_collectors_way() -> None:
+    loaded: list[str] = []
+    gc.unfreeze()
+    try:
+        server.prepare(lambda: loaded.append("run"))
+        assert loaded == ["run"]
+        assert gc.get_freeze_count() > 10_000  # this very test's packages
+    finally:
+        gc.unfreeze()
+    with (Path(dashboard.__file__).parents[1] / ".streamlit" / "config.toml").open("rb") as file:
+        assert tomllib.load(file)["runner"]["postScriptGC"] is False
 
 
 def test_an_address_of_another_machine_is_refused():
