@@ -15,6 +15,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
+from dashboard.diagnosing import diagnose_aside
 
 RunKey = tuple[str, str, float]
 """Runs directory, run name and the time its folder was written: a run trained anew under its old name is another."""
@@ -28,6 +29,9 @@ and no two share the processor."""
 
 _one_diagnosis = threading.Lock()
 """Likewise diagnoses: a page that asks during the warm-up waits for the one that is under way."""
+
+FEW_ITEMS = 3_000
+"""Runs over more items are diagnosed in a process of their own; over fewer, that takes longer than the diagnosis."""
 
 WARM_UP_DELAY = 3.0
 """Seconds between loading a run and warming it up, so that the first page does not share the processor with it."""
@@ -75,6 +79,14 @@ def load(key: RunKey) -> engine.Run:
     return run
 
 
+def _diagnose(key: RunKey, metric: str = "ndcg@10") -> engine.Diagnosis:
+    run = _load(key)
+    with _one_diagnosis:
+        if run.dataset.n_items > FEW_ITEMS and not engine.is_diagnosed(run):
+            diagnose_aside(*key[:2], metric)
+        return engine.diagnose_run(run, metric)
+
+
 def prepare_newest() -> None:
     """Load the newest run before anybody asks for it; a run that cannot be loaded is left to its page to explain."""
     for newest in runs()[:1]:
@@ -92,8 +104,8 @@ def _warm_up(key: RunKey) -> threading.Timer:
     def warm_up() -> None:
         with one_explanation:
             engine.warm_up(run)
-        with _one_diagnosis, contextlib.suppress(engine.EngineError):
-            engine.diagnose_run(run)  # kept in the run folder, so that Head vs tail finds it there
+        with contextlib.suppress(engine.EngineError):
+            _diagnose(key)  # kept in the run folder, so that Head vs tail finds it there
 
     timer = threading.Timer(WARM_UP_DELAY, warm_up)
     timer.daemon = True
@@ -195,9 +207,7 @@ def quality_curve(key: RunKey, metric: str) -> pd.DataFrame:
 @st.cache_data(max_entries=32, show_spinner=False)
 def diagnosis(key: RunKey, metric: str) -> engine.Diagnosis:
     """Why head and tail fare as they do."""
-    run = _load(key)
-    with _one_diagnosis:
-        return engine.diagnose_run(run, metric)
+    return _diagnose(key, metric)
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

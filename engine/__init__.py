@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from engine.data.public import fetch_public
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
-    from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run
+    from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run, is_diagnosed
     from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
@@ -127,7 +127,7 @@ _HOMES = {
     "engine.data.cleaning": "load_dataset",
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
-    "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run",
+    "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run is_diagnosed",
     "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
@@ -303,6 +303,7 @@ __all__ = [
     "held_explained_users",
     "held_faithfulness",
     "held_growth",
+    "is_diagnosed",
     "item_groups",
     "item_map",
     "item_profile",

@@ -126,14 +126,7 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
         EngineError: the metric was not measured.
     """
     _check(run.evaluation, metric)
-    work = {
-        "version": _VERSION,
-        "created": run.created,
-        "models": list(run.evaluation.models),
-        "settings": run.config.evaluation.model_dump(mode="json"),
-        "draws": DRAWS,
-        "neighbours": NEIGHBOURS,
-    }
+    work = _work(run)
     held = _held(run, work)
     if metric in held:
         return held[metric]
@@ -224,6 +217,23 @@ def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
         run.config.evaluation,
         progress=lambda message, share: tell(message, _FITTING + span * share),
     )
+
+
+def is_diagnosed(run: Run) -> bool:
+    """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric."""
+    return bool(_held(run, _work(run)))
+
+
+def _work(run: Run) -> dict[str, Any]:
+    """What a diagnosis follows from."""
+    return {
+        "version": _VERSION,
+        "created": run.created,
+        "models": list(run.evaluation.models),
+        "settings": run.config.evaluation.model_dump(mode="json"),
+        "draws": DRAWS,
+        "neighbours": NEIGHBOURS,
+    }
 
 
 def _held(run: Run, work: Mapping[str, Any]) -> dict[str, Diagnosis]:

@@ -35,7 +35,7 @@ def test_the_folder_holds_what_the_design_names(tiny_run_dir: Path) -> None:
         "config.json", "dataset", "vocabulary.parquet", "model.safetensors", "progress.jsonl", "metrics.json",
         "per_user.parquet", "lists.parquet", "recommendations.parquet", "cleaning.json", "contents.safetensors",
     }  # fmt: skip
-    later = {"diagnosis.json"}  # which a page's test may have asked for
+    later = {"diagnosis.json", "confidence.json", "attention_heads.json"}  # which a page's test may have asked for
     assert {path.name for path in folder.iterdir()} - later == expected
     assert [path.name for path in tiny_run_dir.iterdir()] == [TINY_RUN]  # nothing else is left behind
 

@@ -1,0 +1,45 @@
+"""A run over a large catalogue is diagnosed by another process, so that pages are answered meanwhile."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import engine
+from dashboard import cache
+from dashboard.diagnosing import diagnose_aside
+from tests.conftest import TINY_RUN
+
+
+@pytest.fixture
+def runs_dir(tiny_run_dir: Path, tmp_path: Path) -> Path:
+    """A runs directory whose run nobody has diagnosed yet."""
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / TINY_RUN, ignore=shutil.ignore_patterns("diagnosis.json"))
+    return tmp_path
+
+
+def test_another_process_keeps_what_it_found_in_the_run_folder(runs_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, runs_dir)
+    assert not engine.is_diagnosed(run)
+    diagnose_aside(str(runs_dir), TINY_RUN, "hr@10")
+    assert engine.is_diagnosed(run)
+    assert engine.diagnose_run(run, "hr@10").metric == "hr@10"
+
+
+@pytest.mark.parametrize(("few", "aside"), [(10, True), (1_000, False)])
+def test_only_large_catalogues_are_sent_there_and_only_once(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch, few: int, aside: bool
+) -> None:
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(cache, "WARM_UP_DELAY", 3600.0)
+    monkeypatch.setattr(cache, "FEW_ITEMS", few)
+    monkeypatch.setattr(cache, "diagnose_aside", lambda *key: asked.append(key))
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(runs_dir))
+    key = cache.run_key(TINY_RUN)
+    assert key is not None
+    assert cache.diagnosis(key, "ndcg@10").metric == "ndcg@10"  # which does not count on the other process
+    assert asked == ([(str(runs_dir), TINY_RUN, "ndcg@10")] if aside else [])
+    assert cache.diagnosis(key, "hr@10").metric == "hr@10"
+    assert len(asked) == int(aside)
