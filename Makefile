@@ -8,7 +8,11 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --quiet --constraint constraints.txt
+INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt
+# Of two gigabytes of packages a tenth is ever read. That is compiled once, here, and not all of them by pip.
+COMPILE := $(BIN)/python -c 'import dashboard.cli, engine, pandera.pandas, plotly.graph_objects, shap, sklearn, streamlit.web.cli, torch, \
+	streamlit.testing.v1; [getattr(engine, name) for name in engine.__all__]' >/dev/null 2>&1 || true
+unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
@@ -109,9 +113,11 @@ $(BIN)/pip:
 $(INSTALLED): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing (about two minutes and 2 GB the first time)"
 	@$(INSTALL) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(INSTALLED_DEV): pyproject.toml constraints.txt | $(BIN)/pip
 	@echo "Installing the product and what its tests need (about two minutes and 2 GB the first time)"
 	@$(INSTALL) --editable '.[dev,text]'
+	@$(COMPILE)
 	@touch $@ $(INSTALLED)
