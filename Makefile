@@ -45,7 +45,7 @@ check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
 .PHONY: test
 test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.
 	@checks=0; $(MAKE) --no-print-directory check || checks=$$?; \
-	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS) || tests=$$?; \
+	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS) || tests=$$?; \
 	if [ $$checks -ne 0 ]; then echo "A quick check failed: see above the tests, or run 'make check'." >&2; fi; \
 	exit $$(( checks ? checks : tests ))
 

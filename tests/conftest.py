@@ -13,13 +13,6 @@ import engine
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; none needs more
 
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that take long begin first, so that no process is left with one of them when the others are done."""
-    marked = {item.path for item in items for name in ("slow", "browser") if item.get_closest_marker(name)}
-    items.sort(key=lambda item: item.path not in marked)
-
-
 HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
 TINY_RUN = "tiny"
 BLENDED_RUN = "blended"

@@ -237,6 +237,7 @@ def test_charts_follow_the_dark_theme(new_page: NewPage) -> None:
     expect(tick).to_have_css("fill", "rgb(91, 100, 114)")
     page.emulate_media(color_scheme="dark")
     page.reload()  # charts are drawn in Python, which learns of the theme with the next run of a page
+    settle(page)
     expect(tick).to_have_css("fill", "rgb(154, 164, 181)")
 
 
