@@ -10,9 +10,10 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import state
+from dashboard import i18n, state
 from dashboard.i18n import _, count
 from dashboard.words import cohort_name
+from engine import EngineError, Message
 
 LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 148 32" width="148" height="32">'
@@ -197,9 +198,9 @@ def cohort_badge(cohort: str) -> None:
     st.badge(cohort_name(cohort), color="orange" if cohort == "tail" else "blue")
 
 
-def error_panel(what: str, way_out: str | None = None) -> None:
-    """What happened, and what to do."""
-    st.error(escape_markdown(what), icon=":material/info:")
+def error_panel(what: EngineError | Message | str, way_out: str | None = None) -> None:
+    """What happened, in the reader's language, and what to do."""
+    st.error(escape_markdown(i18n.tell(what)), icon=":material/info:")
     if way_out:
         st.markdown(escape_markdown(way_out))
 

@@ -19,6 +19,8 @@ from babel import dates, numbers
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
+from engine import EngineError, Message
+
 LANGUAGES: dict[str, str] = {"en": "English", "zh": "中文"}
 """Language codes and the names that their own readers know them by."""
 
@@ -73,6 +75,17 @@ def pgettext(context: str, message: str) -> str:
 def ngettext(singular: str, plural: str, n: int) -> str:
     """The form of a message that fits the count n."""
     return _catalogue(language()).ngettext(singular, plural, n)
+
+
+def tell(said: EngineError | Message | str) -> str:
+    """What the engine says, in the language in use: its template is the message id; English where it has none yet."""
+    if isinstance(said, EngineError):
+        said = said.message
+    if isinstance(said, str):
+        return said
+    values = {name: tell(v) if isinstance(v, Message) else v for name, v in said.values.items()}
+    template = _(said.template)
+    return template.format_map(values) if values else template
 
 
 def count(n: int | float) -> str:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from engine.data.schema import display_columns
     from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run, is_diagnosed
     from engine.ensemble.ensemble import Blend
-    from engine.errors import ConfigError, DataError, EngineError, RunError, TrainingError, UnknownIdError
+    from engine.errors import ConfigError, DataError, EngineError, Message, RunError, TrainingError, UnknownIdError
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
     from engine.evaluation.changes import GapChange, Served, gap_change, movers
     from engine.evaluation.compare import (
@@ -129,7 +129,7 @@ _HOMES = {
     "engine.data.schema": "display_columns",
     "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run is_diagnosed",
     "engine.ensemble.ensemble": "Blend",
-    "engine.errors": "ConfigError DataError EngineError RunError TrainingError UnknownIdError",
+    "engine.errors": "ConfigError DataError EngineError Message RunError TrainingError UnknownIdError",
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
     "engine.evaluation.changes": "GapChange Served gap_change movers",
     "engine.evaluation.compare": "ComparedModel Difference Measured RunComparison comparable_models compare",
@@ -217,6 +217,7 @@ __all__ = [
     "ItemMap",
     "ItemProfile",
     "Measured",
+    "Message",
     "Method",
     "MethodScore",
     "ModelReport",

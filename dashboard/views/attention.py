@@ -143,7 +143,7 @@ def draw() -> None:
             found = cache_trust.attention(page.key, page.user, page.view, page.lang, reading, item)
     except EngineError as error:
         components.headline(_("There is no history to look at"))
-        components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
+        components.error_panel(error, _("Type another id at the top, or take one at random:"))
         with st.container(horizontal=True):
             random_buttons(page.key)
         st.stop()

@@ -230,7 +230,7 @@ def draw() -> None:
     except EngineError as error:
         with top:
             components.headline(_("These runs cannot be compared"))
-            components.error_panel(str(error))
+            components.error_panel(error)
         st.stop()
     if len(rows) < 2:
         with top:
@@ -256,7 +256,7 @@ def _answer(page: Page, old: cache_compare.Side, new: cache_compare.Side, metric
         change = cache_compare.gap_change(page.key, old, new, metric)
     except EngineError as error:
         components.headline(_("Head and tail cannot be compared in this run"))
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     components.headline(findings.changed(change, before, after))
     components.note(findings.change_evidence(change))

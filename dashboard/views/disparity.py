@@ -20,7 +20,7 @@ def disparity(page: Page, metric: str, rules: tuple[str, ...]) -> None:
             found = cache.disparity(page.key, metric, rules)
             ranks = cache.disparity(page.key, "log_rank", ())
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     st.subheader(_("How unevenly users are served"), anchor=False)
     st.markdown(components.escape_markdown(findings.uneven(found, ranks)))

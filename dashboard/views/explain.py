@@ -210,7 +210,7 @@ def draw() -> None:
     except EngineError as error:
         with top:
             components.headline(_("This item cannot be explained"))
-            components.error_panel(str(error), _("Choose one of the recommendations below."))
+            components.error_panel(error, _("Choose one of the recommendations below."))
         st.stop()
     with top:
         first_line(answer)

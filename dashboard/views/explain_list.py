@@ -56,7 +56,7 @@ def instead(page: Page, item: str, title: str) -> None:
         with st.spinner(_("Asking the model with events left out…")):
             found = cache_explain.explain_instead(page.key, page.user, item, other, page.view, page.lang)
     except engine.EngineError as error:
-        components.error_panel(str(error), _("Choose another item."))
+        components.error_panel(error, _("Choose another item."))
         return
     answer = words_explain.difference(found)
     st.markdown(escape_markdown(f"{words_explain.contrast(found)} {words.mostly(answer)}"))

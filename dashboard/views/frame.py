@@ -72,7 +72,7 @@ def open_page(about_user: bool = False) -> Page:
     except EngineError as error:
         _bar(names, name, None)
         components.headline(_("The run {name} cannot be used").format(name=name))
-        components.error_panel(str(error))
+        components.error_panel(error)
         st.stop()
     _bar(names, name, (key, user) if user is not None else None)
     state.show_in_address("run", "lang", *(("user", "view") if about_user else ()))
@@ -96,7 +96,7 @@ def _require_user(key: cache.RunKey, user: str) -> None:
         cache.profile(key, user, state.view(), i18n.language())
     except EngineError as error:
         components.headline(_("This run knows no user {user}").format(user=user))
-        components.error_panel(str(error), _("Type another id at the top, or take one at random:"))
+        components.error_panel(error, _("Type another id at the top, or take one at random:"))
         with st.container(horizontal=True):
             random_buttons(key)
         st.stop()

@@ -36,7 +36,7 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     try:
         gaps = {model: cache.gap(page.key, metric, model, by) for model in ordered_models(page, metric)}
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     ours = gaps[page.run.answers]
     if by == "items":
@@ -116,7 +116,7 @@ def curve(page: Page, metric: str) -> None:
             smooth = cache.quality_curve(page.key, metric)
         bins = cache.quality_by_length(page.key, metric, tuple(page.run.evaluation.models))
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     own = bins.loc[bins["model"] == page.run.answers].sort_values(by="low_length")
     fig = curves.by_length(smooth, own, metric, page.run.cohorts.user_cut, page.dark, page.run.answers)
@@ -156,7 +156,7 @@ def behind(page: Page, metric: str) -> None:
     try:
         users = cache.users_behind(page.key, metric, rule, page.run.answers)
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     ids = users["user_id"].astype(str).tolist()
     shown = users.assign(
@@ -200,7 +200,7 @@ def draw() -> None:
     except EngineError as error:
         with top:
             components.headline(_("Head and tail cannot be compared in this run"))
-            components.error_panel(str(error))
+            components.error_panel(error)
         st.stop()
     with top:
         components.headline(found.text)

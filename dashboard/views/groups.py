@@ -47,7 +47,7 @@ def groups(page: Page, metric: str) -> None:
         saved = cache.saved_groups(page.key)
         tables = cache.group_tables(page.key, metric, tuple(saved))
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     figures = tables.figures.assign(
         by=tables.figures["rule"].map(_dimension), name=[called(str(rule), saved) for rule in tables.figures["rule"]]

@@ -22,7 +22,7 @@ def roles(page: Page) -> None:
         with st.spinner(_("Watching heads over many users…")):
             found = cache_trust.head_roles(page.key)
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     st.markdown(components.escape_markdown(trust.heads(found)))
     st.dataframe(_table(found), hide_index=True, alt=_("What heads do over many users"), column_config=_columns())

@@ -220,7 +220,7 @@ def draw() -> None:
     except EngineError as error:
         with top:
             components.headline(_("This item cannot be shown"))
-            components.error_panel(str(error), _("Find another one below."))
+            components.error_panel(error, _("Find another one below."))
         st.stop()
     state.show_in_address("item")
     with top:

@@ -21,7 +21,7 @@ def verdict(page: Page, metric: str) -> None:
         found = words.verdict(cache.gap(page.key, metric, page.run.answers, "users"))
     except EngineError as error:
         components.headline(_("This run cannot compare tail and head users"))
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     components.headline(found.text)
     components.note(found.evidence + " " + words.metric_gloss(metric))

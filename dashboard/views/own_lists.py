@@ -37,7 +37,7 @@ def own_lists(page: Page, metric: str) -> None:
             found = cache.outside(page.key, given.name, given.getvalue())
             gap = engine.gap(found.evaluation, metric, found.given.name, "users", page.run.config.evaluation)
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     verdict = words.verdict(gap)
     st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import cache, components, state
+from dashboard import cache, components, i18n, state
 from dashboard.i18n import _
 from dashboard.views.frame import Page
 from engine import EngineError
@@ -17,7 +17,7 @@ def keep_group(page: Page, rule: str) -> None:
     try:
         saved = cache.saved_groups(page.key)
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     if rule in saved:
         st.button(
@@ -45,7 +45,7 @@ def _save(page: Page, name: str, text: str) -> None:
     try:
         rule = cache.save_group(page.key, str(state.widget(name)).strip(), str(state.widget(text)))
     except EngineError as error:
-        state.set_widget(TROUBLE, str(error))
+        state.set_widget(TROUBLE, i18n.tell(error))
     else:
         state.choose("group", rule)
         state.set_widget(name, "")
@@ -55,4 +55,4 @@ def _forget(page: Page, name: str) -> None:
     try:
         cache.delete_group(page.key, name)
     except EngineError as error:
-        state.set_widget(TROUBLE, str(error))
+        state.set_widget(TROUBLE, i18n.tell(error))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_what_if, components, edits, state, words, words_what_if
+from dashboard import cache, cache_what_if, components, edits, i18n, state, words, words_what_if
 from dashboard.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
 from dashboard.charts import explain as explain_charts
 from dashboard.charts import what_if as charts
@@ -214,7 +214,7 @@ def answer(page: Page) -> None:
         with st.spinner(_("Asking the model…")):
             found = cache_what_if.what_if(page.key, person, shorter if nobody else draft.base, K, page.lang, follow)
     except (edits.BadEditError, EngineError) as error:
-        cannot(str(error))
+        cannot(i18n.tell(error) if isinstance(error, EngineError) else str(error))
         return
     state.show_in_address("start", "events", "about")
     growth = what_if_growth.held(page)

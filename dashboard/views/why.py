@@ -21,7 +21,7 @@ def why(page: Page, metric: str) -> None:
         with st.spinner(_("Ranking again with histories cut short…")):
             found = cache.diagnosis(page.key, metric)
     except EngineError as error:
-        components.error_panel(str(error))
+        components.error_panel(error)
         return
     left, right = st.columns([6, 6], gap="large")
     with left:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import engine
 from dashboard import i18n
 from dashboard.i18n import _, count, day, figure, ngettext, percent, pgettext, signed
 
@@ -81,3 +82,11 @@ def test_signs_shares_counts_and_days() -> None:
     assert (percent(0.284), count(22363), day(datetime(2026, 3, 4))) == ("28\u202f%", "22,363", "4 Mar 2026")
     i18n.use("zh")
     assert (percent(0.284), count(22363), day(datetime(2026, 3, 4))) == ("28%", "22,363", "2026年3月4日")
+
+
+def test_what_the_engine_says_is_told_in_the_readers_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = {"{rows} rows, {reason}": "{rows} 行,{reason}", "no user": "没有用户"}
+    monkeypatch.setattr(i18n, "_", lambda message: words.get(message, message))
+    error = engine.EngineError("{rows} rows, {reason}", rows=3, reason=engine.Message("no user"))
+    assert i18n.tell(error) == "3 行,没有用户"
+    assert i18n.tell(engine.EngineError("said {by}", by="nobody")) == "said nobody"
