@@ -46,6 +46,7 @@ from dashboard.cli_options import (
     TimeColumn,
     User,
     UserColumn,
+    by_column,
     known_about,
     new_events,
     read_settings,
@@ -193,7 +194,7 @@ def recommend(
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         if user is None:
-            given = engine.recommend_for(found, items, k=k, about=known)
+            given = engine.recommend_for(found, items, k=k, about=by_column(known, found))
         else:
             given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
     answer.give(documents.recommendations(given), *tables.recommendation_tables(given))

@@ -14,7 +14,19 @@ import engine
 from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
 from dashboard.cli_documents import player_title
-from dashboard.cli_options import RUNS, About, Events, HeldOut, Json, RunName, RunsDir, User, known_about, new_events
+from dashboard.cli_options import (
+    RUNS,
+    About,
+    Events,
+    HeldOut,
+    Json,
+    RunName,
+    RunsDir,
+    User,
+    by_column,
+    known_about,
+    new_events,
+)
 from dashboard.cli_output import Answer, ProgressView, duration, figure
 
 if TYPE_CHECKING:
@@ -69,7 +81,8 @@ def explain(
     view: engine.View = "evaluated" if held_out else "full"
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
-        who = engine.Newcomer(tuple(items), known) if user is None else user
+        told = by_column(known, found)
+        who = engine.Newcomer(tuple(items), told) if user is None else user
         if whole_list:
             listed = engine.explain_list(found, who, k=LIST, view=view)
             answered = documents.attributions(listed, found), list_lines(listed)
@@ -84,7 +97,7 @@ def explain(
             answered = documents.without(undone), without_lines(undone)
         else:
             given = (
-                engine.explain_for(found, items, item_id=item, about=known)
+                engine.explain_for(found, items, item_id=item, about=told)
                 if user is None
                 else engine.explain(found, user, item_id=item, view=view)
             )

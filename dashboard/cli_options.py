@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,14 +97,25 @@ def read_settings(
     return engine.load_config(config, changes or ()).replace(named)
 
 
-def known_about(about: list[str] | None, events: str | None) -> dict[str, str]:
-    """What --about tells, by column."""
+def known_about(about: list[str] | None, events: str | None) -> list[str]:
+    """What --about tells, each COLUMN=VALUE."""
     if about and events is None:
         raise typer.BadParameter("--about tells of somebody new: give --events too; the data tell of their own users.")
     pairs = [text.partition("=") for text in about or ()]
     if wrong := [column for column, equals, value in pairs if not (column.strip() and equals and value.strip())]:
         raise typer.BadParameter(f"--about {wrong[0]!r} must read COLUMN=VALUE, for example region=North.")
-    return {column.strip(): value.strip() for column, _, value in pairs}
+    return about or []
+
+
+def by_column(about: Sequence[str], run: engine.Run) -> dict[str, str]:
+    """The same by column, of which the run's may hold an equals sign themselves: the longest that fits is meant."""
+    columns = engine.attributes_read(run) if about else {}
+    known: dict[str, str] = {}
+    for text in about:
+        fitting = [column for column in columns if text.strip().startswith(f"{column}=")]
+        column = max(fitting, key=len, default=text.partition("=")[0].strip())
+        known[column] = text.strip()[len(column) :].lstrip().removeprefix("=").strip()
+    return known
 
 
 def new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:

@@ -19,14 +19,14 @@ from engine.answer_types import (
     View,
 )
 from engine.data.dataset import NOBODY, Histories
+from engine.data.report import shorten
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
 from engine.explanation.relevance import Reading
-from engine.model.content_storage import load_contents
 from engine.model.features import one_row
+from engine.reads import contents_of
 from engine.recommender import mask_seen, top_of
-from engine.run_folder import CONTENTS
 from engine.runs import Run
 
 
@@ -292,10 +292,12 @@ def knowing(run: Run, about: Mapping[str, str] | None) -> Run:
     """
     if not about:
         return run
-    content = load_contents(run.path / CONTENTS, run.recommender.network).users
+    content = contents_of(run).users
     if content is None:
         raise EngineError(
-            f"Run {run.name!r} read nothing of its users but events, so {next(iter(about))!r} would change nothing."
+            "Run {run!r} read nothing of its users but events, so {column!r} would change nothing.",
+            run=run.name,
+            column=shorten(next(iter(about))),
         )
     known = run.recommender.knowing(*one_row(content, run.dataset.user_table, about))
     ensemble = None if run.ensemble is None else replace(run.ensemble, transformer=known)

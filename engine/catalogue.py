@@ -14,9 +14,8 @@ from engine.answers import describe
 from engine.data.schema import LIST_SEPARATOR, display_columns
 from engine.errors import EngineError
 from engine.evaluation.items import rows_to
-from engine.model.content_storage import load_contents
 from engine.model.features import Content
-from engine.run_folder import CONTENTS
+from engine.reads import contents_of
 from engine.runs import Run
 
 Space = Literal["model", "content"]
@@ -196,7 +195,7 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
 def has_content(run: Run) -> bool:
     """Whether items can be compared by their content: the run read categories or text of them."""
     network = run.recommender.network.item_vectors.content
-    return network is not None and _comparable(load_contents(run.path / CONTENTS, run.recommender.network).items)
+    return network is not None and _comparable(contents_of(run).items)
 
 
 def popularity_of(run: Run) -> np.ndarray:
@@ -244,9 +243,11 @@ def _content_cosines(run: Run, item: int) -> tuple[np.ndarray, np.ndarray]:
     Raises:
         EngineError: the run read no content of items.
     """
-    content = load_contents(run.path / CONTENTS, run.recommender.network).items
+    content = contents_of(run).items
     if not _comparable(content):
-        raise EngineError(f"Run {run.name!r} read no categories or text of its items, so content tells none apart.")
+        raise EngineError(
+            "Run {run!r} read no categories or text of its items, so content tells none apart.", run=run.name
+        )
     assert content is not None
     near, parts, there = (
         np.zeros(len(content.tokens)),

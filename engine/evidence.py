@@ -17,10 +17,8 @@ from engine.explaining import Newcomer, asked_by, item_or_top
 from engine.explanation.counterfactual import BUDGET, smallest_removal
 from engine.explanation.features import Feature, Parts, feature_values, member_values, parts_of
 from engine.explanation.shapley import Solution
-from engine.model.content_storage import load_contents
-from engine.model.features import Contents
+from engine.reads import contents_of
 from engine.recommender import Answering, top_of
-from engine.run_folder import CONTENTS
 from engine.runs import Run
 
 
@@ -247,9 +245,7 @@ def explain_features(
 
 def run_parts(run: Run) -> Parts:
     """What the run's vectors are made of."""
-    network = run.recommender.network
-    reads = network.item_vectors.has_content or network.user_vectors is not None
-    return parts_of(run.recommender, load_contents(run.path / CONTENTS, network) if reads else Contents())
+    return parts_of(run.recommender, contents_of(run))
 
 
 def features_of(

@@ -29,10 +29,9 @@ from engine.data.dataset import NOBODY, Histories
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN
 from engine.errors import EngineError
 from engine.explaining import attributions
-from engine.model.content_storage import load_contents
 from engine.model.features import text_columns
+from engine.reads import contents_of
 from engine.recommender import mask_seen
-from engine.run_folder import CONTENTS
 from engine.runs import Run
 
 QUICK_PERMUTATIONS = 4
@@ -263,16 +262,12 @@ def confidence_by_event(
 
 def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
     """What a run's network reads of users: the columns, and the values it knows; none for a number or a text."""
-    content = load_contents(run.path / CONTENTS, run.recommender.network).users
+    content = contents_of(run).users
     if content is None:
         return {}
-    found: dict[str, tuple[str, ...]] = {}
-    for name in content.token_names:
-        column, value = name.split("=", 1)
-        found[column] = (*found.get(column, ()), value)
     numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in run.dataset.user_table.columns]
     texts = text_columns(run.dataset.user_table) if content.text is not None else []
-    return found | dict.fromkeys([*numbers, *texts], ())
+    return content.values() | dict.fromkeys([*numbers, *texts], ())
 
 
 def attributes_of(run: Run, user_id: str) -> dict[str, str]:

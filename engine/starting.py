@@ -10,9 +10,9 @@ from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.errors import ConfigError
 from engine.model.checkpoint import load_network
-from engine.model.content_storage import load_contents
 from engine.model.pretraining import Start
-from engine.run_folder import CONTENTS, MODEL
+from engine.reads import contents_of
+from engine.run_folder import MODEL
 from engine.runs import Run, load_run
 
 SHARED = ("d_model", "n_layers", "n_heads", "d_ff", "output", "temperature", "text_size", "text_model")
@@ -49,8 +49,7 @@ def start_of(dataset: Dataset, config: RunConfig, runs_dir: Path) -> Start | Non
     if config.training.start_from is None:
         return None
     run = load_run(config.training.start_from, runs_dir)
-    network = load_network(run.path / MODEL)
-    return Start(network, load_contents(run.path / CONTENTS, network), same_items(dataset, run))
+    return Start(load_network(run.path / MODEL), contents_of(run), same_items(dataset, run))
 
 
 def same_items(dataset: Dataset, run: Run) -> np.ndarray:

@@ -14,6 +14,7 @@ import engine
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; none needs more
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
+LONG_TITLE = "The long and winding title of a thing, " * 100
 TINY_RUN = "tiny"
 BLENDED_RUN = "blended"
 
@@ -115,4 +116,100 @@ def architecture_runs(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFacto
     runs = tmp_path_factory.mktemp("architectures")
     for name in ("masked", "encoder-decoder"):
         engine.train_run(tiny_log_dir, name=name, runs_dir=runs, config=tiny_config(model__architecture=name))
+    return runs
+
+
+KINDS = ("plain", "film", "odd", "sequences")
+"""Runs of `kinds_of_runs`, by the kind of log that they are of."""
+
+ODD_COLUMN = "size=eu"
+"""A column whose name holds what parts a column from its value, in the tables of the run "odd"."""
+
+_KIND_USERS, _KIND_ITEMS = 40, 30
+
+
+def _kind_events(seed: int) -> pd.DataFrame:
+    """Some 320 events of 40 users with 30 items; the longest histories meet every item there is but one."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for user in range(_KIND_USERS):
+        start, length = int(rng.integers(_KIND_ITEMS)), _KIND_ITEMS - 1 if user == 0 else 3 + user % 9
+        times = 1_700_000_000 + np.sort(rng.integers(0, 300 * 86_400, length))
+        rows += [(f"{user + 1}", f"{(start + step) % _KIND_ITEMS + 1}", int(t)) for step, t in enumerate(times)]
+    return pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"])
+
+
+def _plain_log(folder: Path) -> Path:
+    """A log of users, items and times, and nothing else."""
+    _kind_events(1).to_csv(folder / "plain.csv", index=False)
+    return folder / "plain.csv"
+
+
+def _film_log(folder: Path) -> Path:
+    """Ratings in MovieLens' first layout: films with years and genres, users with age, gender and occupation."""
+    events = _kind_events(2)
+    rated = events.assign(rating=np.arange(len(events)) % 5 + 1)[["user_id", "item_id", "rating", "timestamp"]]
+    rated.to_csv(folder / "u.data", sep="\t", header=False, index=False)
+    flags = [[int((item + genre) % 7 == 0) for genre in range(19)] for item in range(_KIND_ITEMS)]
+    films = [
+        f"{item + 1}|Film {item + 1}, The ({1960 + item})|01-Jan-{1960 + item}||http://example.org/{item}|"
+        + "|".join(map(str, flags[item]))
+        for item in range(_KIND_ITEMS)
+    ]
+    (folder / "u.item").write_text("\n".join(films) + "\n", encoding="latin-1")
+    people = [
+        f"{user + 1}|{18 + user}|{'MF'[user % 2]}|{('writer', 'student', 'lawyer')[user % 3]}|{10000 + user}"
+        for user in range(_KIND_USERS)
+    ]
+    (folder / "u.user").write_text("\n".join(people) + "\n", encoding="latin-1")
+    return folder
+
+
+def _odd_log(folder: Path) -> Path:
+    """Columns under unusual names: with an equals sign, quotes, commas, line breaks, pictures, and at great length."""
+    _kind_events(3).rename(columns={"user_id": "Customer ID", "item_id": "SKU", "timestamp": "ts"}).to_csv(
+        folder / "interactions.csv", index=False
+    )
+    number = np.arange(_KIND_USERS)
+    pd.DataFrame(
+        {
+            "Customer ID": number + 1,
+            ODD_COLUMN: [("S=small", "M")[n % 2] for n in number],
+            "size": [("eu=S", "L")[n // 2 % 2] for n in number],
+            'she said "a, b"': [("yes", "no")[n // 4 % 2] for n in number],
+            "two\nlines": [("up", "down")[n // 8 % 2] for n in number],
+            "🎵": [("rock", "jazz")[n // 16 % 2] for n in number],
+            "long " * 60: number % 5,
+        }
+    ).to_csv(folder / "users.csv", index=False)
+    number = np.arange(_KIND_ITEMS)
+    pd.DataFrame(
+        {
+            "SKU": number + 1,
+            "title": [LONG_TITLE if n == 3 else f"Thing {n + 1}" for n in number],
+            "a=b": [("x=y", "z")[n % 2] for n in number],
+            "own": number % 4,
+            "weight, kg": number / 7,
+        }
+    ).to_csv(folder / "items.csv", index=False)
+    return folder
+
+
+def _sequences_log(folder: Path) -> Path:
+    """One user a line and then the user's items; no times."""
+    lines = [
+        " ".join([f"user{user}", *items])
+        for user, items in _kind_events(4).groupby("user_id", sort=False)["item_id"].agg(list).items()
+    ]
+    (folder / "lines.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder / "lines.txt"
+
+
+@pytest.fixture(scope="session")
+def kinds_of_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs directory with one small run of each of KINDS. To be read, not written to."""
+    runs = tmp_path_factory.mktemp("kinds")
+    config = tiny_config(training__max_epochs=1, model__n_layers=1, evaluation__bootstrap_samples=100)
+    for name, write in zip(KINDS, (_plain_log, _film_log, _odd_log, _sequences_log), strict=True):
+        engine.train_run(write(tmp_path_factory.mktemp(name)), name=name, runs_dir=runs, config=config)
     return runs

@@ -201,11 +201,12 @@ def _columns(content: Content | None) -> tuple[_Columns, ...]:
     if content is None:
         return ()
     tokens: dict[str, list[int]] = {}
-    for token, name in enumerate(content.token_names, start=1):
-        tokens.setdefault(name.partition("=")[0], []).append(token)
+    for token, column in enumerate(content.token_columns, start=1):
+        tokens.setdefault(column, []).append(token)
     dense: dict[str, list[int]] = {}
-    for column, name in enumerate(content.dense_names):
-        dense.setdefault(TEXT if name.startswith("text:") else name, []).append(column)
+    n_text = 0 if content.text is None else len(content.text.components)  # they come first
+    for at, name in enumerate(content.dense_names):
+        dense.setdefault(TEXT if at < n_text else name, []).append(at)
     nothing = torch.zeros(0, dtype=torch.int64)
     return (
         *(_Columns(name, torch.tensor(held), nothing) for name, held in tokens.items()),

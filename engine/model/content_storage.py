@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,11 @@ def save_contents(contents: Contents, path: Path) -> None:
     for kind, content in (("items", contents.items), ("users", contents.users)):
         if content is None:
             continue
-        names: dict[str, str | tuple[str, ...]] = {"tokens": content.token_names, "dense": content.dense_names}
+        names: dict[str, str | tuple[str, ...]] = {
+            "tokens": content.token_names,
+            "columns": content.token_columns,
+            "dense": content.dense_names,
+        }
         if isinstance(content.text, TextSpace):
             names["ngrams"] = content.text.ngrams
             arrays[f"{kind}.idf"] = np.ascontiguousarray(content.text.idf)
@@ -34,29 +39,45 @@ def save_contents(contents: Contents, path: Path) -> None:
         if content.text is not None:
             arrays[f"{kind}.components"] = np.ascontiguousarray(content.text.components)
         words[kind] = json.dumps(names, ensure_ascii=False)
-    save_file(arrays, path, metadata=words)
+    save_file(arrays, path, metadata=words or None)  # no arrays with empty metadata make a header that nobody can read
 
 
-def load_contents(path: Path, network: Transformer) -> Contents:
+def load_contents(
+    path: Path, network: Transformer, item_columns: Sequence[str] = (), user_columns: Sequence[str] = ()
+) -> Contents:
     """The contents that `save_contents` wrote, with what the network's rows hold of them.
 
+    A network that reads of no content has none, whatever the file is: version 0.1 wrote one that cannot be read then.
+
+    Args:
+        path: of the file.
+        network: that it was written for.
+        item_columns, user_columns: of the tables, to tell "a=b" from "a" in files of version 0.1, which do not say
+            where a column ends.
+
     Raises:
-        RunError: the file is missing or damaged.
+        RunError: the network reads of content, and the file is missing or damaged.
     """
+    if network.item_vectors.content is None and network.user_vectors is None:
+        return Contents()
     try:
         with safe_open(path, framework="np") as file:
             words = file.metadata() or {}
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        item_vectors = network.item_vectors.content
         return Contents(
-            _content("items", item_vectors, words, arrays), _content("users", network.user_vectors, words, arrays)
+            _content("items", network.item_vectors.content, words, arrays, item_columns),
+            _content("users", network.user_vectors, words, arrays, user_columns),
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
 
 
 def _content(
-    kind: str, vectors: ContentVectors | None, words: dict[str, str], arrays: dict[str, np.ndarray]
+    kind: str,
+    vectors: ContentVectors | None,
+    words: dict[str, str],
+    arrays: dict[str, np.ndarray],
+    columns: Sequence[str],
 ) -> Content | None:
     if vectors is None:
         return None
@@ -69,4 +90,11 @@ def _content(
         text = TextSpace(tuple(names["ngrams"]), arrays[f"{kind}.idf"], arrays[f"{kind}.components"])
     tokens = np.zeros((n_rows, 0), dtype=np.int64) if vectors.tokens is None else vectors.tokens.numpy()
     dense = np.zeros((n_rows, 0), dtype=np.float32) if vectors.dense is None else vectors.dense.numpy()
-    return Content(tokens, tuple(names["tokens"]), dense, tuple(names["dense"]), text)
+    of_column = names.get("columns") or [_column_of(name, columns) for name in names["tokens"]]
+    return Content(tokens, tuple(names["tokens"]), tuple(of_column), dense, tuple(names["dense"]), text)
+
+
+def _column_of(name: str, columns: Sequence[str]) -> str:
+    """The column of a category: the longest that fits."""
+    fitting = [column for column in columns if name.startswith(f"{column}=")]
+    return max(fitting, key=len, default=name.partition("=")[0])

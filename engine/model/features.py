@@ -7,12 +7,13 @@ or not: content is known before anybody meets an item, so it leaks no target.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from engine.data.report import shorten
 from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns
 from engine.errors import EngineError
 from engine.model.sentences import SentenceSpace, learn_sentence_space
@@ -37,6 +38,7 @@ class Content:
     Attributes:
         tokens: (n_rows + 1, width) int64 category tokens, filled up with 0, which stands for none.
         token_names: (n_tokens,) "column=value" of tokens 1, 2, ...
+        token_columns: (n_tokens,) the columns of these: a column may itself hold an equals sign.
         dense: (n_rows + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
         dense_names: (n_dense,) "text:3" or a column.
         text: the space that text directions are of; None where there is no text.
@@ -44,9 +46,17 @@ class Content:
 
     tokens: np.ndarray
     token_names: tuple[str, ...]
+    token_columns: tuple[str, ...]
     dense: np.ndarray
     dense_names: tuple[str, ...]
     text: TextSpace | SentenceSpace | None = None
+
+    def values(self) -> dict[str, tuple[str, ...]]:
+        """The columns of categories, and the values that are known of each."""
+        found: dict[str, list[str]] = {}
+        for name, column in zip(self.token_names, self.token_columns, strict=True):
+            found.setdefault(column, []).append(name[len(column) + 1 :])
+        return {column: tuple(known) for column, known in found.items()}
 
 
 @dataclass(frozen=True)
@@ -77,7 +87,7 @@ def table_content(
         ConfigError: there is text, and the sentence BERT is not there.
     """
     numbers, text, categories = _kinds(table)
-    tokens, names = _tokens(table, categories)
+    tokens, names, of_column = _tokens(table, categories)
     parts: list[np.ndarray] = []
     dense_names: list[str] = []
     texts = _joined(table, text) if text else []
@@ -100,7 +110,7 @@ def table_content(
         return None
     above = np.zeros((1, dense.shape[1]), dtype=np.float32)
     dense = np.concatenate([above, dense.astype(np.float32)])
-    return Content(tokens, tuple(names), dense, tuple(dense_names), space if text else None)
+    return Content(tokens, tuple(names), tuple(of_column), dense, tuple(dense_names), space if text else None)
 
 
 def has_content(table: pd.DataFrame) -> bool:
@@ -132,12 +142,16 @@ def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) ->
     Raises:
         EngineError: a column is not read, or a value was never met in it or is no number.
     """
-    grouped = dict.fromkeys(name.split("=", 1)[0] for name in content.token_names)
+    grouped = dict.fromkeys(content.token_columns)
     numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in table.columns]
     texts = text_columns(table) if content.text else []
     known = [*grouped, *numbers, *texts]
     if unknown := [column for column in values if column not in known]:
-        raise EngineError(f"{unknown[0]!r} is no column that this run reads; it reads {', '.join(known) or 'none'}.")
+        raise EngineError(
+            "{column!r} is no column that this run reads; it reads {known}.",
+            column=shorten(unknown[0]),
+            known=_listed(known),
+        )
     dense = np.zeros(content.dense.shape[1], dtype=np.float32)
     if content.text is not None and (text := " ".join(values[c] for c in texts if c in values)):
         dense[: len(content.text.components)] = content.text.directions([text])[0]
@@ -160,15 +174,21 @@ def _parts(value: str) -> list[str]:
     return value.split(LIST_SEPARATOR)
 
 
+def _listed(words: Sequence[str], most: int = 12) -> str:
+    """The first of them, for a message."""
+    return ", ".join(shorten(word) for word in words[:most]) + (" …" if len(words) > most else "")
+
+
 def _token(content: Content, column: str, value: str) -> int:
-    name = f"{column}={value}"
-    if name not in content.token_names:
-        met = [n.removeprefix(f"{column}=") for n in content.token_names if n.startswith(f"{column}=")]
-        raise EngineError(
-            f"{column} = {value!r} was not met in training; known are {', '.join(met[:12])}"
-            f"{' …' if len(met) > 12 else ''}."
-        )
-    return content.token_names.index(name) + 1
+    for token, (name, of_column) in enumerate(zip(content.token_names, content.token_columns, strict=True), start=1):
+        if of_column == column and name == f"{column}={value}":
+            return token
+    raise EngineError(
+        "{column} = {value!r} was not met in training; known are {known}.",
+        column=shorten(column),
+        value=shorten(value),
+        known=_listed(content.values()[column]),
+    )
 
 
 def _scaled(column: str, text: str, known: np.ndarray) -> float:
@@ -178,16 +198,21 @@ def _scaled(column: str, text: str, known: np.ndarray) -> float:
     except ValueError:
         value = np.nan
     if not np.isfinite(value):
-        raise EngineError(f"{column} = {text!r} is no number, and {column} is a column of numbers.")
+        raise EngineError(
+            "{column} = {value!r} is no number, and {column} is a column of numbers.",
+            column=shorten(column),
+            value=shorten(text),
+        )
     deviation = float(known.std()) or 1.0
     return float(np.clip((value - float(known.mean())) / deviation, -MOST_DEVIATIONS, MOST_DEVIATIONS))
 
 
-def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str]]:
-    """(n_rows + 1, width) tokens and their names; values that only one item has tell nothing and are left out."""
+def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str], list[str]]:
+    """(n_rows + 1, width) tokens, their names and columns; what only one item has tells nothing and is left out."""
     rows: list[np.ndarray] = []
     tokens: list[np.ndarray] = []
     names: list[str] = []
+    of_column: list[str] = []
     for column in columns:
         values = table[column].astype(str).str.split(LIST_SEPARATOR).explode().str.strip()
         values = values[(values != UNKNOWN) & (values != "")]
@@ -201,6 +226,7 @@ def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[s
         rows.append(found.index.to_numpy(dtype=np.int64))
         tokens.append(number.loc[found].to_numpy(dtype=np.int64))
         names += [f"{column}={value}" for value in known]
+        of_column += [column] * len(known)
     out = np.zeros((len(table) + 1, 0), dtype=np.int64)
     if names:
         row, token = np.concatenate(rows), np.concatenate(tokens)
@@ -210,7 +236,7 @@ def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[s
         kept = place < MOST_TOKENS
         out = np.zeros((len(table) + 1, int(place[kept].max()) + 1), dtype=np.int64)
         out[row[kept] + 1, place[kept]] = token[kept]
-    return out, names
+    return out, names, of_column
 
 
 def _joined(table: pd.DataFrame, columns: list[str]) -> list[str]:

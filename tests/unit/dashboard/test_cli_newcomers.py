@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from tests.conftest import TINY_RUN
+from tests.conftest import ODD_COLUMN, TINY_RUN
 from tests.unit.dashboard.conftest import Tailscope
 
 
@@ -90,3 +90,13 @@ def test_what_is_known_of_somebody_new_changes_their_scores(tailscope: Tailscope
     wrong = tailscope("explain", TINY_RUN, "--events", "i03", "--about", "region=East", "--runs", tiny_run_dir)
     assert wrong.code == 1
     assert "region = 'East' was not met in training; known are North, South, 西部." in wrong.err
+
+
+def test_about_a_column_that_holds_an_equals_sign(tailscope: Tailscope, kinds_of_runs: Path):
+    command = ("recommend", "odd", "--events", "1", "--runs", kinds_of_runs, "--json")
+    told = tailscope(*command, "--about", f"{ODD_COLUMN}=S=small", "--about", "size=L")
+    assert told.code == 0, told.err
+    run = engine.load_run("odd", kinds_of_runs)
+    given = engine.recommend_for(run, ["1"], about={ODD_COLUMN: "S=small", "size": "L"})
+    assert [(i["item_id"], i["score"]) for i in told.document["items"]] == [(i.item_id, i.score) for i in given.items]
+    assert "read nothing of its users but events" in tailscope("explain", "plain", *command[2:], "--about", "a=b").err
