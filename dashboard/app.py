@@ -1,15 +1,19 @@
-"""Page configuration and navigation, nothing else."""
+"""Page configuration, navigation, and the bar that all pages share."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import i18n, state
+from dashboard import state
 from dashboard.components import ICON, LOGO
 from dashboard.i18n import _
+from dashboard.views import bar
 
-st.set_page_config(page_title="Tailscope", page_icon=ICON, layout="wide")
-i18n.use(state.language())
+PRODUCT = "Tailscope"
+ABOUT_A_USER = ("recommendations", "attention", "explain", "what-if", "items")
+
+state.begin()
+st.set_page_config(page_title=PRODUCT, page_icon=ICON, layout="wide")
 st.logo(LOGO, size="large")
 
 overview = st.Page("views/overview.py", title=_("Overview"), icon=":material/dashboard:", url_path="overview")
@@ -26,4 +30,12 @@ pages = [
     st.Page("views/compare.py", title=_("Compare"), icon=":material/compare_arrows:", url_path="compare"),
 ]
 home = st.Page("views/home.py", title=_("Overview"), default=True, visibility="hidden")
-st.navigation([*pages, home]).run()
+page = st.navigation([*pages, home])
+if page.url_path:  # home, which has none, only leads on
+    about_user = page.url_path in ABOUT_A_USER
+    state.arrive(page.url_path, about_user)
+    bar.draw(about_user)
+    state.show_page_in_address(page.url_path, about_user)
+    about = (page.title, state.chosen("user") if about_user else None, state.chosen("run"), PRODUCT)
+    st.set_page_config(page_title=" · ".join(part for part in about if part))
+page.run()

@@ -1,8 +1,10 @@
 """Words and numbers in the reader's language.
 
 The English text is the message id. Translations live in `dashboard/locale/<lang>/LC_MESSAGES/tailscope.po` and are
-compiled in memory when first used, so that no build step is needed. The language belongs to the running script: every
-browser session runs its script in its own context, so two readers never share a language.
+compiled in memory when first used, so that no build step is needed.
+
+Which language is asked at every message: of what runs now, where it has said so with `use` or `speaking` (a command, a
+report, a test), else of the browser's session, whatever part of a page is drawn and in whichever thread.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import gettext as _gettext
 import io
 import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
 from functools import lru_cache
@@ -30,17 +34,41 @@ _BABEL_LOCALES = {"en": "en_GB", "zh": "zh_Hans_CN"}
 TINY = 1e-6
 """What is nearer to zero than this is shown as nearly zero."""
 
-_language: ContextVar[str] = ContextVar("language", default="en")
+_language: ContextVar[str | None] = ContextVar("language", default=None)
 
 
-def use(lang: str) -> None:
-    """Speak this language for the rest of the running script; an unknown one falls back to English."""
-    _language.set(lang if lang in LANGUAGES else "en")
+def _nobody() -> str:
+    return "en"
+
+
+_reader: Callable[[], str] = _nobody
+
+
+def ask(reader: Callable[[], str]) -> None:
+    """Ask this for the language from now on, wherever none is in use; `dashboard.state` is who knows."""
+    global _reader
+    _reader = reader
+
+
+def use(lang: str | None) -> None:
+    """Speak this language in the running context, whoever reads; None: ask again; an unknown one is English."""
+    _language.set(lang if lang is None or lang in LANGUAGES else "en")
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """Speak this language within the block."""
+    before = _language.get()
+    use(lang)
+    try:
+        yield
+    finally:
+        use(before)
 
 
 def language() -> str:
     """The code of the language in use."""
-    return _language.get()
+    return _language.get() or _reader()
 
 
 def best_language(locale: str | None) -> str:

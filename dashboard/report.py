@@ -47,12 +47,8 @@ def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progre
     Raises:
         EngineError: the metric was not measured, or head and tail cannot be compared.
     """
-    before = i18n.language()
-    i18n.use(lang)
-    try:
+    with i18n.speaking(lang):
         return _document(run, metric, on_progress)
-    finally:
-        i18n.use(before)
 
 
 def _document(run: engine.Run, metric: str, on_progress: Any) -> str:

@@ -2,13 +2,17 @@
 
 A choice lives in the address, so that a page can be linked to, and in the session, so that it survives a change of page
 (Streamlit clears the address then). The address wins.
+
+The address is written as a whole: Streamlit makes of every single write a step that Back has to go through.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import engine
 from dashboard import i18n
@@ -51,6 +55,25 @@ _FOLLOWS = {
 
 _MOST_UNDONE = 100
 
+_EVERYWHERE = ("run", "lang")
+_ABOUT_A_USER = ("user", "view")
+_OF_PAGE: dict[str, tuple[str, ...]] = {
+    "recommendations": ("length",),
+    "attention": ("reading", "layer", "head", "scale", "newest", "window", "map", "cell"),
+    "explain": ("item", "order", "evidence"),
+    "what-if": ("item", *_EDIT),
+    "items": ("item", "layout", "colour"),
+    "head-vs-tail": ("family", "metric_k", "group", "by", "targets"),
+    "compare": ("family", "metric_k", "beside", "before", "after"),
+}
+"""What a page depends on beside run, user, view and language, so that its address holds it."""
+
+_OURS = frozenset({"chosen", "undone", "once", "presses", "draws", "here"})
+"""What a session keeps beside its widgets."""
+
+_BAR = "bar_"
+"""How the keys of widgets begin that all pages share."""
+
 
 def _memory() -> dict[str, str]:
     return st.session_state.setdefault("chosen", {})
@@ -78,17 +101,58 @@ def too_long(*keys: str) -> list[str]:
     return [key for key in keys if len(st.query_params.get(key) or "") > longest(key)]
 
 
+def begin() -> None:
+    """Begin to draw, before anything is said: who went back to a time before a language was chosen has none chosen."""
+    _forget_unwritten("lang")
+
+
+def arrive(page: str, about_user: bool) -> None:
+    """Begin a page: forget what the widgets of the page before held, and what was chosen after what one went back to.
+
+    Args:
+        page: its name in the address.
+        about_user: whether it is about a user.
+    """
+    session = st.session_state
+    if session.get("here") != page:
+        # A key that both pages know would hold the old page's value while the new widget shows its default.
+        for key in [key for key in session if key not in _OURS and not str(key).startswith(_BAR)]:
+            del session[key]
+        session["here"] = page
+    _forget_unwritten(*_OF_PAGE.get(page, ()), *(("view",) if about_user else ()))
+
+
+def _forget_unwritten(*keys: str) -> None:
+    """Where the page is drawn because somebody went back or forward, what its address does not hold is not chosen."""
+    if getattr(get_script_run_ctx(suppress_warning=True), "is_history_navigation", False):
+        for key in keys:
+            if key not in st.query_params:
+                _memory().pop(key, None)
+
+
+def show_page_in_address(page: str, about_user: bool) -> None:
+    """Write what a page depends on into its address, in one step."""
+    show_in_address(*_EVERYWHERE, *(_ABOUT_A_USER if about_user else ()), *_OF_PAGE.get(page, ()))
+
+
+def _write(changes: Mapping[str, str | None]) -> None:
+    """Write into the address, if that changes it; None takes a key out."""
+    before = st.query_params.to_dict()
+    after = {key: value for key, value in {**before, **changes}.items() if value is not None}
+    if after != before:
+        st.query_params.from_dict(after)
+
+
 def choose(key: str, value: str | None) -> None:
     """Choose a value, here and in the address; what hung on the old value is forgotten."""
     if value == chosen(key) and (value is not None or key not in st.query_params):
         return
-    for name in (key, *_FOLLOWS.get(key, ())):
+    follows = (key, *_FOLLOWS.get(key, ()))
+    for name in follows:
         _memory().pop(name, None)
-        if name in st.query_params:
-            del st.query_params[name]
     if value is not None:
         _memory()[key] = value
-        st.query_params[key] = value
+    _write({**dict.fromkeys(follows), key: value})
 
 
 def choose_all(choices: dict[str, str | None]) -> None:
@@ -138,16 +202,16 @@ def choose_point(key: str, chart: str) -> None:
 
 def show_in_address(*keys: str) -> None:
     """Write the choices that a page depends on into its address, so that it can be copied."""
-    for key in keys:
-        value = chosen(key)
-        if value is not None and st.query_params.get(key) != value:
-            st.query_params[key] = value
+    _write({key: value for key in keys if (value := chosen(key)) is not None})
 
 
 def set_widget(key: str, value: Any) -> None:
-    """Make a widget show a value; call before the widget is drawn."""
-    if st.session_state.get(key) != value:
-        st.session_state[key] = value
+    """Make a widget show a value; call before the widget is drawn.
+
+    It is written even where it seems to hold the value already: that may be what a widget of that key held on the page
+    before, while this page's begins with its default.
+    """
+    st.session_state[key] = value
 
 
 def widget(key: str) -> Any:
@@ -166,6 +230,13 @@ def link(**changes: str | None) -> dict[str, str]:
     return {key: value for key, value in {**held, **changes}.items() if value is not None}
 
 
+def one_of(key: str, values: Iterable[str]) -> str:
+    """The chosen one of several values; the first where none of them is chosen."""
+    offered = list(values)
+    asked = chosen(key)
+    return asked if asked in offered else offered[0]
+
+
 def view() -> engine.View:
     """The view of a user's history: one of `VIEWS`."""
     value = chosen("view")
@@ -179,9 +250,14 @@ def picture() -> str:
 
 
 def language() -> str:
-    """The language: chosen, or the browser's."""
+    """The language: chosen, or the browser's; English outside a page."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return "en"
     value = chosen("lang")
     return value if value in i18n.LANGUAGES else i18n.best_language(st.context.locale)
+
+
+i18n.ask(language)
 
 
 def is_dark() -> bool:

@@ -135,7 +135,6 @@ def small_maps(page: Page, shown: Shown) -> None:
 def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
-    state.show_in_address("reading", "layer", "head", "scale", "newest", "window", "map", "cell")
     top_of_page = st.container()
     reading, item = attention_controls.choose_reading(page)
     try:

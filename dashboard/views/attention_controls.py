@@ -40,6 +40,7 @@ def choose_reading(page: Page) -> tuple[str, str | None]:
             return reading, None
         if item not in offered:
             offered[item] = _("Item {item}").format(item=item)
+        state.show_in_address("item")
         state.set_widget("pick_looked_for", item)
         st.selectbox(
             _("Item"),

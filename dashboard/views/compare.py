@@ -34,6 +34,8 @@ def choose_runs(page: Page) -> tuple[cache.RunKey, ...]:
         beside = [name for name in same[:TRIED] if cache_compare.comparable(page.key, cache.run_key(name))][:1]
     else:
         beside = [name for name in asked.split(",") if name in names]
+    if asked is None and beside:
+        state.settle("beside", ",".join(beside))
     state.set_widget("compare_beside", beside)
 
     if page.dark:

@@ -95,8 +95,15 @@ def additivity(answer: engine.Attribution) -> None:
 def bars(page: Page, answer: engine.Attribution) -> None:
     """The waterfall and its table."""
     names = {"time": _("As they happened"), "size": _("Largest first")}
+    state.set_widget("order", state.one_of("order", names))
     order = st.segmented_control(
-        _("Order of events"), list(names), default="time", format_func=lambda o: names[o], key="order", required=True
+        _("Order of events"),
+        list(names),
+        format_func=lambda o: names[o],
+        key="order",
+        required=True,
+        on_change=state.choose_from,
+        args=("order", "order"),
     )
     note = _("Red raises the score, blue lowers it. Thin bars: the standard error over random orders of the events.")
     sheet([[charts.waterfall(answer, "size" if order == "size" else "time", page.dark), Note(note)]], "bars")

@@ -73,9 +73,8 @@ def groups(page: Page, metric: str) -> None:
 
 def _kind(kinds: list[str], names: dict[str, str]) -> str:
     """What users are cut by, as the address has it."""
-    chosen = state.chosen("by")
-    if chosen in kinds:
-        state.set_widget("groups_by", chosen)
+    if kinds:
+        state.set_widget("groups_by", state.one_of("by", kinds))
     return st.selectbox(
         _("Users cut by"),
         kinds,

@@ -55,21 +55,25 @@ def _controls(page: Page) -> tuple[engine.Method, str]:
     if not any(column.startswith("category") for column in page.run.dataset.item_table.columns):
         del colours["category"]
     with st.container(horizontal=True, vertical_alignment="bottom"):
+        state.set_widget("map_method", state.one_of("layout", methods))
         method = st.segmented_control(
             _("Layout"),
             list(methods),
-            default="pca",
             format_func=methods.__getitem__,
             key="map_method",
             required=True,
+            on_change=state.choose_from,
+            args=("layout", "map_method"),
         )
+        state.set_widget("map_colour", state.one_of("colour", colours))
         colour = st.segmented_control(
             _("Colour"),
             list(colours),
-            default="popularity",
             format_func=colours.__getitem__,
             key="map_colour",
             required=True,
+            on_change=state.choose_from,
+            args=("colour", "map_colour"),
         )
     return ("tsne" if method == "tsne" else "pca"), colour or "popularity"
 

@@ -41,5 +41,4 @@ def choose_metric(page: Page) -> str:
             on_change=state.choose_from,
             args=("metric_k", "metric_k"),
         )
-    state.show_in_address("family", "metric_k")
     return f"{family}@{k}"

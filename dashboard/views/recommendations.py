@@ -201,7 +201,8 @@ def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
     ks = page.run.config.evaluation.ks
-    k = state.widget("list_length") or (10 if 10 in ks else ks[0])
+    asked = state.chosen("length")
+    k = next((k for k in ks if str(k) == asked), 10 if 10 in ks else ks[0])
     with st.spinner(_("Ranking…")):
         who = cache.profile(page.key, page.user, page.view, page.lang)
         answer = cache.recommend(page.key, page.user, k, page.view, page.lang)
@@ -209,14 +210,16 @@ def draw() -> None:
     tops = {n: _("top {k}").format(k=n) for n in ks}
     with st.container(horizontal=True, vertical_alignment="center"):
         random_buttons(page.key)
+        state.set_widget("list_length", k)
         st.segmented_control(
             _("List length"),
             ks,
-            default=k if k in ks else None,
             key="list_length",
             required=True,
             format_func=tops.__getitem__,
             label_visibility="collapsed",
+            on_change=state.choose_from,
+            args=("length", "list_length"),
         )
     finder(page)
     left, right = st.columns([5, 7], gap="large")

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, findings, words
+from dashboard import cache, components, findings, state, words
 from dashboard.charts import why as charts
 from dashboard.i18n import _
 from dashboard.views.frame import Page
@@ -74,13 +74,16 @@ def _truncation(page: Page, found: engine.Diagnosis) -> None:
 
 def _targets(page: Page, found: engine.Diagnosis) -> None:
     """What head and tail users seek, and how they fare with it."""
+    names = {"kind": _("popularity"), "support": _("cover by similar users")}
+    state.set_widget("targets_by", state.one_of("targets", names))
     by = st.segmented_control(
         _("Targets by"),
-        ["kind", "support"],
-        default="kind",
-        format_func={"kind": _("popularity"), "support": _("cover by similar users")}.__getitem__,
+        list(names),
+        format_func=names.__getitem__,
         key="targets_by",
         required=True,
+        on_change=state.choose_from,
+        args=("targets", "targets_by"),
     )
     given = next((each for each in found.targets if each.by == by), None)
     if given is None:
