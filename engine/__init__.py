@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from engine.cross_validation import CrossValidation, Spread, cross_validate
     from engine.data.cleaning import load_dataset
     from engine.data.dataset import Dataset
+    from engine.data.files import ReadLimit
     from engine.data.oracle import fair_ceiling
     from engine.data.public import fetch_public
     from engine.data.report import CleaningIssue, CleaningReport
@@ -122,6 +123,7 @@ _HOMES = {
     "engine.config": "RunConfig describe_config load_config",
     "engine.cross_validation": "CrossValidation Spread cross_validate",
     "engine.data.dataset": "Dataset",
+    "engine.data.files": "ReadLimit",
     "engine.data.oracle": "fair_ceiling",
     "engine.data.public": "fetch_public",
     "engine.data.cleaning": "load_dataset",
@@ -232,6 +234,7 @@ __all__ = [
     "Player",
     "Progress",
     "RankedItem",
+    "ReadLimit",
     "Reasons",
     "Recommendations",
     "Reliability",

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
+from engine.data.files import NO_LIMIT, ReadLimit
 from engine.data.given_lists import GivenLists, read_lists
 from engine.data.splits import Split
 from engine.evaluation.cohorts import Cohorts
@@ -43,6 +44,7 @@ def diagnose_lists(
     config: RunConfig | None = None,
     user: str | None = None,
     item: str | None = None,
+    limit: ReadLimit = NO_LIMIT,
 ) -> Outside:
     """The figures of lists in a file, on the test part of a log.
 
@@ -52,12 +54,13 @@ def diagnose_lists(
         config: settings whose `evaluation` section counts.
         user: column of user ids; guessed when not given.
         item: column of item ids; guessed when not given.
+        limit: how much may be unpacked of a file that a stranger sent.
 
     Raises:
         DataError: the file is no such table, or has nothing to do with the log or its tested users.
     """
     config = config or RunConfig()
-    given = read_lists(path, dataset, user, item)
+    given = read_lists(path, dataset, user, item, limit)
     split = split_of(dataset, config)
     cohorts = cohorts_of(split, config)
     evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))

@@ -20,6 +20,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from engine.data.names import first_twice
 from engine.data.report import FIRST_LINES, CleaningIssue, TableName, shorten
 from engine.errors import DataError
 
@@ -90,15 +91,30 @@ def open_delimited(path: Path, text: bytes, delimiter: str | None = None, *, quo
         with _long_fields():
             fields, used, problem = _record(lines, 0, delimiter)
         if problem:
-            raise DataError(f"{path}, line {line}: the header {shorten(first)!r} has {problem}; mend its quotes.")
+            raise DataError(
+                "{path}, line {line}: the header {header!r} has {problem}; mend its quotes.",
+                path=path,
+                line=line,
+                header=shorten(first),
+                problem=problem,
+            )
     names = tuple(name.strip() or f"column {i}" for i, name in enumerate(fields, start=1))
-    if twice := [n for i, n in enumerate(names) if n in names[:i]]:
-        raise DataError(f"{path}, line {line}: the header names {twice[0]!r} twice; give each column its own name.")
+    if (twice := first_twice(names)) is not None:
+        raise DataError(
+            "{path}, line {line}: the header names {name!r} twice; give each column its own name.",
+            path=path,
+            line=line,
+            name=twice,
+        )
     end = start
     for _ in range(used):
         end = min(_line_end(text, end) + 1, len(text))
     if not text[end:].strip():
-        raise DataError(f"{path} has a header, {shorten(first)!r}, and no row below it; it must hold at least one row.")
+        raise DataError(
+            "{path} has a header, {header!r}, and no row below it; it must hold at least one row.",
+            path=path,
+            header=shorten(first),
+        )
     return Delimited(path, names, text[end:], delimiter, line + used, quoting)
 
 

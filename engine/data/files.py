@@ -4,24 +4,68 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
+MEGABYTE = 10**6
 _FOREIGN = {
-    b"PK\x03\x04": "a ZIP archive (or an Excel workbook); unpack it, or save the sheet as CSV",
-    b"\xd0\xcf\x11\xe0": "an old Excel workbook; save the sheet as CSV",
-    b"BZh": "compressed with bzip2; unpack it, or use gzip",
-    b"\xfd7zXZ\x00": "compressed with xz; unpack it, or use gzip",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd; unpack it, or use gzip",
-    b"7z\xbc\xaf\x27\x1c": "a 7-Zip archive; unpack it",
-    b"SQLite format 3\x00": "an SQLite database; export the table as CSV",
-    b"%PDF": "a PDF document; an interaction log is CSV, TSV, Parquet or plain text",
-    b"\xff\xfe": "UTF-16 text; save it as UTF-8",
-    b"\xfe\xff": "UTF-16 text; save it as UTF-8",
+    b"PK\x03\x04": Message("a ZIP archive (or an Excel workbook); unpack it, or save the sheet as CSV"),
+    b"\xd0\xcf\x11\xe0": Message("an old Excel workbook; save the sheet as CSV"),
+    b"BZh": Message("compressed with bzip2; unpack it, or use gzip"),
+    b"\xfd7zXZ\x00": Message("compressed with xz; unpack it, or use gzip"),
+    b"\x28\xb5\x2f\xfd": Message("compressed with zstd; unpack it, or use gzip"),
+    b"7z\xbc\xaf\x27\x1c": Message("a 7-Zip archive; unpack it"),
+    b"SQLite format 3\x00": Message("an SQLite database; export the table as CSV"),
+    b"%PDF": Message("a PDF document; an interaction log is CSV, TSV, Parquet or plain text"),
+    b"\xff\xfe": Message("UTF-16 text; save it as UTF-8"),
+    b"\xfe\xff": Message("UTF-16 text; save it as UTF-8"),
 }
+
+
+@dataclass(frozen=True)
+class ReadLimit:
+    """How much may be read of a file that a stranger sent; files of one's own have no limit.
+
+    A few kilobytes of gzip or Parquet can unpack to gigabytes, so what counts is what is unpacked: it is told from the
+    file's own account of itself where there is one, and counted while reading wherever that account could lie.
+
+    Attributes:
+        max_bytes: unpacked text, or values of the Parquet columns that are wanted; None for no limit.
+        max_rows: lines of text or rows of Parquet; None for no limit.
+    """
+
+    max_bytes: int | None = None
+    max_rows: int | None = None
+
+    def check_bytes(self, path: Path, n: int, *, at_least: bool = False) -> None:
+        """Raises a DataError where `n` bytes, or at least that many, are too many."""
+        if self.max_bytes is not None and n > self.max_bytes:
+            template = (
+                "{path} unpacks to more than the {most} MB that may be read; give fewer rows, or only the columns that "
+                "are needed."
+                if at_least
+                else "{path} holds {size} MB, and {most} MB may be read; give fewer rows, or only the columns that are "
+                "needed."
+            )
+            size, most = (f"{b / MEGABYTE:,.0f}" if b >= MEGABYTE else f"{b / MEGABYTE:g}" for b in (n, self.max_bytes))
+            raise DataError(template, path=path, size=size, most=most)
+
+    def check_rows(self, path: Path, n: int) -> None:
+        """Raises a DataError where `n` rows are too many."""
+        if self.max_rows is not None and n > self.max_rows:
+            raise DataError(
+                "{path} holds {n:,} rows, and {most:,} may be read; give fewer, such as shorter lists or fewer users.",
+                path=path,
+                n=n,
+                most=self.max_rows,
+            )
+
+
+NO_LIMIT = ReadLimit()
 
 
 def head(path: Path, size: int = 65_536) -> bytes:
@@ -40,32 +84,33 @@ def is_parquet(path: Path) -> bool:
     return _read(path, 4) == PARQUET_MAGIC
 
 
-def read_text(path: Path, *, latin_1: bool = False) -> bytes:
+def read_text(path: Path, *, latin_1: bool = False, limit: ReadLimit = NO_LIMIT) -> bytes:
     """The file's text as UTF-8 bytes with no byte order mark and with `\\n` at line ends.
 
     Args:
         path: file, gzipped or not.
         latin_1: text that is not UTF-8 is taken as ISO 8859-1 (the older MovieLens files).
+        limit: how much may be read; at most a byte more is unpacked.
 
     Raises:
-        DataError: the file is missing, empty, binary, damaged, or in another encoding; names the line and the byte.
+        DataError: the file is missing, empty, binary, damaged, too large, or in another encoding; names the line and
+            the byte.
     """
-    data = _read(path)
-    if data.startswith(GZIP_MAGIC):
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise _damaged(path, error) from None
+    data = _unpacked(path, limit)
+    limit.check_rows(path, data.count(b"\n"))
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
-            raise DataError(f"{path} is {what}.")
+            raise DataError("{path} is {what}.", path=path, what=what)
     data = data.removeprefix(b"\xef\xbb\xbf")
     if not data.strip():
-        raise DataError(f"{path} is empty; it must hold at least one interaction.")
+        raise DataError("{path} is empty; it must hold at least one interaction.", path=path)
     if (at := data.find(0)) >= 0:
         raise DataError(
-            f"{path}, line {line_of(data, at)}: a zero byte at offset {at:,}, so this is no text file; "
-            "give CSV, TSV or plain text in UTF-8, or Parquet."
+            "{path}, line {line}: a zero byte at offset {at:,}, so this is no text file; "
+            "give CSV, TSV or plain text in UTF-8, or Parquet.",
+            path=path,
+            line=line_of(data, at),
+            at=at,
         )
     data = _decodable(path, data, latin_1)
     if b"\r" in data:
@@ -80,6 +125,22 @@ def line_of(data: bytes, offset: int) -> int:
     return data.count(b"\n", 0, offset) + 1
 
 
+def _unpacked(path: Path, limit: ReadLimit) -> bytes:
+    """The bytes of a file, gunzipped; no more of them are ever held than the limit allows, and one."""
+    most = -1 if limit.max_bytes is None else limit.max_bytes + 1
+    data = _read(path, most)
+    if data.startswith(GZIP_MAGIC):
+        try:
+            with gzip.open(path) as packed:
+                data = packed.read(most)
+        except (OSError, EOFError, zlib.error) as error:
+            raise _damaged(path, error) from None
+        limit.check_bytes(path, len(data), at_least=True)
+    elif most > 0 and len(data) == most:
+        limit.check_bytes(path, path.stat().st_size)
+    return data
+
+
 def _decodable(path: Path, data: bytes, latin_1: bool) -> bytes:
     try:
         data.decode("utf-8")
@@ -88,8 +149,12 @@ def _decodable(path: Path, data: bytes, latin_1: bool) -> bytes:
             return data.decode("latin-1").encode("utf-8")
         column = error.start - data.rfind(b"\n", 0, error.start)
         raise DataError(
-            f"{path}, line {line_of(data, error.start)}, byte {column}: 0x{data[error.start]:02x} is not UTF-8 text; "
-            "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`."
+            "{path}, line {line}, byte {column}: 0x{value:02x} is not UTF-8 text; "
+            "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
+            path=path,
+            line=line_of(data, error.start),
+            column=column,
+            value=data[error.start],
         ) from None
     return data
 
@@ -99,10 +164,16 @@ def _read(path: Path, size: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(size)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist; check the path.") from None
+        raise DataError("{path} does not exist; check the path.", path=path) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+        raise DataError(
+            "{path} cannot be read ({problem}); check its permissions.", path=path, problem=error.strerror
+        ) from None
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} is a damaged gzip file ({error}); fetch it anew, or give the unpacked file.")
+    return DataError(
+        "{path} is a damaged gzip file ({problem}); fetch it anew, or give the unpacked file.",
+        path=path,
+        problem=str(error),
+    )

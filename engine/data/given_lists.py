@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import Dataset, Histories
-from engine.data.readers import columns_of, open_table, rows_of
+from engine.data.files import NO_LIMIT, ReadLimit
+from engine.data.names import listed
 from engine.data.recognise import stem
 from engine.data.report import CleaningIssue, shorten
 from engine.data.schema import ITEM_ID, LINE, USER_ID, USUAL_NAMES, find_column
+from engine.data.tables import open_table
 from engine.errors import DataError
 
 RANK, SCORE = "rank", "score"
@@ -52,7 +54,13 @@ class GivenLists:
         return int(self.items.lengths.max(initial=0))
 
 
-def read_lists(path: Path | str, dataset: Dataset, user: str | None = None, item: str | None = None) -> GivenLists:
+def read_lists(
+    path: Path | str,
+    dataset: Dataset,
+    user: str | None = None,
+    item: str | None = None,
+    limit: ReadLimit = NO_LIMIT,
+) -> GivenLists:
     """Recommendations from a CSV, TSV or Parquet file: a row for each user and item, with a rank or a score.
 
     Ranks are taken as they are where they are whole numbers from 1 on, no two the same for one user, as RecTools writes
@@ -63,19 +71,23 @@ def read_lists(path: Path | str, dataset: Dataset, user: str | None = None, item
         dataset: the log that the recommendations are for.
         user: column of user ids; guessed from usual names when not given.
         item: column of item ids; guessed likewise.
+        limit: how much may be unpacked of a file that a stranger sent.
 
     Raises:
-        DataError: the file is no such table, or nothing in it belongs to the log; names the place, the rule, the way
-            out.
+        DataError: the file is no such table, is larger than it may be, or nothing in it belongs to the log; names the
+            place, the rule, the way out.
     """
     path = Path(path)
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise DataError(f"{path} {what}; give one CSV, TSV or Parquet file with a user, an item and a rank or score.")
-    table = open_table(path)
-    _, names = columns_of(table)
-    roles = _roles(path, names, user, item)
-    rows = rows_of(table, "lists", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
+        template = (
+            "{path} is a folder; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
+            if path.is_dir()
+            else "{path} does not exist; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
+        )
+        raise DataError(template, path=path)
+    table = open_table(path, limit)
+    roles = _roles(path, table.names, user, item)
+    rows = table.rows("lists", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
     frame = rows.frame.set_axis([*roles, LINE], axis=1)
     notes = [f"column {column!r} read as {role}" for role, column in roles.items() if column != role]
     by = RANK if RANK in roles else SCORE
@@ -87,8 +99,13 @@ def read_lists(path: Path | str, dataset: Dataset, user: str | None = None, item
     if not kept.any():
         theirs, ours = (", ".join(map(repr, ids[:3])) for ids in (frame[USER_ID].unique(), dataset.users.ids))
         raise DataError(
-            f"{path}: none of its users is among the {dataset.n_users:,} of {dataset.name!r} (the file has {theirs}, "
-            f"the log {ours}); name the column of user ids with --user, or give the log that these lists are for."
+            "{path}: none of its users is among the {n:,} of {log!r} (the file has {theirs}, the log {ours}); "
+            "name the column of user ids with --user, or give the log that these lists are for.",
+            path=path,
+            n=dataset.n_users,
+            log=dataset.name,
+            theirs=theirs,
+            ours=ours,
         )
     _drop(issues, frame, ~kept, USER_ID, "user is not in the log")
     order = np.lexsort((np.arange(len(frame)), places, users))
@@ -115,22 +132,34 @@ def _roles(path: Path, names: Sequence[str], user: str | None, item: str | None)
     roles: dict[str, str] = {}
     for role, given, option in ((USER_ID, user, "user"), (ITEM_ID, item, "item")):
         if given is not None and given not in names:
-            raise DataError(f"{path} has no column {given!r}; --{option} must be one of: {', '.join(names)}.")
+            raise DataError(
+                "{path} has no column {given!r}; --{option} must be one of: {names}.",
+                path=path,
+                given=given,
+                option=option,
+                names=listed(names),
+            )
         free = [n for n in names if n not in roles.values()]
         found = given or find_column(free, USUAL_NAMES[role])
         if found is None:
-            raise DataError(
-                f"{path} has no column with a usual name for {option}s; its columns are {', '.join(names)}. "
-                f"Say which it is with --{option} NAME."
+            template = (
+                "{path} has no column with a usual name for users; its columns are {names}. "
+                "Say which it is with --user NAME."
+                if role == USER_ID
+                else "{path} has no column with a usual name for items; its columns are {names}. "
+                "Say which it is with --item NAME."
             )
+            raise DataError(template, path=path, names=listed(names))
         roles[role] = found
     free = [n for n in names if n not in roles.values()]
     for role, usual in ((RANK, USUAL_RANKS), (SCORE, USUAL_SCORES)):
         if (found := find_column(free, usual)) is not None:
             return {**roles, role: found}
     raise DataError(
-        f"{path} has neither a rank nor a score; its columns are {', '.join(names)}. "
-        "Call the column of ranks (1 is best) 'rank', or that of scores (highest is best) 'score'."
+        "{path} has neither a rank nor a score; its columns are {names}. "
+        "Call the column of ranks (1 is best) 'rank', or that of scores (highest is best) 'score'.",
+        path=path,
+        names=listed(names),
     )
 
 
@@ -142,8 +171,13 @@ def _numbers(path: Path, frame: pd.DataFrame, by: str) -> np.ndarray:
     if len(wrong):
         row = wrong[0]
         raise DataError(
-            f"{path}, line {frame[LINE].iat[row]}: {by} {shorten(read.iat[row])!r} is no number; "
-            f"every row needs one ({len(wrong):,} of {len(frame):,} have none)."
+            "{path}, line {line}: {column} {value!r} is no number; every row needs one ({wrong:,} of {n:,} have none).",
+            path=path,
+            line=int(frame[LINE].iat[row]),
+            column=by,
+            value=shorten(read.iat[row]),
+            wrong=len(wrong),
+            n=len(frame),
         )
     return numbers if by == RANK else -numbers
 

@@ -5,27 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from engine.config import DataConfig
 from engine.data import movielens
 from engine.data.columns import map_attributes, map_interactions, unused_settings
-from engine.data.delimited import Delimited, open_delimited, split_rows
-from engine.data.files import is_parquet, read_text
+from engine.data.delimited import Delimited, open_delimited
+from engine.data.files import read_text
 from engine.data.oracle import read_oracle
-from engine.data.parquet import parquet_columns, read_parquet
 from engine.data.recognise import Format, data_name, is_table, only, recognise, stem
 from engine.data.report import CleaningIssue, TableName
 from engine.data.schema import ATTRIBUTES, CATEGORY, ITEM_ID, LINE, LIST_SEPARATOR, USER_ID
 from engine.data.sequences import read_item_attributes, read_sequences
+from engine.data.tables import Kind, RawTable, Table, TextTable, open_table
 from engine.errors import DataError
 
 __all__ = ["Kind", "RawTables", "read", "read_oracle"]
 
-Kind = Literal["text", "number"]
 _ATOMIC_KINDS: dict[str, Kind] = {"token": "text", "token_seq": "text", "float_seq": "text", "float": "number"}
 
 
@@ -57,16 +55,6 @@ class RawTables:
     kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     oracle: dict[str, Any] | None = None
     source: str = ""
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """One table as read: its rows with `line`, and what RawTables says of all."""
-
-    frame: pd.DataFrame
-    notes: tuple[str, ...] = ()
-    malformed: tuple[CleaningIssue, ...] = ()
-    kinds: Mapping[str, Kind] = field(default_factory=dict)
 
 
 _Tables = tuple[RawTable, RawTable | None, RawTable | None]
@@ -125,11 +113,11 @@ def _read_single(log: Path, config: DataConfig) -> _Tables:
 def _read_movielens(log: Path, config: DataConfig) -> _Tables:
     """`u.data`, `ratings.dat` or `ratings.csv` with the files of films and users beside it."""
     opened, open_users, open_films = movielens.open_folder(log)
-    users = _attributes_of(open_users, "users", USER_ID, config.user) if open_users else None
-    films = _attributes_of(open_films, "items", ITEM_ID, config.item) if open_films else None
+    users = _attributes_of(TextTable(open_users), "users", USER_ID, config.user) if open_users else None
+    films = _attributes_of(TextTable(open_films), "items", ITEM_ID, config.item) if open_films else None
     kinds: dict[str, Kind] = dict.fromkeys(movielens.TEXT_COLUMNS, "text")
     return (
-        _log_of(opened, config),
+        _log_of(TextTable(opened), config),
         users and replace(users, frame=movielens.decode_users(users.frame), kinds=kinds),
         films and replace(films, frame=movielens.decode_films(films.frame), kinds=kinds),
     )
@@ -137,7 +125,7 @@ def _read_movielens(log: Path, config: DataConfig) -> _Tables:
 
 def _read_atomic(log: Path, config: DataConfig) -> _Tables:
     """RecBole's `.inter` with `.item` and `.user` of the same name beside it; headers say `name:type`."""
-    interactions = _log_of(_open_atomic(log)[0], config)
+    interactions = _log_of(TextTable(_open_atomic(log)[0]), config)
     paths = {e: [log.with_name(f"{stem(log)}.{e}{gz}") for gz in ("", ".gz")] for e in ("user", "item")}
     users = next((_atomic_attributes(p, "users", USER_ID, config.user) for p in paths["user"] if p.exists()), None)
     items = next((_atomic_attributes(p, "items", ITEM_ID, config.item) for p in paths["item"] if p.exists()), None)
@@ -161,7 +149,7 @@ def _open_atomic(path: Path) -> tuple[Delimited, dict[str, str]]:
 
 def _atomic_attributes(path: Path, name: TableName, key: str, given: str | None) -> RawTable:
     opened, types = _open_atomic(path)
-    table = _attributes_of(opened, name, key, given)
+    table = _attributes_of(TextTable(opened), name, key, given)
     by_column = dict(zip(table.frame.columns, types.values(), strict=False))  # `line` comes last and has no type
     frame = table.frame
     if by_column.get(CATEGORY) == "token_seq":
@@ -178,40 +166,20 @@ def _read_sequences(log: Path, config: DataConfig) -> _Tables:
     return RawTable(frame, tuple(notes + unused_settings(config, "sequences")), malformed), None, items
 
 
-# ---- Tables, text or Parquet -----------------------------------------------------------------------------------------
+# ---- Tables, their columns mapped ------------------------------------------------------------------------------------
 
 
-def open_table(path: Path) -> Delimited | Path:
-    """A text table with its header read, or the path itself where it is Parquet."""
-    return path if is_parquet(path) else open_delimited(path, read_text(path))
-
-
-def columns_of(table: Delimited | Path) -> tuple[Path, tuple[str, ...]]:
-    return (table, parquet_columns(table)) if isinstance(table, Path) else (table.path, table.names)
-
-
-def rows_of(table: Delimited | Path, name: TableName, columns: list[str], ids: list[str]) -> RawTable:
-    """The wanted columns of a table, under their own names."""
-    if isinstance(table, Path):
-        frame, text = read_parquet(table, columns, frozenset(ids))
-        return RawTable(frame.assign(**{LINE: np.arange(1, len(frame) + 1)}), kinds=dict.fromkeys(text, "text"))
-    frame, lines, malformed = split_rows(table, name, columns)
-    return RawTable(frame.assign(**{LINE: lines}), malformed=malformed)
-
-
-def _log_of(table: Delimited | Path, config: DataConfig) -> RawTable:
+def _log_of(table: Table, config: DataConfig) -> RawTable:
     """Interactions with their columns mapped; only those columns are split and kept."""
-    roles, notes = map_interactions(*columns_of(table), config)
-    columns = list(roles.values())
-    rows = rows_of(table, "interactions", columns, [roles[USER_ID], roles[ITEM_ID]])
+    roles, notes = map_interactions(table.path, table.names, config)
+    rows = table.rows("interactions", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
     return replace(rows, frame=rows.frame.set_axis([*roles, LINE], axis=1), notes=tuple(notes), kinds={})
 
 
-def _attributes_of(table: Delimited | Path, name: TableName, key: str, given: str | None) -> RawTable:
+def _attributes_of(table: Table, name: TableName, key: str, given: str | None) -> RawTable:
     """A user or item table with its id, title and category columns renamed; all others keep their names."""
-    path, names = columns_of(table)
-    renames, notes = map_attributes(path, names, key, given)
-    rows = rows_of(table, name, list(names), [c for c in names if renames.get(c, c) == key])
+    renames, notes = map_attributes(table.path, table.names, key, given)
+    rows = table.rows(name, list(table.names), [c for c in table.names if renames.get(c, c) == key])
     kinds = {renames.get(c, c): kind for c, kind in rows.kinds.items()}
     return replace(rows, frame=rows.frame.rename(columns=renames), notes=tuple(notes), kinds=kinds)
 
