@@ -27,8 +27,8 @@ one_explanation = threading.Lock()
 """Explanations are made one at a time: whoever asks while many users are explained waits for one of them, not for all,
 and no two share the processor."""
 
-_one_diagnosis = threading.Lock()
-"""Likewise diagnoses: a page that asks during the warm-up waits for the one that is under way."""
+_diagnoses: dict[RunKey, threading.Lock] = {}
+"""One for each run that is diagnosed: a page that asks during the warm-up waits for the one that is under way."""
 
 FEW_ITEMS = 3_000
 """Runs over more items are diagnosed in a process of their own; over fewer, that takes longer than the diagnosis."""
@@ -81,7 +81,9 @@ def load(key: RunKey) -> engine.Run:
 
 def _diagnose(key: RunKey, metric: str = "ndcg@10") -> engine.Diagnosis:
     run = _load(key)
-    with _one_diagnosis:
+    if engine.is_diagnosed(run):  # what is kept is read at once, whatever else goes on
+        return engine.diagnose_run(run, metric)
+    with _diagnoses.setdefault(key, threading.Lock()):
         if run.dataset.n_items > FEW_ITEMS and not engine.is_diagnosed(run):
             diagnose_aside(*key[:2], metric)
         return engine.diagnose_run(run, metric)

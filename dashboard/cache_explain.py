@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-
 import pandas as pd
 import streamlit as st
 
@@ -46,25 +44,17 @@ def explain_without(key: RunKey, user: str, item: str, k: int, view: engine.View
 
 
 @st.cache_resource(max_entries=3, show_spinner=False)
+def _explanation(key: RunKey) -> Work[engine.ExplainedUsers]:
+    return Work[engine.ExplainedUsers]()
+
+
 def many_users(key: RunKey) -> Work[engine.ExplainedUsers]:
     """The values of many users: read from the run folder, or begun here and done beside the pages, for all sessions."""
-    run = cache.load(key)
-    work = Work[engine.ExplainedUsers](found=engine.held_explained_users(run))
-    if work.found is not None:
-        work.done = 1.0
-        return work
-
-    def tell(progress: engine.Progress) -> None:
-        work.done = progress.done
-
-    def explain() -> None:
-        try:
-            work.found = engine.explain_users(run, on_progress=tell)
-        except engine.EngineError as error:
-            work.error = str(error)
-
-    work.thread = threading.Thread(target=explain, daemon=True)
-    work.thread.start()
+    work, run = _explanation(key), cache.load(key)
+    if work.may_begin:
+        work.found = engine.held_explained_users(run)
+    if work.may_begin:
+        work.begin(f"explanation of many users of {key[1]}", lambda tell: engine.explain_users(run, on_progress=tell))
     return work
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 import streamlit as st
 
@@ -23,30 +24,20 @@ def _measurement(key: RunKey) -> Work[engine.Faithfulness]:
 def faithfulness(key: RunKey) -> Work[engine.Faithfulness]:
     """Where the measurement of a run stands; nothing is begun by asking."""
     work = _measurement(key)
-    if work.found is None and (work.thread is None or not work.thread.is_alive()):
+    if work.found is None and not work.goes_on:
         work.found = engine.held_faithfulness(cache.load(key))  # another process may have measured it
     return work
 
 
 def measure(key: RunKey) -> None:
-    """Begin to measure a run, for all sessions, unless that is under way."""
-    work, run = _measurement(key), cache.load(key)
-    if work.thread is not None and work.thread.is_alive():
-        return
+    """Begin to measure a run, for all sessions, unless that is under way or was done."""
+    work, run = faithfulness(key), cache.load(key)
 
-    def tell(progress: engine.Progress) -> None:
-        work.done = progress.done
+    def find(tell: Callable[[engine.Progress], None]) -> engine.Faithfulness:
+        with _one_measurement:
+            return engine.faithfulness_of(run, on_progress=tell)
 
-    def work_out() -> None:
-        try:
-            with _one_measurement:
-                work.found = engine.faithfulness_of(run, on_progress=tell)
-        except engine.EngineError as error:
-            work.error = str(error)
-
-    work.error = None
-    work.thread = threading.Thread(target=work_out, daemon=True)
-    work.thread.start()
+    work.begin(f"faithfulness of {key[1]}", find)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

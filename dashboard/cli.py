@@ -337,6 +337,8 @@ def _serve(answer: Answer, runs: Path, port: int, address: str, browser: bool, m
         answer.give({"url": url, "runs": str(runs)} | more, line)
         sys.stdout.flush()
 
+    for said in serving.caution(address, port):
+        remark(said)
     code = serving.serve(runs, address, port, browser and not answer.as_json and sys.stdout.isatty(), ready)
     if code:
         raise typer.Exit(code)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import quote
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboard import i18n, state
+from dashboard import i18n, spreadsheets, state
 from dashboard.i18n import _, count
 from dashboard.words import cohort_name
 from engine import EngineError, Message
@@ -72,6 +73,11 @@ def note(text: str) -> None:
 def section(text: str) -> None:
     """The heading of a part of a page."""
     st.header(escape_markdown(text), anchor=False)
+
+
+def frame(table: pd.DataFrame, place: Any = st, **options: Any) -> Any:
+    """Streamlit's data frame with these options, whose button to save it saves no formula that came with the data."""
+    return place.dataframe(spreadsheets.defused(table, spreadsheets.UNSEEN_MARK), **options)
 
 
 def chart(fig: go.Figure, key: str, alt: str, on_point: Callable[[], None] | None = None) -> None:
@@ -138,13 +144,13 @@ def _twin(
     with twin:
         alt = _("{about}, as a table").format(about=about)
         if chooses is None:
-            st.dataframe(table, hide_index=True, alt=alt)
+            frame(table, hide_index=True, alt=alt)
         else:
             _choosing_table(table, f"rows_{about}", alt, *chooses)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.download_button(
                 _("Save as CSV"),
-                data=table.to_csv(index=False).encode("utf-8-sig"),  # a spreadsheet reads other UTF-8 as Latin-1
+                data=spreadsheets.as_csv(table),
                 file_name=_file_name(about),
                 mime="text/csv",
                 icon=":material/download:",
@@ -165,7 +171,7 @@ def _choosing_table(table: pd.DataFrame, key: str, alt: str, chooses: str, value
         rows = state.selected_rows(key)
         state.choose(chooses, values[rows[0]] if rows and rows[0] < len(values) else None)
 
-    st.dataframe(table, hide_index=True, alt=alt, key=key, on_select=choose, selection_mode="single-row")
+    frame(table, hide_index=True, alt=alt, key=key, on_select=choose, selection_mode="single-row")
     note(
         _("Row {row} of {n} is chosen, in the chart as well.").format(row=count(wanted[0] + 1), n=count(len(values)))
         if wanted

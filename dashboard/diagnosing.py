@@ -9,21 +9,32 @@ server's own, no page would be answered meanwhile.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+import tempfile
 
 import engine
+from dashboard import kinship, mishaps
+
+MOST_SAID = 20_000
+"""Bytes of the end of what it said that are written down."""
 
 
 def diagnose_aside(runs_dir: str, name: str, metric: str) -> None:
-    """Have another process diagnose a run, and wait for it; what goes wrong there is left to whoever asks next."""
+    """Have another process diagnose a run, and wait for it.
+
+    What goes wrong there is written down, and met again by whoever asks next. It ends with us.
+    """
     command = [sys.executable, "-m", "dashboard.diagnosing", runs_dir, name, metric]
-    quiet = subprocess.DEVNULL
-    subprocess.run(command, stdin=quiet, stdout=quiet, stderr=quiet, check=False)
+    with tempfile.TemporaryFile() as said:
+        code = kinship.start(command, stderr=said).wait()
+        if code:
+            said.seek(max(said.tell() - MOST_SAID, 0))
+            mishaps.log.error("Diagnosis of %s ended with %s: %s", name, code, said.read().decode("utf-8", "replace"))
 
 
 def main() -> None:
     """Diagnose, after everybody else who wants the processor."""
+    kinship.heed()
     if hasattr(os, "nice"):
         os.nice(5)
     runs_dir, name, metric = sys.argv[1:]

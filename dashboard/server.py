@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import engine
+from dashboard import kinship, open_files
 
 NEEDED = ("list_runs", "load_run", "gap", "recommend", "attention", "explain", "lift_over_uniform")
 """Names of the facade that pages use; touching one imports its home."""
@@ -20,6 +21,8 @@ NEEDED = ("list_runs", "load_run", "gap", "recommend", "attention", "explain", "
 
 def main() -> None:
     """Import, then serve until stopped."""
+    kinship.heed()
+    open_files.raise_limit()
     # Threads that have done their part of a sum sleep rather than spin: the browser wants the processor too, and with
     # two cores an edit of What if is answered in two thirds of the time. Read when torch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -30,13 +33,16 @@ def main() -> None:
 
     # Cached functions are made before there is a server, which Streamlit would remark on once for each.
     get_logger("streamlit.runtime.caching.cache_data_api").setLevel("ERROR")
-    from dashboard import cache, charts, i18n, words  # noqa: F401
+    from dashboard import cache, charts, guarding, i18n, mishaps, words  # noqa: F401
+
+    guarding.stay_at_home()
+    mishaps.keep_log(Path(cache.runs_dir()))
 
     # What is there by now stays. The collector need not look at it again each time: that takes more than a tenth of a
     # second, in which no page is answered. For the same reason Streamlit's own collection after every answer is off.
     gc.freeze()
     threading.Thread(target=prepare, args=(cache.prepare_newest,), daemon=True).start()
-    sys.argv = ["streamlit", "run", str(Path(__file__).with_name("app.py")), *sys.argv[1:]]
+    sys.argv = ["streamlit", "run", str(Path(__file__).with_name("asgi.py")), *sys.argv[1:]]
     cli.main()
 
 

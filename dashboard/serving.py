@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ipaddress
 import os
 import signal
 import socket
@@ -15,12 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
+from dashboard import kinship, open_files
 from engine import EngineError
 
 HOME = Path(__file__).resolve().parents[1]
 """The folder that holds the packages; in a checkout also `.streamlit/` (the theme) and `sample_data/`."""
 
 START_SECONDS = 60
+
+FEW_READERS = 200
+"""Room for fewer at once is worth a remark."""
 
 
 def sample_data() -> Path:
@@ -80,14 +85,7 @@ def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Cal
     command = [sys.executable, "-m", "dashboard.server", *_flags(address, port)]
     # Streamlit looks for .streamlit/config.toml in the folder that it starts in, so it starts at home.
     # Its own talk goes to standard error, which leaves standard output to the answer.
-    server = subprocess.Popen(
-        command,
-        cwd=HOME,
-        env={**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=None,
-    )
+    server = kinship.start(command, HOME, {**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())})
     before = {
         number: signal.signal(number, _leave) for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number
     }
@@ -120,6 +118,32 @@ def _flags(address: str, port: int) -> list[str]:
     elif address not in ("127.0.0.1", "localhost"):
         flags.append(f"--server.allowedHosts={address}")
     return flags
+
+
+def caution(address: str, port: int) -> list[str]:
+    """What whoever serves at this address should know before anybody comes; nothing on this machine's own."""
+    said = []
+    if not _is_loopback(address):
+        said.append(
+            f"{address} is open to the network, and the dashboard knows no passwords: whoever reaches port {port} of "
+            "this machine sees every run with its users, and can save and delete groups. Serve on 127.0.0.1 (the "
+            "default) and put a proxy with a login in front, unless the network is yours alone."
+        )
+    room = open_files.readers_at_once(open_files.raise_limit())
+    if room is not None and room < FEW_READERS:
+        said.append(
+            f"This system lets a process open so few files that about {room} readers find room at once; "
+            "raise the limit (ulimit -n 4096) for more."
+        )
+    return said
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        found = socket.getaddrinfo(address, None, type=socket.SOCK_STREAM)
+    except OSError:
+        return False
+    return all(ipaddress.ip_address(str(where[0]).partition("%")[0]).is_loopback for *_, where in found)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:

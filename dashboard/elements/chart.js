@@ -166,9 +166,15 @@ function savePng(name, svg, background) {
   picture.src = `data:image/svg+xml,${encodeURIComponent(asSvg(svg, background))}`;
 }
 
+function isNumber(text) {
+  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text);
+}
+
 function asCsv({ columns, rows }) {
   const cell = (value) => {
-    const text = value === null ? "" : String(value);
+    let text = value === null ? "" : String(value);
+    // A spreadsheet would run it as a formula; see dashboard/spreadsheets.py.
+    if (typeof value === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) && !isNumber(text)) text = `'${text}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const lines = [columns, ...rows].map((row) => row.map(cell).join(","));

@@ -102,7 +102,7 @@ def share_columns() -> dict[Any, Any]:
 def heads_summary(found: engine.AttentionMap) -> None:
     """What each head's last row looks at, whatever the maps show."""
     components.section(_("What the last row of each head looks at"))
-    st.dataframe(
+    components.frame(
         heads_table(found),
         hide_index=True,
         alt=_("What the last row of each head looks at"),

@@ -172,7 +172,7 @@ def settings(table: engine.RunComparison) -> None:
         components.note(_("All settings are the same."))
         return
     rows = [(key, *("–" if v is None else str(v) for v in values)) for key, values in table.settings.items()]
-    st.dataframe(
+    components.frame(
         pd.DataFrame(rows, columns=[_("Setting"), *table.runs]), hide_index=True, alt=_("Settings that differ")
     )
 

@@ -16,8 +16,8 @@ LOOK_EVERY = 1.0  # seconds between looks at work that is under way
 def many(page: Page) -> None:
     """Bars and dots by a chosen kind of group; until the values are there, how far the work is."""
     work = cache_explain.many_users(page.key)
-    if work.error is not None:
-        components.error_panel(work.error)
+    if (trouble := work.trouble()) is not None:
+        components.error_panel(trouble)
         return
     if work.found is None:
         _under_way(page)

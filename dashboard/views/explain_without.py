@@ -45,7 +45,7 @@ def without(page: Page, answer: engine.Attribution) -> None:
             st.markdown(escape_markdown(words_explain.takes_its_place(found)))
         st.markdown(escape_markdown(words_explain.had_they_never_been(found)))
         rows = [(event.position, event.title, event.item_id) for event in found.events]
-        st.dataframe(
+        components.frame(
             pd.DataFrame(rows, columns=[_("Event"), _("Title"), _("Item")]),
             hide_index=True,
             alt=_("Events without which the item would leave the list"),

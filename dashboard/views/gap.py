@@ -163,7 +163,7 @@ def behind(page: Page, metric: str) -> None:
         cohort=users["cohort"].map(words.cohort_name),
         rank=[count(r) if r else _("miss") for r in users["rank"]],
     ).set_axis([_("User"), _("Cohort"), _("Training events"), _("Rank"), words.metric_name(metric)], axis=1)
-    picked = st.dataframe(
+    picked = components.frame(
         shown,
         hide_index=True,
         height=300,

@@ -25,7 +25,7 @@ def roles(page: Page) -> None:
         components.error_panel(error)
         return
     st.markdown(components.escape_markdown(trust.heads(found)))
-    st.dataframe(_table(found), hide_index=True, alt=_("What heads do over many users"), column_config=_columns())
+    components.frame(_table(found), hide_index=True, alt=_("What heads do over many users"), column_config=_columns())
     sizes = words.listing(
         [
             _("{cohort} (n = {n})").format(cohort=words.cohort_name(cohort).lower(), n=count(n))

@@ -125,7 +125,7 @@ def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
         "model": _("Nearest in the model; choose a row to go to an item"),
         "content": _("Nearest in content; choose a row to go to an item"),
     }
-    st.dataframe(
+    components.frame(
         table,
         hide_index=True,
         key=f"near_{key}",
@@ -168,7 +168,7 @@ def who_gets(page: Page, about: engine.ItemProfile) -> None:
             state.choose("user", ids[rows[0]])
             state.choose("item", item)
 
-    st.dataframe(
+    components.frame(
         table,
         hide_index=True,
         height=min(300, 38 + 35 * len(table)),

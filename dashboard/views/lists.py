@@ -67,7 +67,7 @@ def exposure(page: Page) -> None:
         for m, r in reports.items()
     ]
     components.section(_("How much of the catalogue each model shows"))
-    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=_("How much of the catalogue each model shows"))
+    components.frame(pd.DataFrame(rows), hide_index=True, alt=_("How much of the catalogue each model shows"))
 
 
 def glossary() -> None:

@@ -138,7 +138,7 @@ def cleaning(page: Page) -> None:
                 for i in report.issues
             ]
             columns = [_("Table"), _("Reason"), _("Action"), _("Rows"), _("First lines"), _("Example")]
-            st.dataframe(
+            components.frame(
                 pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Rows dropped or mended, by reason")
             )
         else:
@@ -172,15 +172,20 @@ def provenance(page: Page) -> None:
             *run.versions.items(),
         ]
         left, right = st.columns(2)
-        left.dataframe(
-            pd.DataFrame(facts, columns=[_("Fact"), _("Value")]), hide_index=True, alt=_("Settings and provenance")
+        components.frame(
+            pd.DataFrame(facts, columns=[_("Fact"), _("Value")]),
+            left,
+            hide_index=True,
+            alt=_("Settings and provenance"),
         )
         settings = [
             (f"{section}.{key}", "–" if value is None else str(value))
             for section, fields in run.config.model_dump().items()
             for key, value in fields.items()
         ]
-        right.dataframe(pd.DataFrame(settings, columns=[_("Setting"), _("Value")]), hide_index=True, alt=_("Settings"))
+        components.frame(
+            pd.DataFrame(settings, columns=[_("Setting"), _("Value")]), right, hide_index=True, alt=_("Settings")
+        )
 
 
 def draw() -> None:

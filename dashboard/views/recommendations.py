@@ -62,7 +62,7 @@ def finder(page: Page) -> None:
             components.note(_("No user fits. Clear a filter, or shorten the id."))
             return
         ids = found["user_id"].astype(str).tolist()
-        st.dataframe(
+        components.frame(
             user_table(found),
             hide_index=True,
             height=260,

@@ -18,11 +18,12 @@ LOOK_EVERY = 1.0  # seconds between looks at work that is under way
 def scoreboard(page: Page) -> None:
     """The scoreboard of all ways to explain; until it has been measured, a button that begins it."""
     work = cache_trust.faithfulness(page.key)
-    if work.error is not None:
-        components.error_panel(work.error)
+    if (trouble := work.trouble()) is not None:
+        components.error_panel(trouble)
+        _button(page)
     elif work.found is not None:
         _board(page, work.found)
-    elif work.thread is not None and work.thread.is_alive():
+    elif work.goes_on:
         _under_way(page)
     else:
         _offer(page)
@@ -35,6 +36,10 @@ def _offer(page: Page) -> None:
             "to 200 users: a good order moves the score at once. It takes a minute or two, once for a run."
         )
     )
+    _button(page)
+
+
+def _button(page: Page) -> None:
     st.button(
         _("Measure it"), key="measure_trust", icon=":material/speed:", on_click=cache_trust.measure, args=(page.key,)
     )

@@ -115,4 +115,4 @@ def _ceiling(page: Page, found: engine.Diagnosis) -> None:
         title = findings.ceiling_name(ceiling.kind)
         components.note(_("What could be had at best: {name}.").format(name=title))
         columns = [_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")]
-        st.dataframe(pd.DataFrame(rows, columns=columns), hide_index=True, alt=title)
+        components.frame(pd.DataFrame(rows, columns=columns), hide_index=True, alt=title)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 import engine
-from dashboard import cache
+from dashboard import cache, mishaps
 from dashboard.diagnosing import diagnose_aside
 from tests.conftest import TINY_RUN
 
@@ -43,3 +45,41 @@ def test_only_large_catalogues_are_sent_there_and_only_once(
     assert asked == ([(str(runs_dir), TINY_RUN, "ndcg@10")] if aside else [])
     assert cache.diagnosis(key, "hr@10").metric == "hr@10"
     assert len(asked) == int(aside)
+
+
+def test_a_diagnosis_that_is_kept_waits_for_none_that_is_under_way(
+    runs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "WARM_UP_DELAY", 3600.0)
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(runs_dir))
+    shutil.copytree(runs_dir / TINY_RUN, runs_dir / "other")
+    engine.diagnose_run(engine.load_run(TINY_RUN, runs_dir))
+    kept, other = (str(runs_dir), TINY_RUN, 0.0), (str(runs_dir), "other", 0.0)
+    begun, end = threading.Event(), threading.Event()
+    whole = engine.diagnose_run
+
+    def slow(run: engine.Run, metric: str = "ndcg@10") -> engine.Diagnosis:
+        if run.name == "other":
+            begun.set()
+            assert end.wait(30)
+        return whole(run, metric)
+
+    monkeypatch.setattr(engine, "diagnose_run", slow)
+    with ThreadPoolExecutor(2) as pool:
+        waited_for = pool.submit(cache._diagnose, other)
+        try:
+            assert begun.wait(30)
+            assert pool.submit(cache._diagnose, kept).result(timeout=10).metric == "ndcg@10"
+            assert cache._diagnoses[other].locked()  # but two that ask for the same wait for one another
+        finally:
+            end.set()
+        assert waited_for.result(timeout=60).metric == "ndcg@10"
+
+
+def test_what_goes_wrong_in_the_other_process_is_written_down(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mishaps.log, "propagate", True)
+    diagnose_aside(str(tmp_path), "gone", "ndcg@10")
+    assert "Diagnosis of gone ended with 1" in caplog.text
+    assert "RunError" in caplog.text

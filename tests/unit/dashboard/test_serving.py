@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import dashboard
-from dashboard import server, serving
+from dashboard import open_files, server, serving
 from engine import EngineError
 
 
@@ -80,6 +80,27 @@ def test_the_address_can_be_opened_in_a_browser(address: str, url: str):
     assert serving.url_of(address, 80) == url
 
 
+@pytest.mark.parametrize(
+    ("address", "open_to_others"),
+    [("127.0.0.1", False), ("::1", False), ("localhost", False), ("0.0.0.0", True), ("::", True), ("10.0.0.7", True)],
+)
+def test_an_address_that_others_reach_is_warned_of(
+    address: str, open_to_others: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(open_files, "raise_limit", lambda: 4096)
+    said = serving.caution(address, 8502)
+    assert len(said) == int(open_to_others)
+    assert all("no passwords" in text and "8502" in text and address in text for text in said)
+
+
+def test_little_room_for_readers_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, room in ((256, ["about 32 readers"]), (1024, []), (None, [])):
+        monkeypatch.setattr(open_files, "raise_limit", lambda files=files: files)
+        said = serving.caution("127.0.0.1", 8501)
+        assert len(said) == len(room)
+        assert all(part in text for part, text in zip(room, said, strict=True))
+
+
 def test_missing_sample_data_says_where_it_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(serving, "HOME", tmp_path)
     with pytest.raises(EngineError, match=r"sample_data.*tailscope train PATH"):
@@ -90,8 +111,9 @@ def test_sample_data_is_found():
     assert (serving.sample_data() / "README.md").exists() or any(serving.sample_data().iterdir())
 
 
-def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: int):
-    """`tailscope serve` prints its address once the server answers; ending it leaves no server behind."""
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: int, ending: signal.Signals):
+    """`tailscope serve` prints its address once the server answers; ending it in any way leaves no server behind."""
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard.cli", "serve", "--runs", "shop runs", "--port", str(port), "--json"],
         cwd=tmp_path,
@@ -110,10 +132,10 @@ def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: in
         assert json.loads(document) == {"url": f"http://127.0.0.1:{port}", "runs": "shop runs"}
         assert answers(port)
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(ending)
         rest, _ = process.communicate(timeout=20)
     assert rest == ""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10
     while answers(port) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not answers(port)
