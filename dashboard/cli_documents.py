@@ -71,6 +71,7 @@ def attribution(given: Attribution, run: Run) -> dict[str, Any]:
         "attention": {"layers": run.config.model.n_layers, "heads": run.config.model.n_heads},
         "model": given.model,
         "shares": given.shares,
+        "against": given.against and asdict(given.against),
     }
 
 
@@ -92,6 +93,7 @@ def contrast(given: Contrast, run: Run) -> dict[str, Any]:
         "attributions": values,
         "item": attribution(first, run),
         "instead_of": attribution(second, run),
+        "against": given.against and asdict(given.against),
     }
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 import engine
 from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
+from dashboard import words_causes, words_explain
 from dashboard.cli_documents import player_title
 from dashboard.cli_options import (
     RUNS,
@@ -159,6 +160,7 @@ def attribution_lines(answer: Attribution) -> list[Table | Text]:
     shares = " + ".join(f"{tables.MODEL_NAMES[name]} {share:.4f}" for name, share in answer.shares.items())
     return [
         Text.assemble("Why ", (answer.title, "bold"), f" ({answer.item_id}{rank}) for {_who(answer)}?"),
+        Text(words_causes.of_score(answer)),
         _players(answer.players, answer.exact, "adds to the score"),
         Text(f"base {answer.base:.4f} + events {total - answer.base:+.4f} = score {answer.score:.4f}"),
         *([Text(f"score {answer.score:.4f} = {shares}")] if answer.model == "ensemble" else []),
@@ -184,6 +186,7 @@ def contrast_lines(given: Contrast) -> list[Table | Text]:
     moved = sum(player.value for player in given.players)
     return [
         Text.assemble("Why ", (first.title, "bold"), " and not ", (second.title, "bold"), f" for {_who(first)}?"),
+        Text(f"{words_explain.contrast(given)} {words_causes.of_difference(given, words_explain.difference(given))}"),
         _players(given.players, first.exact, "adds to the difference"),
         Text(
             f"bases {first.base - second.base:+.4f} and events {moved:+.4f} = scores {first.score:.4f} − "

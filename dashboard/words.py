@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
 
-CANCELS = 0.1
-"""Where raising and lowering values leave less than this share of their sum, they cancel out."""
-
 UNSTEADY = 0.2
 """A standard error beyond this share of the largest value makes small bars unreliable."""
 
@@ -261,46 +258,6 @@ def listing(parts: list[str]) -> str:
     if len(parts) < 2:
         return "".join(parts)
     return _("{first} and {last}").format(first=_(", ").join(parts[:-1]), last=parts[-1])
-
-
-def mostly(answer: Attribution) -> str:
-    """One sentence on what moved the score most."""
-    total = answer.score - answer.base
-    mass = sum(abs(player.value) for player in answer.players)
-    if mass == 0 or not answer.players:
-        return _("The history does not move this score at all.")
-    sign = 1 if total >= 0 else -1
-    moving = [p for p in reversed(answer.players) if sign * p.value > 0]  # newest first, which settles ties
-    ranked = sorted(moving, key=lambda p: -abs(p.value))
-    same = sum(abs(p.value) for p in ranked)
-    chosen, reached = [], 0.0
-    for player in ranked:
-        chosen.append(player)
-        reached += abs(player.value)
-        if reached >= MOST * same:
-            break
-    if abs(total) < CANCELS * mass:
-        return _("The history pulls both ways and nearly cancels out.")
-    recent = list(answer.players[-len(chosen) :])
-    titles = listing([_("“{title}”").format(title=player_label(p)) for p in chosen])
-    if len(chosen) > 1 and {id(p) for p in recent} == {id(p) for p in chosen}:
-        text = {
-            1: ngettext(
-                "Mostly because of the {n} most recent event.",
-                "Mostly because of the {n} most recent events.",
-                len(chosen),
-            ),
-            -1: ngettext(
-                "Held down mostly by the {n} most recent event.",
-                "Held down mostly by the {n} most recent events.",
-                len(chosen),
-            ),
-        }[sign]
-        return text.format(n=count(len(chosen)))
-    if len(chosen) <= 3:
-        text = {1: _("Mostly because of {titles}."), -1: _("Held down mostly by {titles}.")}[sign]
-        return text.format(titles=titles)
-    return _("Many events add a little each; none dominates.")
 
 
 def steadiness(answer: Attribution) -> str:

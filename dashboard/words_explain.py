@@ -43,6 +43,7 @@ def difference(found: Contrast) -> Attribution:
         found.first,
         base=found.first.base - found.second.base,
         score=found.first.score - found.second.score,
+        against=None,
         players=found.players,
     )
 

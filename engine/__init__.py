@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.answer_types import (
+        Against,
         AttentionMap,
         Attribution,
         Cohort,
@@ -113,7 +114,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "engine.answer_types": (
-        "AttentionMap Attribution Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
+        "Against AttentionMap Attribution Cohort Contrast Event Player RankedItem Recommendations UserProfile View"
     ),
     "engine.answers": "attention attention_for profile recommend recommend_for",
     "engine.catalogue": (
@@ -172,6 +173,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split
 
 __all__ = [
     "GLOSSARY",
+    "Against",
     "AttentionMap",
     "Attribution",
     "Aucs",

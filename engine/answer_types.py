@@ -158,6 +158,31 @@ class Player:
 
 
 @dataclass(frozen=True)
+class Against:
+    """One item's score held against another's, in causes that add up to the difference of the two scores.
+
+    Attributes:
+        item_id, title, rank: the other item's; a rank as in `Attribution`.
+        score, base: the other's score, and its score with every event hidden.
+        standing: how far apart the two are with every event hidden and nobody known: what the items are by themselves.
+        history: how much more the events add to the item's score than to the other's.
+        user: how much more what is known of the user does; None where nothing is known, or read.
+        n_training, n_training_other: the items' training events.
+    """
+
+    item_id: str
+    title: str
+    rank: int | None
+    score: float
+    base: float
+    standing: float
+    history: float
+    user: float | None
+    n_training: int
+    n_training_other: int
+
+
+@dataclass(frozen=True)
 class Attribution:
     """Why one item has its score: `base` plus the players' values is `score`.
 
@@ -172,6 +197,8 @@ class Attribution:
         model: what was explained. In an ensemble an absent event is masked at its place
             for the Transformer and left out of the history for the set-models.
         shares: member -> its part of the score; they sum to the score.
+        against: the item held against the first of the list, or the first against the second; None where there is no
+            other.
     """
 
     user_id: str | None
@@ -186,6 +213,7 @@ class Attribution:
     seconds: float
     model: Answering
     shares: dict[str, float]
+    against: Against | None = None
 
 
 @dataclass(frozen=True)
@@ -197,8 +225,10 @@ class Contrast:
         players: oldest first. `value` is the event's value for the first item less that for the second, and `spread`
             the standard error of this difference, paired order by order. Together with the difference of the bases
             they add up to the difference of the scores.
+        against: the first held against the second.
     """
 
     first: Attribution
     second: Attribution
     players: tuple[Player, ...]
+    against: Against | None = None

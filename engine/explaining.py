@@ -16,6 +16,7 @@ from engine.errors import EngineError
 from engine.explanation.shapley import N_PERMUTATIONS, Solution, shapley_of_items, shapley_values
 from engine.recommender import top_of
 from engine.runs import Run
+from engine.standing import held_against
 
 if TYPE_CHECKING:
     import shap
@@ -143,7 +144,8 @@ def explain_instead(
         Player(player.label, player.item_id, player.position, player.n_events, float(value), float(error))
         for player, value, error in zip(first.players, values, spread, strict=True)
     )
-    return Contrast(first, second, players)
+    (against,) = held_against(run, asked, scores, items[:1], lang, int(items[1]))
+    return Contrast(first, second, players, against)
 
 
 def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
@@ -229,6 +231,7 @@ def attributions(
     history, user = asked.history, asked.number(run)
     start = time.perf_counter()
     groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
+    others = held_against(run, asked, scores, items, lang)
     seconds = time.perf_counter() - start
     first = len(history) - sum(len(group) for group in groups) + 1  # position of the window's first event
     made = tuple(
@@ -250,6 +253,7 @@ def attributions(
             run.serving.shares(history, item, float(found.score[row]))
             if isinstance(run.serving, Ensemble)
             else {run.answers: float(found.score[row])},
+            others[row],
         )
         for row, item in enumerate(items.tolist())
     )

@@ -72,7 +72,14 @@ def waterfall(
     values = np.array([player.value for player in answer.players], dtype=float)
     ordered = [answer.players[row] for row in player_order(values, order)]
     steps = [Step(player_label(one), numbered(one), one.value, one.spread) for one in ordered]
-    return staircase(answer.base, answer.score, steps, dark, frame or _frame(answer))
+    return staircase(answer.base, answer.score, steps, dark, frame or _frame(answer), _from_other(answer))
+
+
+def _from_other(answer: Attribution) -> tuple[str, float] | None:
+    """Where the other item stands with every event hidden, and what its row is called."""
+    if answer.against is None:
+        return None
+    return _("base of “{title}”").format(title=answer.against.title), answer.against.base
 
 
 def _frame(answer: Attribution) -> Frame:
@@ -82,18 +89,43 @@ def _frame(answer: Attribution) -> Frame:
     return Frame("waterfall", alt, score_name(answer.model), Table(columns, rows))
 
 
-def staircase(base: float, score: float, bars: Sequence[Step], dark: bool, frame: Frame) -> Chart:
-    """Bars from base to score, read from the top: each bar starts where the one above it ends."""
+def staircase(
+    base: float,
+    score: float,
+    bars: Sequence[Step],
+    dark: bool,
+    frame: Frame,
+    other: tuple[str, float] | None = None,
+) -> Chart:
+    """Bars from base to score, read from the top: each bar starts where the one above it ends.
+
+    Args:
+        base, score: the ends.
+        bars: from one to the other.
+        dark: which palette.
+        frame: what the chart is called.
+        other: another item's base and its name, against which the base is drawn as a bar.
+    """
     p = palette(dark)
     steps = (base + np.concatenate([[0.0], np.cumsum([bar.value for bar in bars])])).tolist()
     reach = [(end - bar.spread, end + bar.spread) for bar, end in zip(bars, steps[1:], strict=True)]
-    low, high = (f([score, *steps, *(end for ends in reach for end in ends)]) for f in (min, max))
+    ends = [score, *steps, *(() if other is None else other[1:]), *(end for two in reach for end in two)]
+    low, high = min(ends), max(ends)
     margin = 0.04 * max(high - low, 1e-6)
     scale = Scale(low - margin, high + margin)
     step = [Shape("step", scale.at(x), scale.at(x), p.muted) for x in steps]
     start, end = scale.at(base), scale.at(score)
     first = Shape("open-diamond", start, start, p.text)
-    rows = [ChartRow(_("base"), (step[0], first), value=Value(start, number(base), p.text, True))]
+    rows: list[ChartRow] = []
+    shapes: tuple[Shape, ...] = (step[0], first)
+    tip = ""
+    if other is not None:
+        name, stands = other[0], scale.at(other[1])
+        there = Shape("step", stands, stands, p.muted), Shape("open-diamond", stands, stands, p.muted)
+        rows.append(ChartRow(name, there, value=Value(stands, number(other[1]), p.muted)))
+        shapes = (step[0], Shape("bar", stands, start, p.baseline), first)
+        tip = f"{_('base')}: {signed(base - other[1])}"
+    rows.append(ChartRow(_("base"), shapes, value=Value(start, number(base), p.text, True), tip=tip))
     for i, bar in enumerate(bars):
         colour = p.raises if bar.value >= 0 else p.lowers
         least, most = (scale.at(reached) for reached in reach[i])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, words
+from dashboard import cache, components, state, words, words_causes
 from dashboard.blocks import Note
 from dashboard.charts import explain as charts
 from dashboard.components import escape_markdown
@@ -70,7 +70,7 @@ def first_line(answer: engine.Attribution) -> None:
     else:
         text = _("What moves the score of “{title}”").format(title=answer.title)
     components.headline(text)
-    st.markdown(escape_markdown(words.mostly(answer)))
+    st.markdown(escape_markdown(words_causes.of_score(answer)))
 
 
 def additivity(answer: engine.Attribution) -> None:

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_explain, components, state, words, words_explain
+from dashboard import cache, cache_explain, components, state, words, words_causes, words_explain
 from dashboard.blocks import Note, Table
 from dashboard.charts import explain as charts
 from dashboard.charts import explain_list as list_charts
@@ -59,7 +59,7 @@ def instead(page: Page, item: str, title: str) -> None:
         components.error_panel(error, _("Choose another item."))
         return
     answer = words_explain.difference(found)
-    st.markdown(escape_markdown(f"{words_explain.contrast(found)} {words.mostly(answer)}"))
+    st.markdown(escape_markdown(f"{words_explain.contrast(found)} {words_causes.of_difference(found, answer)}"))
     note = _(
         "Red speaks for “{first}”, blue for “{second}”. Base {base}: how far apart the two are with every event "
         "absent. Thin bars: the standard error of the difference, paired order by order."

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_what_if, components, edits, i18n, state, words, words_what_if
+from dashboard import cache, cache_what_if, components, edits, i18n, state, words, words_causes, words_what_if
 from dashboard.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
 from dashboard.charts import explain as explain_charts
 from dashboard.charts import what_if as charts
@@ -150,7 +150,7 @@ def _shapley(answer: engine.Attribution, dark: bool, numbered: Callable[[engine.
         Heading(
             _("Why “{title}” ranks {ordinal}").format(title=answer.title, ordinal=words.ordinal(rank), rank=count(rank))
         ),
-        Text(words.mostly(answer)),
+        Text(words_causes.of_score(answer)),
         explain_charts.waterfall(answer, "time", dark, numbered=numbered),
         Note(
             _(

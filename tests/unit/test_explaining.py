@@ -62,3 +62,37 @@ def test_somebody_new_is_explained_like_a_user_with_the_same_events(run: engine.
     assert [p.value for p in one.players] == pytest.approx([p.value for p in found[0].players], abs=1e-4)
     with pytest.raises(engine.EngineError, match="nothing to explain"):
         engine.explain_list(run, engine.Newcomer(()))
+
+
+def test_an_item_is_held_against_the_first_in_causes_that_add_up(tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    offered = engine.recommend(run, "u017", k=20).items
+    met = np.bincount(run.split.train.items, minlength=run.dataset.n_items + 1)
+    for answer in engine.explain_list(run, "u017", k=20):
+        against = answer.against
+        assert against is not None
+        assert against.item_id == offered[1 if answer.rank == 1 else 0].item_id
+        assert against.user is not None
+        parts = against.standing + against.history + against.user
+        assert parts == pytest.approx(answer.score - against.score, abs=1e-5)
+        assert against.standing + against.user == pytest.approx(answer.base - against.base, abs=1e-5)
+        assert against.n_training == met[run.dataset.items.number(answer.item_id)]
+        assert against.n_training_other == met[run.dataset.items.number(against.item_id)]
+    found = engine.explain_instead(run, "u017", offered[4].item_id, offered[2].item_id)
+    assert found.against is not None
+    assert (found.against.item_id, found.against.rank) == (offered[2].item_id, 3)
+    apart = found.first.score - found.second.score
+    known = found.against.user or 0.0
+    assert found.against.standing + found.against.history + known == pytest.approx(apart, abs=1e-5)
+
+
+def test_what_is_known_of_somebody_new_is_a_cause_of_its_own(tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    bare = engine.explain_for(run, ["i03", "i04"], item_id="i20").against
+    told = engine.explain_for(run, ["i03", "i04"], item_id="i20", about={"region": "North"}).against
+    assert bare is not None
+    assert told is not None
+    assert bare.user is None
+    assert told.user is not None
+    if told.item_id == bare.item_id:
+        assert told.standing == pytest.approx(bare.standing, abs=1e-5)

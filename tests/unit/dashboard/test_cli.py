@@ -320,7 +320,17 @@ class TestRecommend:
 class TestExplain:
     def test_json_adds_up(self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run, someone: str):
         document = tailscope("explain", RUN, "--user", someone, "--runs", tiny_run_dir, "--json").document
-        assert list(document) == ["user", "item", "score", "base", "attributions", "attention", "model", "shares"]
+        assert list(document) == [
+            "user",
+            "item",
+            "score",
+            "base",
+            "attributions",
+            "attention",
+            "model",
+            "shares",
+            "against",
+        ]
         assert document["attention"] == {"layers": 2, "heads": 2}
         total = document["base"] + sum(part["value"] for part in document["attributions"])
         assert total == pytest.approx(document["score"], abs=1e-4)

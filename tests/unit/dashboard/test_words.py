@@ -151,30 +151,9 @@ def _explained(*values: float, spread: float = 0.0, exact: bool = True) -> Attri
     )
 
 
-@pytest.mark.parametrize(
-    ("values", "text"),
-    [
-        ((0.1, 0.1, 1.0, 1.0, 1.0), "Mostly because of the 3 most recent events."),
-        ((0.1, 3.0, 0.1), "Mostly because of “T2”."),
-        ((2.0, 0.1, 2.0), "Mostly because of “T3” and “T1”."),
-        ((0.1, 0.1, -2.0, -2.0), "Held down mostly by the 2 most recent events."),
-        ((-3.0, 0.1), "Held down mostly by “T1”."),
-        ((2.0, -2.0), "The history pulls both ways and nearly cancels out."),
-        ((0.0, 0.0), "The history does not move this score at all."),
-        ((), "The history does not move this score at all."),
-        ((1.0,) * 8 + (0.9,), "Many events add a little each; none dominates."),
-    ],
-)
-def test_what_moved_a_score_in_words(values: tuple[float, ...], text: str) -> None:
-    assert words.mostly(_explained(*values)) == text
-
-
 def test_the_group_of_earlier_events_is_named_by_its_size() -> None:
     group = Player("", None, None, 5, 2.0, 0.0)
     assert words.player_label(group) == "5 earlier events"
-    assert words.mostly(replace(_explained(0.1), players=(group, *_explained(0.1).players), score=3.1)).endswith(
-        "“5 earlier events”."
-    )
 
 
 def test_how_steady_the_values_are() -> None:
