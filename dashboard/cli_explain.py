@@ -13,7 +13,6 @@ from rich.text import Text
 import engine
 from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
-from dashboard import words_causes, words_explain
 from dashboard.cli_documents import player_title
 from dashboard.cli_options import (
     RUNS,
@@ -155,6 +154,8 @@ def _size(row: Any) -> str:
 
 def attribution_lines(answer: Attribution) -> list[Table | Text]:
     """SHAP values by player, largest first, and the sum that they make."""
+    from dashboard import words_causes  # here, since `--help` shall not wait for it
+
     total = answer.base + sum(player.value for player in answer.players)
     rank = f", rank {answer.rank}" if answer.rank is not None else ""
     shares = " + ".join(f"{tables.MODEL_NAMES[name]} {share:.4f}" for name, share in answer.shares.items())
@@ -182,6 +183,8 @@ def list_lines(answers: Sequence[Attribution]) -> list[Table | Text]:
 
 def contrast_lines(given: Contrast) -> list[Table | Text]:
     """SHAP values of the difference of two items' scores."""
+    from dashboard import words_causes, words_explain
+
     first, second = given.first, given.second
     moved = sum(player.value for player in given.players)
     return [
