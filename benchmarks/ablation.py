@@ -136,7 +136,7 @@ def _row(
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     row = {"variant": name, "seed": seed, "seconds": trained.seconds, "epochs": len(trained.log), **key}
     for part, holdout in _holdouts(split).items():
-        ranks = ranks_of_targets(recommender, holdout, config.evaluation.exclude_seen)
+        ranks = ranks_of_targets(recommender, holdout, config.evaluation.seen_left_out)
         row[part] = per_user_metrics(ranks, holdout.targets.offsets, [K])[METRIC].round(6).tolist()
     mean = np.mean(row[asked.part])
     print(f"{name} (seed {seed}): {mean:.4f} in {trained.seconds:.0f} s", file=sys.stderr, flush=True)

@@ -249,7 +249,8 @@ def demo(
             run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
-            answer.give(None, tables.evaluation_table(run.evaluation, run.answers, _oracle(run)))
+            table = tables.evaluation_table(run.evaluation, run.answers, _oracle(run))
+            answer.give(None, table, *tables.target_remarks(run.evaluation, run.answers))
     _serve(answer, runs, port, address, browser, {"run": SAMPLE_RUN})
 
 
@@ -315,6 +316,7 @@ def _give_evaluation(
         tables.evaluation_table(evaluation, run.answers, _oracle(run)),
         *([] if (answers := tables.answers_line(run)) is None else [answers]),
         *tables.several_targets(evaluation, run.answers),
+        *tables.target_remarks(evaluation, run.answers),
         tables.evaluation_note(evaluation, run.config.evaluation.confidence),
         hint,
     )

@@ -97,6 +97,15 @@ def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
     )
 
 
+def target_remarks(evaluation: Evaluation, answers: str) -> list[Text]:
+    """What is to be minded of the targets: repeats, and why figures are 0 or say nothing."""
+    from dashboard.words_targets import remarks  # the words of pages, which `tailscope --help` need not load
+
+    metrics = evaluation.metrics
+    metric = "ndcg@10" if "ndcg@10" in metrics else metrics[0]
+    return [Text(f"Note: {text}") for text in remarks(evaluation, answers, metric)]
+
+
 def answers_line(run: Run) -> Text | None:
     """Which model recommends and is explained, and why; None where there is no choice."""
     if run.ensemble is None:

@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 import engine
-from dashboard import drawing, findings, i18n, words
+from dashboard import drawing, findings, i18n, words, words_targets
 from dashboard import report_parts as parts
 from dashboard.charts.style import LIGHT, look
 from dashboard.i18n import _, count, figure, percent
@@ -61,7 +61,7 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     body = [
         f"<h1>{escape(verdict.text)}</h1>",
         paragraph(verdict.evidence),
-        *_question(run),
+        *_question(run, metric),
         *_cohorts(run, metric),
         *parts.gap_of_models(run, metric),
         *_why(run, found),
@@ -85,7 +85,7 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     )
 
 
-def _question(run: engine.Run) -> list[str]:
+def _question(run: engine.Run, metric: str) -> list[str]:
     data = run.dataset
     size = _("{users} users, {items} items and {events} interactions of {data}.").format(
         users=count(data.n_users), items=count(data.n_items), events=count(data.n_interactions), data=data.name
@@ -100,6 +100,7 @@ def _question(run: engine.Run) -> list[str]:
         ),
         paragraph(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
         paragraph(words.metric_gloss("ndcg@10"), "note"),
+        *(paragraph(text, "note") for text in words_targets.remarks(run.evaluation, run.answers, metric)),
     ]
 
 

@@ -322,7 +322,7 @@ def scores_for(run: Run, asked: Asked) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
     one = Histories.of([asked.history], [asked.number(run)])
     scores = run.serving.score(one)
-    return (mask_seen(scores, one) if run.config.evaluation.exclude_seen else scores)[0]
+    return (mask_seen(scores, one) if run.config.evaluation.seen_left_out else scores)[0]
 
 
 def rank_of(scores: np.ndarray, item: int) -> int | None:

@@ -118,7 +118,7 @@ def _fit(run: Run, rows: np.ndarray, n: int) -> float:
     The best of `TEMPERATURES`, then the bottom of the parabola through it and its two neighbours; 1 where no target can
     be ranked.
     """
-    valid, exclude = run.split.valid, run.config.evaluation.exclude_seen
+    valid, exclude = run.split.valid, run.config.evaluation.seen_left_out
     drawn = np.random.default_rng(run.config.evaluation.seed).permutation(rows)[:MOST_USERS]
     asked = valid.take(np.sort(drawn))
     losses, told = np.zeros(len(TEMPERATURES)), 0

@@ -213,7 +213,11 @@ class EvaluationConfig(_Section):
     new_items: bool = Field(
         False, description="Rank items that training never met too, by their content; the baselines cannot."
     )
-    exclude_seen: bool = Field(True, description="Leave out items that the history already holds.")
+    exclude_seen: Literal["auto"] | bool = Field(
+        "auto",
+        description="Leave out items that the history already holds. auto: true, but false where repeats are a tenth "
+        "of the validation targets or more.",
+    )
     bootstrap_samples: int = Field(1000, ge=10, le=100_000, description="Resamples of users behind every interval.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of every interval.")
     baselines: tuple[Literal["popularity", "itemknn", "ease"], ...] = Field(
@@ -222,6 +226,18 @@ class EvaluationConfig(_Section):
     ease_max_items: int = Field(20_000, ge=1, description="EASE is left out at this many items: it inverts a square.")
     ease_l2: float = Field(200.0, gt=0, description="EASE's ridge penalty.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the bootstrap.")
+
+    @property
+    def seen_left_out(self) -> bool:
+        """Whether lists leave out what the history holds.
+
+        Raises:
+            ConfigError: that is still to be decided by the data (`engine.data.repeats.with_seen_decided`); a run's own
+                settings have it decided.
+        """
+        if self.exclude_seen == "auto":
+            raise ConfigError("evaluation.exclude_seen is 'auto', to be decided by the data first; say true or false.")
+        return self.exclude_seen
 
 
 class RunConfig(_Section):

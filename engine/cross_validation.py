@@ -13,6 +13,7 @@ import numpy as np
 from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Dataset
+from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split, user_folds, windows_in_time
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts
@@ -121,6 +122,7 @@ def cross_validate(
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, _ = load_dataset(Path(path), config.data)
     splits = _splits(dataset, folds, by, config)
+    config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {
         "fingerprint": fingerprint(dataset, times=by == "time"),
         "by": by,

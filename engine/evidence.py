@@ -170,7 +170,7 @@ def explain_without(
             f"Item {run.dataset.items.term(item)!r} is {where}, so it is in no top {k} that it could leave."
         )
     start = time.perf_counter()
-    barred = np.unique(history) if run.config.evaluation.exclude_seen else np.zeros(0, dtype=np.int64)
+    barred = np.unique(history) if run.config.evaluation.seen_left_out else np.zeros(0, dtype=np.int64)
     found = smallest_removal(run.serving, history, item, barred, k, user, budget, seed)
     left = np.delete(history, found.events)
     deleted = run.serving.score(Histories.of([left], [user]))[0]

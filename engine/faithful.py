@@ -149,7 +149,7 @@ def _recommended(run: Run, rows: np.ndarray) -> np.ndarray:
     test = run.split.test
     given = Histories.of([test.histories[int(row)] for row in rows], test.users[rows].tolist())
     scores = run.serving.score(given)
-    return top_of(mask_seen(scores, given) if run.config.evaluation.exclude_seen else scores, 1)[0][:, 0]
+    return top_of(mask_seen(scores, given) if run.config.evaluation.seen_left_out else scores, 1)[0][:, 0]
 
 
 def _agreement(asked: list[Question], importances: list[dict[str, np.ndarray]]) -> dict[tuple[str, str], list[float]]:

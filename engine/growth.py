@@ -249,7 +249,9 @@ def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, tell: Calla
             shares[row] = 0.0 if confidence is None else confidence.share
 
     lengths = np.full(len(chosen), n)
-    ranks = rank_truncated(run.serving, chosen, lengths, run.config.evaluation.exclude_seen, progress=tell, watch=watch)
+    ranks = rank_truncated(
+        run.serving, chosen, lengths, run.config.evaluation.seen_left_out, progress=tell, watch=watch
+    )
     found = per_user_metrics(ranks, chosen.targets.offsets, (k,))
     return np.column_stack([found[metric], found[f"hr@{k}"], shares])
 

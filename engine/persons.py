@@ -308,7 +308,7 @@ def _number(run: Run, person: Person) -> int:
 def _masked(run: Run, rows: Histories) -> np.ndarray:
     """(B, n_items + 1) scores, -inf where an item cannot be recommended."""
     scores = run.serving.score(rows)
-    return mask_seen(scores, rows) if run.config.evaluation.exclude_seen else scores
+    return mask_seen(scores, rows) if run.config.evaluation.seen_left_out else scores
 
 
 def _top(scores: np.ndarray, k: int) -> list[int]:

@@ -198,6 +198,7 @@ def document(
         "protocol": evaluation.protocol,
         "answers": answers,
         "models": evaluation.to_dict(),
+        "targets": None if evaluation.targets is None else evaluation.targets.to_dict(),
     }
 
 
@@ -224,7 +225,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     if ensemble is not None:
         save_ensemble(ensemble, working / ENSEMBLE)
     answers = answering(recommender, ensemble)
-    lists = top_k(answers, split.test.histories, max(config.evaluation.ks), config.evaluation.exclude_seen)
+    lists = top_k(answers, split.test.histories, max(config.evaluation.ks), config.evaluation.seen_left_out)
     metrics = document(name, len(trained.log), seconds, evaluation, answers.name)
     save_results(working, dataset, evaluation, metrics, lists)
     write_about(

@@ -12,6 +12,7 @@ import pandas as pd
 
 from engine.config import RunConfig, parse_config
 from engine.data.dataset import Dataset
+from engine.data.repeats import with_seen_decided
 from engine.data.report import CleaningReport
 from engine.data.splits import Split, leave_last_out, temporal
 from engine.ensemble.ensemble import Ensemble
@@ -21,6 +22,7 @@ from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.metrics import log_ranks
 from engine.evaluation.report import Estimate, Evaluation
+from engine.evaluation.targets import TargetFacts, target_facts
 from engine.model.checkpoint import load_network
 from engine.model.transformer import Transformer
 from engine.recommender import Answering, TransformerRecommender
@@ -167,6 +169,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         config = parse_config(about["config"], str(path / CONFIG))
         dataset, cleaning = load_data(path)
         split = split_of(dataset, config)
+        config = with_seen_decided(config, [split])
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
         recommender = TransformerRecommender(network, candidates_of(split, config, network))
@@ -207,7 +210,13 @@ def _evaluation(
         ranks = log_ranks(per_user["rank"].to_numpy(), sizes)
         per_user.insert(list(per_user.columns).index("rank") + 1, "log_rank", ranks)
     lists = load_lists(path, dataset, split.test.users, max(config.evaluation.ks), _answers(metrics))
-    return Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], lists)
+    targets = _targets(metrics) or target_facts(split, config.evaluation.seen_left_out)
+    return Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], lists, targets)
+
+
+def _targets(metrics: dict[str, Any]) -> TargetFacts | None:
+    """What was kept of the targets; nothing in a run made before that was."""
+    return TargetFacts.from_dict(metrics["targets"]) if metrics.get("targets") else None
 
 
 def _answers(metrics: dict[str, Any]) -> Answering:
@@ -253,7 +262,8 @@ def _measured(name: str, folder: Path) -> Measured:
     about = read_about(path)
     try:
         metrics = read_json(path / METRICS)
-        evaluation = Evaluation.from_dict(metrics["models"], pd.read_parquet(path / PER_USER), metrics["protocol"])
+        per_user, targets = pd.read_parquet(path / PER_USER), _targets(metrics)
+        evaluation = Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], targets=targets)
         config = parse_config(about["config"], str(path / CONFIG))
         seconds, answers = about["seconds"]["train"], _answers(metrics)
         return Measured(name, about["fingerprint"], config, seconds, about["epochs"], evaluation, answers)

@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, words
+from dashboard import cache, components, words, words_targets
 from dashboard.charts import overview as charts
 from dashboard.i18n import _, count, figure, moment, ngettext, percent
 from dashboard.views.blend import who_answers
@@ -98,6 +98,8 @@ def models(page: Page, metric: str) -> None:
     if oracle is not None:
         text += " " + _("Oracle: a ceiling worked out by the data's generator, which knows the true chances.")
     components.note(text)
+    for remark in words_targets.remarks(page.run.evaluation, page.run.answers, metric):
+        components.note(remark)
     rows: list[tuple[str, float, float | None, float | None]] = [
         (words.model_name(m), e.value, e.low, e.high) for m, e in scores.items()
     ]

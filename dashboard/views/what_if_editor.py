@@ -112,7 +112,7 @@ def toolbar(above: Sequence[Block], draft: Draft) -> None:
 
 def editor(page: Page, draft: Draft, events: tuple[engine.Event, ...]) -> None:
     """Search for an item to add, and the events, newest first, each with its buttons."""
-    seen = draft.person.item_ids if page.run.config.evaluation.exclude_seen else ()
+    seen = draft.person.item_ids if page.run.config.evaluation.seen_left_out else ()
     found = Search(page, "add", _("Add an event"), without=seen)
     title = ngettext("{n} event, newest first", "{n} events, newest first", len(events)).format(n=count(len(events)))
     n_parts = -(-len(events) // ROWS)

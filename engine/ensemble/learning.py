@@ -59,7 +59,7 @@ def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: S
         split: its validation part is asked, its test part never.
         config: whether seen items are left out, and the seed by which users are drawn and halved.
     """
-    hide_seen = config.evaluation.exclude_seen
+    hide_seen = config.evaluation.seen_left_out
     keys = _keys(split.valid, config.training.seed)
     drawn = np.argsort(keys, kind="stable")[:MOST_USERS]
     asked, keys = split.valid.take(drawn), keys[drawn]

@@ -19,10 +19,12 @@ class Ranking:
     Attributes:
         ranks: (n_targets in all,) int32, aligned with `holdout.targets.items`; 1 is best, 0 is a miss.
         top: (n_users, k) int32 item indices recommended to each user, best first; 0 where there was nothing more.
+        otherwise: as ranks, had seen items been left in where they were left out, and the other way round; where asked.
     """
 
     ranks: np.ndarray
     top: np.ndarray
+    otherwise: np.ndarray | None = None
 
 
 def ranks_of_targets(
@@ -52,6 +54,7 @@ def rank_targets(
     exclude_seen: bool = True,
     chunk: int = 512,
     progress: Callable[[float], None] | None = None,
+    both: bool = False,
 ) -> Ranking:
     """Ranks of the targets and the top k of every user, from one scoring of each user.
 
@@ -62,22 +65,31 @@ def rank_targets(
         exclude_seen: leave the history's own items out of the ranking.
         chunk: users scored at a time.
         progress: told the share of users done, after each chunk.
+        both: rank with seen items left out and with them left in; the lists are those of what was asked.
 
     Raises:
         EngineError: a score is not a number.
     """
     ranks = np.zeros(len(holdout.targets.items), dtype=np.int32)
+    otherwise = np.zeros_like(ranks) if both else None
     top = np.zeros((len(holdout), k), dtype=np.int32)
     offsets = holdout.targets.offsets
-    for rows, scores in score_chunks(recommender, holdout.histories, exclude_seen, chunk):
+    for rows, scores in score_chunks(recommender, holdout.histories, exclude_seen and not both, chunk):
         first, last = offsets[rows.start], offsets[rows.stop]
         targets = Histories(offsets[rows.start : rows.stop + 1] - first, holdout.targets.items[first:last])
+        seen = holdout.histories.take(np.arange(rows.start, rows.stop)) if both else None
+        if seen is not None and otherwise is not None and exclude_seen:
+            otherwise[first:last] = ranks_in(scores, targets)
+            scores[seen.positions(), seen.items] = -np.inf
         ranks[first:last] = ranks_in(scores, targets)
         if k:
             top[rows] = top_of(scores, k)[0]
+        if seen is not None and otherwise is not None and not exclude_seen:
+            scores[seen.positions(), seen.items] = -np.inf
+            otherwise[first:last] = ranks_in(scores, targets)
         if progress:
             progress(rows.stop / len(holdout))
-    return Ranking(ranks, top)
+    return Ranking(ranks, top, otherwise)
 
 
 def ranks_in(scores: np.ndarray, targets: Histories) -> np.ndarray:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from engine.config import EvaluationConfig
+from engine.config import EvaluationConfig, RunConfig
+from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.errors import EngineError
 from engine.evaluation.bootstrap import Estimate, Levels, interval, resampled_means
@@ -19,6 +20,7 @@ from engine.evaluation.list_intervals import Shown, list_estimates
 from engine.evaluation.lists import PER_USER, history_popularity, per_user_lists
 from engine.evaluation.metrics import log_ranks, per_user_metrics
 from engine.evaluation.ranking import Ranking, rank_targets
+from engine.evaluation.targets import WORTH_SAYING, TargetFacts, target_facts
 from engine.recommender import Recommender
 
 COHORTS = ("head", "tail")
@@ -104,12 +106,15 @@ class Evaluation:
         lists: what each model recommends to each user: (n_test_users, longest k) int32 item indices, best first, 0
             where there was nothing more; rows in the order of `per_user`. A run of before lists were kept has those of
             the model that answers alone.
+        targets: what was sought, and whether seen items were left out; None where that is not known, as in a
+            comparison of runs of before it was kept.
     """
 
     protocol: str
     models: dict[str, ModelReport]
     per_user: pd.DataFrame
     lists: dict[str, np.ndarray] = field(default_factory=dict)
+    targets: TargetFacts | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -132,10 +137,11 @@ class Evaluation:
         per_user: pd.DataFrame,
         protocol: str = "leave-last-out",
         lists: Mapping[str, np.ndarray] | None = None,
+        targets: TargetFacts | None = None,
     ) -> Evaluation:
         """The inverse of to_dict, given what it leaves out."""
         reports = {name: ModelReport.from_dict(report) for name, report in models.items()}
-        return cls(protocol, reports, per_user, dict(lists or {}))
+        return cls(protocol, reports, per_user, dict(lists or {}), targets)
 
 
 def evaluate(
@@ -168,6 +174,9 @@ def evaluate(
             f"Two recommenders share a name: {', '.join(names)}; reports are kept by name, so rename one."
         )
     tell = progress or (lambda message, share: None)
+    config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation
+    targets = target_facts(split, config.seen_left_out)
+    both = targets.seen >= WORTH_SAYING or not config.seen_left_out
     facts = facts or item_facts(None, split, cohorts)
     reports: dict[str, ModelReport] = {}
     frames: list[pd.DataFrame] = []
@@ -177,15 +186,17 @@ def evaluate(
         def told(share: float, turn: int = turn, name: str = recommender.name) -> None:
             tell(f"Ranking with {name}", (turn + _SCORING_SHARE * share) / len(names))
 
-        ranking = rank_targets(recommender, split.test, max(config.ks), config.exclude_seen, progress=told)
+        ranking = rank_targets(recommender, split.test, max(config.ks), config.seen_left_out, progress=told, both=both)
         tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
         frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config, facts)
         frames.append(frame)
         reports[recommender.name] = report
         lists[recommender.name] = ranking.top
+        if ranking.otherwise is not None:
+            targets.otherwise[recommender.name] = _otherwise(ranking.otherwise, frame, split, config)
     tell("Evaluated", 1.0)
     per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
-    return Evaluation(split.protocol, reports, per_user, lists)
+    return Evaluation(split.protocol, reports, per_user, lists, targets)
 
 
 def measured(
@@ -209,7 +220,7 @@ def measured(
         facts: of the items.
     """
     frame = _per_user(name, ranking, int(candidates.sum()), split, cohorts, config.ks)
-    figures = per_user_lists(ranking.top, split.test, facts, config.ks, config.exclude_seen)
+    figures = per_user_lists(ranking.top, split.test, facts, config.ks, config.seen_left_out)
     shown = Shown(ranking.top, history_popularity(split.test.histories, facts), candidates, facts)
     report = _report(frame, figures, shown, cohorts, config)
     return pd.concat([frame, pd.DataFrame(figures)], axis=1), report
@@ -266,6 +277,21 @@ def _report(
         coverage,
         exposure,
     )
+
+
+def _otherwise(
+    ranks: np.ndarray, frame: pd.DataFrame, split: Split, config: EvaluationConfig
+) -> dict[str, dict[str, Estimate]]:
+    """A model's figures of accuracy under the rule that is not quoted, for `TargetFacts.otherwise`."""
+    figures = per_user_metrics(ranks, split.test.targets.offsets, config.ks)
+    levels = Levels.of(np.column_stack(list(figures.values())))
+    sides = frame["user_cohort"].to_numpy()
+    streams = np.random.default_rng(config.seed).spawn(1 + len(COHORTS))
+    parts = {"all": np.ones(len(frame), dtype=bool)} | {side: sides == side for side in COHORTS}
+    return {
+        name: _cohort_report(list(figures), levels, rows, config, rng).metrics
+        for (name, rows), rng in zip(parts.items(), streams, strict=True)
+    }
 
 
 def _cohort_report(

@@ -119,7 +119,7 @@ def truncation_experiment(
 
         frame = _frame(evaluation, recommender.name, test)
         whole.append(frame[metrics].to_numpy())
-        seen = config.exclude_seen, forget
+        seen = config.seen_left_out if evaluation.targets is None else evaluation.targets.seen_left_out, forget
         cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, told))
     tell("Intervals of the parts", _SCORING_SHARE)
     tables = np.stack(whole), np.stack(cut)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.config import RunConfig
+from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.model.features import has_content
 
@@ -22,7 +23,7 @@ FULL_SOFTMAX_ITEMS = 3_000
 
 
 def resolve(config: RunConfig, split: Split, items: pd.DataFrame | None = None) -> RunConfig:
-    """The configuration with every unset field of `model` and `training` filled in.
+    """The configuration with every unset field of `model` and `training` filled in, and what was seen decided upon.
 
     What fits depends on the size of the training part and on whether items have content; how far to go, on
     `training.preset`. The values were found by NDCG@10 on validation targets: of 5-core shop logs for short histories,
@@ -33,6 +34,7 @@ def resolve(config: RunConfig, split: Split, items: pd.DataFrame | None = None) 
         split: its training part is measured.
         items: the clean table of items; without one, they are taken to have content if the settings want it read.
     """
+    config = with_seen_decided(config, [split])
     lengths = split.train.lengths[split.train.lengths > 0]  # who comes later says nothing of what is trained on
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS

@@ -330,7 +330,7 @@ class _Loop:
 
     def validate(self) -> float:
         """NDCG@10 on the validation targets: full ranking, seen items left out, ties pessimistic."""
-        return validation_ndcg(self.averaged, self.valid, self.split.candidates, self.config.evaluation.exclude_seen)
+        return validation_ndcg(self.averaged, self.valid, self.split.candidates, self.config.evaluation.seen_left_out)
 
     @property
     def best_ndcg(self) -> float | None:

@@ -18,7 +18,7 @@ from engine.evaluation.fairness import paired_difference
 from engine.evaluation.report import Evaluation, evaluate
 
 N_ITEMS = 30
-CONFIG = RunConfig().replace({"evaluation": {"ks": (3, 10), "bootstrap_samples": 200}})
+CONFIG = RunConfig().replace({"evaluation": {"ks": (3, 10), "bootstrap_samples": 200, "exclude_seen": True}})
 
 
 @pytest.fixture

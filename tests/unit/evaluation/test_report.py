@@ -20,7 +20,7 @@ from engine.evaluation.ranking import Ranking
 from engine.evaluation.report import Evaluation, evaluate, measured
 from engine.recommender import top_k
 
-CONFIG = EvaluationConfig(ks=(1, 3), bootstrap_samples=50)  # pyright: ignore[reportCallIssue]
+CONFIG = EvaluationConfig(ks=(1, 3), bootstrap_samples=50, exclude_seen=True)  # pyright: ignore[reportCallIssue]
 
 
 @pytest.fixture
