@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import state
 from dashboard.components import ICON, LOGO
+from dashboard.elements import built_in
 from dashboard.i18n import _
 from dashboard.views import bar
 
@@ -35,6 +36,7 @@ if page.url_path:  # home, which has none, only leads on
     about_user = page.url_path in ABOUT_A_USER
     state.arrive(page.url_path, about_user)
     bar.draw(about_user)
+    built_in.speak()
     state.show_page_in_address(page.url_path, about_user)
     about = (page.title, state.chosen("user") if about_user else None, state.chosen("run"), PRODUCT)
     st.set_page_config(page_title=" · ".join(part for part in about if part))
