@@ -23,7 +23,8 @@ from engine.model.defaults import resolve
 from engine.model.features import Contents
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
-from engine.run_folder import digest, fingerprint, lock, read_json, write_json
+from engine.run_folder import digest, fingerprint, read_json, write_json
+from engine.run_place import lock
 from engine.runs import candidates_of, cohorts_of
 
 By = Literal["users", "time"]
@@ -131,7 +132,7 @@ def cross_validate(
         "version": version("tailscope"),
     }
     folder = Path(runs_dir) / f".cross-validation-{digest(work)}"
-    with lock(folder, "these folds", "choose other settings"):
+    with lock(folder, "these folds"):
         if not (folder / "work.json").is_file():
             write_json(folder / "work.json", work)
         done: list[dict[str, Any]] = []

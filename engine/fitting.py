@@ -94,7 +94,7 @@ def _pretrain(
     def tell(progress: Progress) -> None:
         on_progress(replace(progress, stage="pretrain"))
 
-    trained = _train(split, first_stage(config), contents, tell, checkpoint, start)
+    trained = _train(split, first_stage(config), contents, tell, checkpoint, start, keep_last=True)
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     return Start(trained.network, contents, np.arange(split.n_items + 1), trained.seconds)
@@ -107,13 +107,18 @@ def _train(
     on_progress: OnProgress,
     checkpoint: Path | None,
     start: Start | None,
+    keep_last: bool = False,
 ) -> Trained:
+    """One stage; with `keep_last` its last epoch is kept too, for a next stage that may fail at once."""
     resume = load_checkpoint(checkpoint) if checkpoint is not None and checkpoint.is_file() else None
     last = time.perf_counter()
+    done = 0 if resume is None else len(resume.log)
 
     def save(make: Callable[[], Checkpoint]) -> None:
-        nonlocal last
-        if checkpoint is not None and time.perf_counter() - last >= CHECKPOINT_SECONDS:
+        nonlocal last, done
+        done += 1
+        due = time.perf_counter() - last >= CHECKPOINT_SECONDS or (keep_last and done == config.training.max_epochs)
+        if checkpoint is not None and due:
             save_checkpoint(make(), checkpoint)
             last = time.perf_counter()
 

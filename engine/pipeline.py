@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
+import os
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -13,10 +13,12 @@ from typing import Any
 
 from engine.config import RunConfig, load_config, parse_config
 from engine.data.cleaning import load_dataset
+from engine.data.dataset import Dataset
 from engine.data.oracle import read_oracle
+from engine.data.report import CleaningReport
 from engine.data.splits import Split
 from engine.ensemble.storage import save_ensemble
-from engine.errors import ConfigError, RunError, TrainingError
+from engine.errors import ConfigError, Message, RunError, TrainingError
 from engine.evaluation.report import Evaluation
 from engine.fitting import answering, blend, contents_of, fit, fit_baselines, measure
 from engine.model.checkpoint import load_checkpoint, save_network
@@ -28,27 +30,40 @@ from engine.model.training import NOTHING_KNOWN, Trained, choose_device
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Answering, TransformerRecommender, top_k
 from engine.run_folder import (
+    CHECKPOINT,
+    CHECKPOINTS,
     CONFIG,
     CONTENTS,
     ENSEMBLE,
     MODEL,
+    PROGRESS,
     as_rows,
-    check_name,
     fingerprint,
     load_data,
-    lock,
-    put_in_place,
     read_about,
-    room_on_disk,
     save_data,
     save_results,
-    working_folder,
     write_about,
 )
-from engine.runs import Run, candidates_of, list_runs, load_run, split_of
+from engine.run_place import (
+    WHOLE,
+    check_free,
+    empty,
+    interrupted_replacements,
+    is_whole,
+    lock_name,
+    make_folder,
+    put_in_place,
+    remove,
+    require_writable,
+    room_on_disk,
+    settle,
+    settle_all,
+    settle_quietly,
+    working_folder,
+)
+from engine.runs import Run, candidates_of, load_run, split_of
 from engine.starting import begun_like, start_of
-
-CHECKPOINT = "checkpoint.safetensors"
 
 CHANGEABLE = (
     "device", "max_epochs", "max_seconds", "patience", "batch_tokens", "n_negatives", "learning_rate", "clip_norm",
@@ -87,39 +102,39 @@ def train_run(
     """
     config = config or RunConfig()
     folder = Path(runs_dir)
+    require_writable(folder)
+    settle_all(folder)
     if name is not None:
-        _check_free(name, folder, overwrite)
+        check_free(name, folder, overwrite)
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data)
     oracle = read_oracle(Path(path))
-    name = name or _free_name(dataset.name, folder)
     split = split_of(dataset, config)
     config = resolve(begun_like(config, folder), split, dataset.item_table)
     choose_device(config.training.device)
-    working = working_folder(name, folder)
-    with room_on_disk(working, name), lock(working, name):
-        about = {
-            "name": name,
-            "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "dataset": dataset.name,
-            "source": str(path),
-            "fingerprint": fingerprint(dataset, times=split.cuts is not None),
-            "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
-            "config": config.model_dump(mode="json"),
-            "versions": {package: version(package) for package in _PACKAGES},
-            "oracle": oracle,
-        }
+    about = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "dataset": dataset.name,
+        "source": str(path),
+        "fingerprint": fingerprint(dataset, times=split.cuts is not None),
+        "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
+        "config": config.model_dump(mode="json"),
+        "versions": {package: version(package) for package in _PACKAGES},
+        "oracle": oracle,
+    }
+    name = name or _free_name(dataset.name, folder, about)
+    with room_on_disk(working_folder(name, folder), name), lock_name(name, folder) as working:
+        settle(name, folder)
+        check_free(name, folder, overwrite)
         if _same_work(working, about):
             config = parse_config(read_about(working)["config"], str(working / CONFIG))
         else:
-            _empty(working)
-            save_data(working, dataset, cleaning)
-            write_about(working, about)
+            _begin(working, name, {"name": name, **about}, dataset, cleaning, overwrite)
         try:
             return _finish(name, folder, split, config, on_progress, overwrite)
         except TrainingError:
-            if not (working / CHECKPOINT).is_file():  # nothing was learnt, so there is nothing to keep
-                shutil.rmtree(working)
+            if not _has_learnt(working):  # so there is nothing to keep
+                remove(working)
             raise
 
 
@@ -148,18 +163,40 @@ def resume_run(
     folder = Path(runs_dir)
     working = working_folder(name, folder)
     changed = _allowed(changes)
+    settle_quietly(name, folder)
     if not (working / CONFIG).is_file():
         return load_run(name, folder)
-    with room_on_disk(working, name), lock(working, name):
+    require_writable(folder)
+    with room_on_disk(working, name), lock_name(name, folder):
+        _check_free_to_resume(name, folder, overwrite)
         about = read_about(working)
         config = parse_config(about["config"], str(working / CONFIG))
         dataset, _ = load_data(working)
         split = split_of(dataset, config)
         if changed:
+            (working / WHOLE).unlink(missing_ok=True)
             config = resolve(config.replace({"training": changed}), split, dataset.item_table)
             begun = about.get("begun_with", about["config"])
             write_about(working, {**about, "config": config.model_dump(mode="json"), "begun_with": begun})
         return _finish(name, folder, split, config, on_progress, overwrite)
+
+
+def _check_free_to_resume(name: str, folder: Path, overwrite: bool) -> None:
+    """Return if the training may end in its place.
+
+    Raises:
+        RunError: something is there, which may not be replaced.
+    """
+    try:
+        check_free(name, folder, overwrite)
+    except RunError as error:
+        raise RunError(
+            "{reason} The training that was cut off waits in {folder}: `tailscope train --resume {name} --overwrite` "
+            "goes on with it and puts it in the place of a run.",
+            reason=error.message,
+            folder=working_folder(name, folder),
+            name=name,
+        ) from None
 
 
 def _allowed(changes: Iterable[str]) -> dict[str, Any]:
@@ -205,6 +242,8 @@ def document(
 def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progress: OnProgress, overwrite: bool) -> Run:
     """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
     working = working_folder(name, folder)
+    if is_whole(working):  # killed, or refused its name, when all was written
+        return _placed(name, folder, on_progress, overwrite)
     dataset, _ = load_data(working)
     begun = start_of(dataset, config, folder)
     contents = contents_of(dataset, config, on_progress, begun.contents if begun else NOTHING_KNOWN)
@@ -240,7 +279,11 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
             "history": as_rows(trained.log),
         },
     )
-    put_in_place(working, name, folder, overwrite)
+    return _placed(name, folder, on_progress, overwrite)
+
+
+def _placed(name: str, folder: Path, on_progress: OnProgress, overwrite: bool) -> Run:
+    put_in_place(working_folder(name, folder), name, folder, overwrite)
     on_progress(Progress("write", 1.0, f"wrote {folder / name}"))
     return load_run(name, folder)
 
@@ -254,7 +297,7 @@ def _train(
     on_progress: OnProgress,
     start: Start | None,
 ) -> Trained:
-    with (working / "progress.jsonl").open("a", encoding="utf-8") as file:
+    with (working / PROGRESS).open("a", encoding="utf-8") as file:
 
         def report(progress: Progress) -> None:
             if progress.stage in ("pretrain", "train"):
@@ -266,34 +309,46 @@ def _train(
         try:
             return fit(split, config, contents, report, working / CHECKPOINT, start)
         except TrainingError as error:
-            raise TrainingError(f"{error}{_way_on(working, name)}") from error
+            raise TrainingError("{reason}{way}", reason=error.message, way=_way_on(working, name)) from error
 
 
-def _way_on(working: Path, name: str) -> str:
+def _way_on(working: Path, name: str) -> Message:
     """How to go on from the checkpoint, if there is one."""
-    if not (working / CHECKPOINT).is_file():
-        return ""
-    done = len(load_checkpoint(working / CHECKPOINT).log)
-    return (
-        f" All up to epoch {done} is kept: `tailscope train --resume {name} --set training.KEY=VALUE` goes on with the "
-        f"setting changed; training.max_epochs={done} among them ends it there, with the best weights so far."
-    )
+    if (working / CHECKPOINT).is_file():
+        done = len(load_checkpoint(working / CHECKPOINT).log)
+        return Message(
+            " All up to epoch {done} is kept: `tailscope train --resume {name} --set training.KEY=VALUE` goes on with "
+            "the setting changed; training.max_epochs={done} among them ends it there, with the best weights so far.",
+            {"done": done, "name": name},
+        )
+    if _has_learnt(working):
+        return Message(
+            " The pre-training is kept: `tailscope train --resume {name} --set training.KEY=VALUE` goes on from it "
+            "with the setting changed.",
+            {"name": name},
+        )
+    return Message("")
 
 
-def _check_free(name: str, folder: Path, overwrite: bool) -> None:
-    check_name(name)
-    if (folder / name).exists() and not overwrite:
-        raise RunError(f"{folder / name} is there already; choose another --name, or pass --overwrite to replace it.")
-
-
-def _free_name(wish: str, folder: Path) -> str:
-    """The data's name as a run name, with a number where it is taken."""
+def _free_name(wish: str, folder: Path, about: dict[str, Any]) -> str:
+    """The data's name as a run name, with a number where it is taken: by a run, or by another training's work."""
     base = "".join(c if c.isalnum() or c in "._-" else "-" for c in wish).strip("-._")[:60] or "run"
-    taken = {run.name for run in list_runs(folder)}
     number = 1
-    while (name := base if number == 1 else f"{base}-{number}") in taken or (folder / name).exists():
+    while not _may_take(name := base if number == 1 else f"{base}-{number}", folder, about):
         number += 1
     return name
+
+
+def _may_take(name: str, folder: Path, about: dict[str, Any]) -> bool:
+    working = working_folder(name, folder)
+    if os.path.lexists(folder / name) or name in interrupted_replacements(folder):
+        return False
+    return not os.path.lexists(working) or _same_work(working, about) or not _has_learnt(working)
+
+
+def _has_learnt(working: Path) -> bool:
+    """Whether there is anything that a training could go on from."""
+    return is_whole(working) or any((working / name).is_file() for name in CHECKPOINTS)
 
 
 def _same_work(working: Path, about: dict[str, Any]) -> bool:
@@ -306,7 +361,21 @@ def _same_work(working: Path, about: dict[str, Any]) -> bool:
     return held.get("fingerprint") == about["fingerprint"] and begun == about["config"]
 
 
-def _empty(working: Path) -> None:
-    for path in working.iterdir():
-        if path.name != "lock":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+def _begin(working: Path, name: str, about: dict[str, Any], dataset: Dataset, cleaning: CleaningReport, anew: bool):
+    """Make the working folder anew; what another training left there goes only where it had learnt nothing, or `anew`.
+
+    Raises:
+        RunError: it had, or the folder holds what is not ours.
+    """
+    if _has_learnt(working) and not anew:
+        raise RunError(
+            "A training called {name!r} with other data or settings was cut off and waits in {folder}: "
+            "`tailscope train --resume {name}` goes on with it. To begin anew choose another --name, or pass "
+            "--overwrite, which deletes that work.",
+            name=name,
+            folder=working,
+        )
+    empty(working)
+    make_folder(working)
+    save_data(working, dataset, cleaning)
+    write_about(working, about)

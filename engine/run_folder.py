@@ -1,29 +1,23 @@
-"""The files of a run folder: written whole or not at all, read without unpickling, locked while a training works in it.
+"""The files of a run folder: written whole or not at all, read without unpickling.
 
-A training works in a hidden folder, `.NAME.training`, that holds the cleaned data, the settings, its progress and a
-checkpoint. When everything is written the folder takes its name. So whatever is in sight is whole, and what was killed
-can go on.
+`engine.run_place` knows where the folder stands, and how it gets there.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.report import CleaningReport
+from engine.disk import write_json
 from engine.errors import RunError
 from engine.evaluation.report import Evaluation
 
@@ -35,6 +29,24 @@ LISTS, OWN_LISTS = "lists.parquet", "recommendations.parquet"
 """Every model's lists by index, and the answering model's by id, with scores, for other programs."""
 ENSEMBLE = "ensemble.safetensors"
 """Only where a run has an ensemble."""
+VOCABULARY, CLEANING, PROGRESS, STUDY = "vocabulary.parquet", "cleaning.json", "progress.jsonl", "study.sqlite"
+CHECKPOINT = "checkpoint.safetensors"
+CHECKPOINTS = (CHECKPOINT, "checkpoint.pretraining.safetensors")
+"""What a training goes on from; a whole run has none."""
+
+PROOF = (CONFIG, METRICS, MODEL, VOCABULARY)
+"""Without these a folder is no run."""
+KEPT = (
+    "cohorts.json", ".cohorts.lock", "diagnosis.json", "confidence.json", "attention_heads.json", "item_map.json",
+    "growth.json", "faithfulness.json", "explained.json",
+)  # fmt: skip
+"""What people saved with a run, and answers that are kept."""
+OWN_FILES = frozenset(
+    (*PROOF, PER_USER, CONTENTS, LISTS, OWN_LISTS, ENSEMBLE, CLEANING, PROGRESS, STUDY, *CHECKPOINTS, *KEPT)
+)
+"""All that may be in the folder of a run or a training: one with anything else is never replaced or deleted."""
+OWN_FOLDERS = {"dataset": ("interactions.parquet", "users.parquet", "items.parquet")}
+"""Folders in it, and their files."""
 
 
 def check_name(name: str) -> str:
@@ -45,15 +57,11 @@ def check_name(name: str) -> str:
     """
     if not RUN_NAME.fullmatch(name):
         raise RunError(
-            f"A run cannot be called {name!r}: a name starts with a letter or digit, holds letters, digits, '.', '_' "
-            "and '-' only, and has at most 80 of them."
+            "A run cannot be called {name!r}: a name starts with a letter or digit, holds letters, digits, '.', '_' "
+            "and '-' only, and has at most 80 of them.",
+            name=name,
         )
     return name
-
-
-def working_folder(name: str, runs_dir: Path) -> Path:
-    """Where a training of that name works until it is whole."""
-    return runs_dir / f".{check_name(name)}.training"
 
 
 def read_about(folder: Path) -> dict[str, Any]:
@@ -74,17 +82,6 @@ def read_about(folder: Path) -> dict[str, Any]:
 def write_about(folder: Path, about: dict[str, Any]) -> None:
     """Write config.json whole or not at all."""
     write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **about})
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON beside its place and rename it in."""
-    beside = path.with_name(path.name + ".new")
-    try:
-        beside.write_text(json.dumps(value, ensure_ascii=False, indent=1, allow_nan=False), encoding="utf-8")
-        os.replace(beside, path)
-    except OSError:
-        beside.unlink(missing_ok=True)
-        raise
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -115,8 +112,8 @@ def save_data(folder: Path, dataset: Dataset, cleaning: CleaningReport) -> None:
     dataset.user_table.to_parquet(folder / "dataset" / "users.parquet")
     dataset.item_table.to_parquet(folder / "dataset" / "items.parquet")
     vocabulary = pd.concat([_vocabulary_table(dataset.users), _vocabulary_table(dataset.items)], ignore_index=True)
-    vocabulary.to_parquet(folder / "vocabulary.parquet")
-    write_json(folder / "cleaning.json", {"name": dataset.name, **cleaning.to_dict()})
+    vocabulary.to_parquet(folder / VOCABULARY)
+    write_json(folder / CLEANING, {"name": dataset.name, **cleaning.to_dict()})
 
 
 def _vocabulary_table(vocabulary: Vocabulary) -> pd.DataFrame:
@@ -132,11 +129,11 @@ def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
     """
     try:
         log = pd.read_parquet(folder / "dataset" / "interactions.parquet")
-        vocabulary = pd.read_parquet(folder / "vocabulary.parquet")
+        vocabulary = pd.read_parquet(folder / VOCABULARY)
         users = _vocabulary(vocabulary, "user", 0)
         offsets = np.zeros(len(users) + 1, dtype=np.int64)
         np.cumsum(np.bincount(log["user_idx"].to_numpy(), minlength=len(users)), out=offsets[1:])
-        report = read_json(folder / "cleaning.json")
+        report = read_json(folder / CLEANING)
         dataset = Dataset(
             name=report.pop("name"),
             users=users,
@@ -258,81 +255,6 @@ def fingerprint(dataset: Dataset, times: bool = False) -> str:
 def digest(work: dict[str, Any]) -> str:
     """A short hash of plain values, to name a hidden folder by what is worked on in it."""
     return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:12]
-
-
-def put_in_place(working: Path, name: str, runs_dir: Path, overwrite: bool) -> Path:
-    """Give a finished working folder its name, in one step.
-
-    Raises:
-        RunError: a run of that name appeared meanwhile and may not be replaced; the work stays where it is.
-    """
-    place = runs_dir / name
-    for leftover in ("checkpoint.safetensors", "lock"):
-        (working / leftover).unlink(missing_ok=True)
-    if place.exists():
-        if not overwrite:
-            raise RunError(f"{place} appeared while {name!r} was trained; the new run waits in {working}.")
-        aside = runs_dir / f".{name}.replaced"
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(place, aside)
-        os.replace(working, place)
-        shutil.rmtree(aside, ignore_errors=True)
-    else:
-        os.replace(working, place)
-    return place
-
-
-@contextmanager
-def lock(folder: Path, name: str, instead: str = "choose another --name") -> Iterator[None]:
-    """Hold a working folder alone; a killed holder lets go by itself.
-
-    Args:
-        folder: the working folder; made if need be.
-        name: what is worked on, for messages.
-        instead: what a person can do who does not want to wait.
-
-    Raises:
-        RunError: another process is training this run.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a") as file:
-        if not _try_lock(file):
-            raise RunError(f"Another process is training {name!r} right now; wait for it, or {instead}.")
-        yield
-
-
-@contextmanager
-def room_on_disk(working: Path, name: str) -> Iterator[None]:
-    """Within this, a disk that is full is a RunError that says how to go on; the working folder is kept.
-
-    Raises:
-        RunError: the disk is full.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        runs_dir = working.parent
-        free = shutil.disk_usage(runs_dir if runs_dir.is_dir() else Path()).free
-        began = (working / CONFIG).is_file()
-        way = f"`tailscope train --resume {name}` goes on where it was" if began else "the same command begins again"
-        raise RunError(
-            f"There is no room to write in {working} ({error.strerror or error}; {free / 1e6:,.1f} MB free there). "
-            f"What was written whole is kept; make room, then {way}."
-        ) from error
-
-
-def _try_lock(file: IO[str]) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows has no advisory locks of this kind; there two trainings of one name are not noticed
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
 
 
 def as_rows(log: tuple[Any, ...]) -> list[dict[str, Any]]:

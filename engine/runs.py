@@ -17,7 +17,7 @@ from engine.data.report import CleaningReport
 from engine.data.splits import Split, leave_last_out, temporal
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
-from engine.errors import ConfigError, RunError
+from engine.errors import ConfigError, Message, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.metrics import log_ranks
@@ -38,8 +38,8 @@ from engine.run_folder import (
     load_lists,
     read_about,
     read_json,
-    working_folder,
 )
+from engine.run_place import settle_all, working_folder
 
 
 @dataclass(frozen=True)
@@ -127,6 +127,7 @@ def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
     """The whole runs in a folder, newest first; folders that are no run are left out."""
     folder = Path(runs_dir)
     found: list[RunSummary] = []
+    settle_all(folder)
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.is_dir() and RUN_NAME.fullmatch(path.name) and (path / CONFIG).is_file():
             try:
@@ -163,7 +164,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
     """
     path = Path(runs_dir) / check_name(name)
     if not (path / CONFIG).is_file():
-        raise RunError(_no_such_run(name, Path(runs_dir)))
+        raise _no_such_run(name, Path(runs_dir))
     about = read_about(path)
     try:
         config = parse_config(about["config"], str(path / CONFIG))
@@ -258,7 +259,7 @@ def measured_run(name: str, runs_dir: str | Path = "runs") -> Measured:
 def _measured(name: str, folder: Path) -> Measured:
     path = folder / check_name(name)
     if not (path / CONFIG).is_file():
-        raise RunError(_no_such_run(name, folder))
+        raise _no_such_run(name, folder)
     about = read_about(path)
     try:
         metrics = read_json(path / METRICS)
@@ -275,13 +276,26 @@ def _damaged(name: str, path: Path, error: Exception) -> RunError:
     return RunError(f"Run {name!r} in {path} is damaged ({error}); train it again under another name.")
 
 
-def _no_such_run(name: str, folder: Path) -> str:
+def _no_such_run(name: str, folder: Path) -> RunError:
     names = [run.name for run in list_runs(folder)]
-    known = f"there are {', '.join(names[:8])}" if names else "there is none yet; `tailscope train PATH` makes one"
-    hint = ""
-    if working_folder(name, folder).is_dir():
-        hint = f" Its training has not ended: `tailscope train --resume {name}` goes on with it."
-    return f"No run called {name!r} in {folder}; {known}.{hint}"
+    working = working_folder(name, folder)
+    known = Message("there are {names}", {"names": ", ".join(names[:8])})
+    if not names:
+        known = Message("there is none yet; `tailscope train PATH` makes one")
+    given = {"name": name, "folder": folder, "known": known}
+    if (working / CONFIG).is_file():
+        return RunError(
+            "No run called {name!r} in {folder}; {known}. Its training has not ended: "
+            "`tailscope train --resume {name}` goes on with it.",
+            **given,
+        )
+    if working.is_dir():
+        return RunError(
+            "No run called {name!r} in {folder}; {known}. Its training was cut off before it had learnt anything, so "
+            "there is nothing to resume: `tailscope train PATH --name {name}` begins again.",
+            **given,
+        )
+    return RunError("No run called {name!r} in {folder}; {known}.", **given)
 
 
 def split_of(dataset: Dataset, config: RunConfig) -> Split:

@@ -10,7 +10,6 @@ cut off goes on as if nothing had happened; its trial in hand goes on from a che
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
 from optuna.trial import FrozenTrial, TrialState
 
+from engine import disk
 from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Histories
@@ -37,11 +37,10 @@ from engine.model.features import Contents
 from engine.model.training import Trained
 from engine.pipeline import train_run
 from engine.progress import OnProgress, Progress, ignore
-from engine.run_folder import digest, fingerprint, lock, write_json
+from engine.run_folder import STUDY, digest, fingerprint, write_json
+from engine.run_place import lock
 from engine.runs import Run, split_of
 from engine.search_space import as_written, search_space, value_of, with_settings
-
-STUDY = "study.sqlite"
 
 RANDOM_TRIALS = 8
 """Trials drawn at random before the sampler (TPE) learns from what it has seen."""
@@ -149,7 +148,7 @@ def tune(
         "version": version("tailscope"),
     }
     folder = Path(runs_dir) / f".tune-{digest(work)}"
-    with lock(folder, "this search", "choose other settings"), _study(folder, config) as study:
+    with lock(folder, "this search"), _study(folder, config) as study:
         write_json(folder / "work.json", work)
         _discard_unfinished(study)
         while (done := len(_ended(study))) < trials and (ends is None or time.monotonic() < ends):
@@ -185,9 +184,8 @@ def train_best(
     run = train_run(
         path, name=name, runs_dir=runs_dir, config=search.config, on_progress=on_progress, overwrite=overwrite
     )
-    beside = run.path / f"{STUDY}.new"
-    shutil.copyfile(search.folder / STUDY, beside)
-    os.replace(beside, run.path / STUDY)
+    with disk.whole(run.path / STUDY) as beside:
+        shutil.copyfile(search.folder / STUDY, beside)
     return run
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from engine.disk import whole
 from engine.ensemble.ensemble import Blend, Ensemble
 from engine.errors import RunError
 from engine.model.item_weights import ItemWeights, SetModel, packed
@@ -31,9 +31,9 @@ def save_ensemble(ensemble: Ensemble, path: Path) -> None:
         arrays[f"{part.name}/columns"] = part.matrix.indices.astype(_narrow(part.n_items))
         arrays[f"{part.name}/starts"] = part.matrix.indptr
     about = {"members": list(blend.members), "validation": dict(blend.validation), "pays": blend.pays}
-    beside = path.with_name(path.name + ".new")
-    save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, beside, metadata={"blend": json.dumps(about)})
-    os.replace(beside, path)
+    whole_arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
+    with whole(path) as beside:
+        save_file(whole_arrays, beside, metadata={"blend": json.dumps(about)})
 
 
 def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from engine.disk import whole
 from engine.errors import RunError
 from engine.model.training import Checkpoint, Epoch
 from engine.model.transformer import Shape, Transformer, blank
@@ -62,20 +61,17 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         log = tuple(Epoch(**e) for e in json.loads(words["log"]))
     except (KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} is no checkpoint of this version ({error}); train the run again.") from None
+        raise RunError(
+            "{path} is no checkpoint of this version ({reason}); delete it, and the training begins again.",
+            path=path,
+            reason=str(error),
+        ) from None
     return Checkpoint(part("network/"), part("best/"), part("averaged/"), part("optimiser/"), log)
 
 
 def _write(tensors: dict[str, torch.Tensor], words: dict[str, str], path: Path) -> None:
-    beside = path.with_name(path.name + ".new")
-    try:
+    with whole(path) as beside:
         save_file(tensors, beside, metadata=words)
-        os.replace(beside, path)
-    except (OSError, SafetensorError) as error:
-        beside.unlink(missing_ok=True)  # on a full disk the room is needed
-        if "(os error 28)" in str(error):  # safetensors does not say it as an OSError
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path)) from error
-        raise
 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:

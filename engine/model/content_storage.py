@@ -10,6 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from engine.disk import whole
 from engine.errors import RunError
 from engine.model.content_vectors import ContentVectors
 from engine.model.features import Content, Contents
@@ -39,7 +40,8 @@ def save_contents(contents: Contents, path: Path) -> None:
         if content.text is not None:
             arrays[f"{kind}.components"] = np.ascontiguousarray(content.text.components)
         words[kind] = json.dumps(names, ensure_ascii=False)
-    save_file(arrays, path, metadata=words or None)  # no arrays with empty metadata make a header that nobody can read
+    with whole(path) as beside:  # no arrays with empty metadata make a header that nobody can read
+        save_file(arrays, beside, metadata=words or None)
 
 
 def load_contents(

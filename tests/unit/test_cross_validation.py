@@ -173,7 +173,7 @@ def test_a_torn_fold_is_made_again(tiny_log_dir: Path, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="advisory locks")
 def test_two_processes_do_not_share_folds(found: engine.CrossValidation, tiny_log_dir: Path) -> None:
-    from engine.run_folder import lock
+    from engine.run_place import lock
 
     with (
         lock(found.folder, "x"),

@@ -13,7 +13,8 @@ import pytest
 import engine
 from engine.data.dataset import Histories
 from engine.errors import RunError
-from engine.run_folder import check_name, fingerprint, load_data, lock, put_in_place, working_folder
+from engine.run_folder import check_name, fingerprint, load_data
+from engine.run_place import lock_name, put_in_place, working_folder
 from tests.conftest import TINY_RUN
 
 
@@ -180,20 +181,28 @@ def test_without_a_name_the_data_gives_one_and_a_number_where_it_is_taken(copy: 
 
 
 def test_two_trainings_of_one_name_do_not_meet(tmp_path: Path) -> None:
-    folder = working_folder("x", tmp_path)
-    with lock(folder, "x"), pytest.raises(RunError, match="Another process is training 'x'"), lock(folder, "x"):
+    told = pytest.raises(RunError, match="Another process is training 'x'")
+    with lock_name("x", tmp_path), told, lock_name("x", tmp_path):
         pass
-    with lock(folder, "x"):
+    with lock_name("x", tmp_path):
         pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_run_that_appears_meanwhile_is_kept(copy: Path) -> None:
     working = working_folder(TINY_RUN, copy)
-    working.mkdir()
-    with pytest.raises(RunError, match="appeared while"):
+    shutil.copytree(copy / TINY_RUN, working)
+    (working / "checkpoint.safetensors").write_bytes(b"all that was learnt")
+    before = contents(copy)
+    with pytest.raises(RunError, match=r"appeared while .*--resume tiny`"):
         put_in_place(working, TINY_RUN, copy, overwrite=False)
-    assert working.is_dir()
+    assert contents(copy) == before | {f".{TINY_RUN}.training/whole": b""}
     assert load_data(copy / TINY_RUN)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file under a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_failed_training_leaves_nothing_in_sight(tmp_path: Path) -> None:

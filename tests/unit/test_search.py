@@ -25,7 +25,7 @@ from engine.data.splits import Split, leave_last_out
 from engine.errors import TrainingError
 from engine.model.defaults import resolve
 from engine.progress import Progress, ignore
-from engine.run_folder import lock
+from engine.run_place import lock
 from engine.search_space import as_written, search_space, value_of, with_settings
 from tests.conftest import tiny_config
 
