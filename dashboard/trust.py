@@ -121,10 +121,10 @@ def about_readings() -> str:
 def about_reading(reading: str) -> str:
     """One reading of attention."""
     return {
-        "raw": _("Weights: where each head looked."),
+        "raw": _("Weights: where each attention head looked."),
         "rollout": _(
             "Flow through layers (rollout, Abnar and Zuidema 2020): how far each place draws on each event when layers "
-            "are multiplied, heads averaged and the residual path counted as half; the same for every item."
+            "are multiplied, attention heads averaged and the residual path counted as half; the same for every item."
         ),
         "gradient": _(
             "For one item (Chefer et al. 2021): each weight times how much the item's score would rise with it; what "
@@ -150,7 +150,7 @@ def role_name(role: str) -> str:
 def heads(found: HeadRoles) -> str:
     """What heads do, and which of them go idle for tail users."""
     parts = [
-        _("layer {layer}, head {head}: {role}").format(layer=h.layer, head=h.head, role=role_name(h.role))
+        _("layer {layer}, attention head {head}: {role}").format(layer=h.layer, head=h.head, role=role_name(h.role))
         for h in found.heads
     ]
     text = _("Over many users: {parts}.").format(parts="; ".join(parts))
@@ -159,10 +159,11 @@ def heads(found: HeadRoles) -> str:
         assert h.idle_gap is not None
         shares = {c: percent(h.by_cohort[c]["idle"].value) for c in ("head", "tail")}
         text += " " + _(
-            "Layer {layer}, head {head} is idle for {tail} of tail users and {heads} of head users ({gap} points)."
+            "Layer {layer}, attention head {head} is idle for {tail} of tail users and {heads} of head users ({gap} "
+            "points)."
         ).format(
             layer=h.layer, head=h.head, tail=shares["tail"], heads=shares["head"], gap=signed(100 * h.idle_gap.value, 2)
         )
     if not idle and found.heads and found.heads[0].idle_gap is not None:
-        text += " " + _("No head is clearly idle more often for tail users than for head users.")
+        text += " " + _("No attention head is clearly idle more often for tail users than for head users.")
     return text

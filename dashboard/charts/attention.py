@@ -269,7 +269,7 @@ def all_heads(
     columns = min(4, n_layers * n_heads) if n_layers == 1 or n_heads > 4 or flow else n_heads
     total = n_layers * n_heads
     n_rows = -(-total // columns)
-    said = _("after layer {layer}") if flow else _("layer {layer}, head {head}")
+    said = _("after layer {layer}") if flow else _("layer {layer}, attention head {head}")
     names = [said.format(layer=i // n_heads + 1, head=i % n_heads + 1) for i in range(total)]
     fig = make_subplots(
         rows=n_rows, cols=columns, subplot_titles=names, horizontal_spacing=0.05, vertical_spacing=0.28 / n_rows

@@ -89,12 +89,12 @@ def readout(
         for i, weight in enumerate(row):
             share = min(weight / most, 1.0)
             colour = between(low, middle, 2 * share) if share < 0.5 else between(middle, high, 2 * share - 1)
-            tip = f"{player_label(player)}\n" + _("layer {layer}, head {head}").format(
+            tip = f"{player_label(player)}\n" + _("layer {layer}, attention head {head}").format(
                 layer=i // n_heads + 1, head=i % n_heads + 1
             )
             shapes.append(Shape("cell", i / len(heads), (i + 1) / len(heads), colour, f"{tip}: {percent(weight)}"))
         rows.append(ChartRow(player_label(player), tuple(shapes), numbered(player)))
-    columns = (_("Event"), _("Title"), *(_("Layer.head {name}").format(name=name) for name in heads))
+    columns = (_("Event"), _("Title"), *(_("Layer.attention head {name}").format(name=name) for name in heads))
     table = tuple(
         (position, label, *weights)
         for position, label, weights in zip(
@@ -106,10 +106,10 @@ def readout(
     )
     return Chart(
         "readout",
-        _("For every head, how much of its last row's attention lies on each event of the history."),
+        _("For every attention head, how much of its last row's attention lies on each event of the history."),
         tuple(rows),
         tuple(((i + 0.5) / len(heads), name) for i, name in enumerate(heads)),
-        _("layer.head"),
+        _("layer.attention head"),
         ink(dark),
         Table(columns, table),
         grid=False,

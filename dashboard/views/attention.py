@@ -116,18 +116,18 @@ def map_title(found: engine.AttentionMap, layer: int, head: int) -> str:
     """What the large map is of."""
     if found.reading == "rollout":
         return _("After layer {layer}").format(layer=layer + 1)
-    return _("Layer {layer}, head {head}").format(layer=layer + 1, head=head + 1)
+    return _("Layer {layer}, attention head {head}").format(layer=layer + 1, head=head + 1)
 
 
 def small_maps(page: Page, shown: Shown) -> None:
     """Every head's map, or every layer's where attention flows through all heads."""
     flow = shown.found.reading == "rollout"
-    components.section(_("All layers, one scale") if flow else _("All heads, one scale"))
+    components.section(_("All layers, one scale") if flow else _("All attention heads, one scale"))
     fig = charts.all_heads(shown.values, shown.at, shown.lifted, shown.top, page.dark, flow)
     alt = (
         _("A small map of the flow after every layer; the chosen one is framed.")
         if flow
-        else _("A small attention map for every layer and head; the chosen one is framed.")
+        else _("A small map for every layer and attention head; the chosen one is framed.")
     )
     components.chart(fig, "heads", alt)
 

@@ -89,9 +89,9 @@ def tell(found: engine.AttentionMap, at: tuple[int, int], cell: Cell, window: ch
             "The place of “{query}” draws {share} of what it holds from “{key}”, {lift} times an even spread."
         ).format(share=percent(weight), lift=figure(weight * visible), **names)
     else:
-        text = _("While reading “{query}”, the head put {share} on “{key}”, {lift} times an even spread.").format(
-            share=percent(weight), lift=figure(weight * visible), **names
-        )
+        text = _(
+            "While reading “{query}”, the attention head put {share} on “{key}”, {lift} times an even spread."
+        ).format(share=percent(weight), lift=figure(weight * visible), **names)
     st.markdown(escape_markdown(text))
     if drawn(cell, window) is None:
         components.note(_("This cell lies outside the events shown."))

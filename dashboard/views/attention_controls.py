@@ -6,7 +6,7 @@ import streamlit as st
 
 import engine
 from dashboard import cache, state, trust
-from dashboard.i18n import _, pgettext
+from dashboard.i18n import _
 from dashboard.views.frame import Page
 
 READINGS = ("raw", "rollout", "gradient")
@@ -79,7 +79,7 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> bool:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         for key, n, now, text in (
             ("layer", n_layers, layer, _("Layer")),
-            ("head", n_heads, head, pgettext("attention", "Head")),
+            ("head", n_heads, head, _("Attention head")),
         ):
             if n == 1:
                 continue
@@ -88,7 +88,7 @@ def controls(found: engine.AttentionMap, layer: int, head: int) -> bool:
                 text,
                 [str(i + 1) for i in range(n)],
                 key=f"pick_{key}",
-                width=90,
+                width=90 if key == "layer" else 140,
                 on_change=state.choose_from,
                 args=(key, f"pick_{key}"),
             )

@@ -11,35 +11,57 @@ import engine
 from dashboard import components, state, trust
 from dashboard.charts import attention as charts
 from dashboard.components import escape_markdown
-from dashboard.i18n import _, percent, pgettext
+from dashboard.i18n import _, count, percent
+from dashboard.views.attention_window import dominates, looks
 from dashboard.views.frame import Page
 from dashboard.words import category
+
+FEW = 5
+"""Up to so many events are not called many."""
 
 
 def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:
     """The page's first line: what the readout row of the chosen head looked at most, or what counts most by another."""
+    row = looks(found, layer, head)
+    most, total = int(row.argmax()), float(row.sum())
+    names = {"title": found.labels[most], "item": found.title, "n": count(found.n_events)}
     if found.reading != "raw":
-        most = int(found.relevance.argmax())
         text = {
-            "rollout": _("Through all layers, the next guess draws most on “{title}”"),
-            "gradient": _("For “{item}”, attention counts most on “{title}”"),
+            "rollout": _("Through all layers, the next guess draws most on “{title}”")
+            if dominates(row)
+            else _("Through all layers, the next guess draws on many events, on none of them much"),
+            "gradient": _("For “{item}”, attention counts most on “{title}”")
+            if dominates(row)
+            else _("For “{item}”, attention counts on many events, on none of them much")
+            if total > 0
+            else _("For “{item}”, attention counts on no event"),
         }[found.reading]
-        components.headline(text.format(title=found.labels[most], item=found.title))
+        components.headline(text.format(**names))
         components.note(trust.about_reading(found.reading))
         return
-    last = found.weights[layer, head, -1]
-    most = int(last[: found.n_events].argmax())  # the event; [MASK] looks at itself as well
-    components.headline(_("Before its next guess, this head looked most at “{title}”").format(title=found.labels[most]))
-    components.note(
-        _(
-            "Layer {layer}, head {head} put {share} of its attention on event {position}; "
+    if dominates(row):
+        text = _("Before its next guess, this attention head looked most at “{title}”")
+        about = _(
+            "Layer {layer}, attention head {head} put {share} of its attention on event {position}; "
             "an even spread would be {even}."
-        ).format(
+        )
+    else:
+        text = _("Before its next guess, this attention head spread its attention over many events")
+        if found.n_events <= FEW:
+            text = _("Before its next guess, this attention head looked at all of its events about alike")
+        about = _(
+            "Layer {layer}, attention head {head}: the most, {share}, lay on “{title}” (event {position}); "
+            "an even spread would be {even}."
+        )
+    components.headline(text.format(**names))
+    components.note(
+        about.format(
             layer=layer + 1,
             head=head + 1,
-            share=percent(float(last[most])),
+            share=percent(float(row[most])),
             position=found.positions[most],
-            even=percent(1 / len(last)),
+            even=percent(1 / found.weights.shape[-1]),
+            **names,
         )
     )
 
@@ -76,7 +98,7 @@ def heads_table(found: engine.AttentionMap) -> pd.DataFrame:
     table = found.heads.copy()
     names = {
         "layer": _("Layer"),
-        "head": pgettext("attention", "Head"),
+        "head": _("Attention head"),
         "entropy": _("Entropy"),
         "first_share": _("First"),
         "recent_share": _("Previous"),
@@ -90,7 +112,7 @@ def share_columns() -> dict[Any, Any]:
     share, number = "percent", "%.2f"
     looks: dict[str, tuple[int, Literal["percent", "%.2f"] | None]] = {
         _("Layer"): (44, None),
-        pgettext("attention", "Head"): (62, None),
+        _("Attention head"): (106, None),
         _("Entropy"): (62, number),
         _("First"): (66, share),
         _("Previous"): (72, share),
@@ -101,11 +123,11 @@ def share_columns() -> dict[Any, Any]:
 
 def heads_summary(found: engine.AttentionMap) -> None:
     """What each head's last row looks at, whatever the maps show."""
-    components.section(_("What the last row of each head looks at"))
+    components.section(_("What the last row of each attention head looks at"))
     components.frame(
         heads_table(found),
         hide_index=True,
-        alt=_("What the last row of each head looks at"),
+        alt=_("What the last row of each attention head looks at"),
         column_config=share_columns(),
     )
     components.note(

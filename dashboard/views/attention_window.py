@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import numpy as np
 import streamlit as st
 
 import engine
 from dashboard import cache, components, state
 from dashboard.i18n import _, count, day
+from dashboard.views import attention_controls
 from dashboard.views.frame import Page
 
 SIZES = (10, 20, 30, 50, 100)
 SHOWN = 30
 ALL = "all"
+
+STANDS_OUT = 0.2
+"""Of what a row gives, an event holds at least this share to be named as what was looked at; else it was spread."""
+
+LIFT = 1.5
+"""And at least so many times an even spread, which is much in a short history."""
 
 Span = tuple[int, int]  # positions of the oldest and the newest event shown, in the whole history; 1 is the oldest
 
@@ -22,9 +30,39 @@ def chosen_span(found: engine.AttentionMap) -> Span:
     placed = _placed()
     if placed is not None and placed[0] <= newest and placed[1] >= oldest:
         return max(placed[0], oldest), min(placed[1], newest)
+    if state.chosen("newest") is None and (span := _weighty(found)) is not None:
+        return span
     asked = _size(found)
     size = found.n_events if asked == ALL else int(asked)
     return newest - size + 1, newest
+
+
+def looks(found: engine.AttentionMap, layer: int, head: int) -> np.ndarray:
+    """(n_events,) what the last row of the chosen attention head gives to each event, or what each counts else."""
+    row = found.weights[layer, head, -1] if found.reading == "raw" else found.relevance
+    return np.nan_to_num(row[: found.n_events])
+
+
+def dominates(row: np.ndarray) -> bool:
+    """Whether one event stands out so far that it may be named as what was looked at."""
+    total = float(row.sum())
+    return total > 0 and float(row.max()) >= max(STANDS_OUT, LIFT / len(row)) * total
+
+
+def _weighty(found: engine.AttentionMap) -> Span | None:
+    """The window that holds most of what was looked at, where that over the newest events holds little of it."""
+    if found.n_events <= SHOWN:
+        return None
+    row = looks(found, *attention_controls.chosen_head(found))
+    held = np.convolve(row, np.ones(SHOWN), "valid")  # by the window's first event
+    most = int(row.argmax())
+    if held[-1] >= row.sum() / 2 and not (dominates(row) and most < found.n_events - SHOWN):
+        return None
+    starts = np.arange(len(held))
+    if dominates(row):
+        held = np.where((starts <= most) & (most < starts + SHOWN), held, -1.0)
+    first = found.positions[0] + len(held) - 1 - int(held[::-1].argmax())  # the newest of equals
+    return first, first + SHOWN - 1
 
 
 def _placed() -> Span | None:

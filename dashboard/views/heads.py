@@ -9,7 +9,7 @@ import streamlit as st
 
 import engine
 from dashboard import cache_trust, components, trust, words
-from dashboard.i18n import _, count, pgettext
+from dashboard.i18n import _, count
 from dashboard.views.frame import Page
 from engine import EngineError
 
@@ -17,15 +17,17 @@ from engine import EngineError
 @st.fragment
 def roles(page: Page) -> None:
     """A sentence and a table; measured once for a run and kept in its folder."""
-    components.section(_("What heads do over many users"))
+    components.section(_("What attention heads do over many users"))
     try:
-        with st.spinner(_("Watching heads over many users…")):
+        with st.spinner(_("Watching attention heads over many users…")):
             found = cache_trust.head_roles(page.key)
     except EngineError as error:
         components.error_panel(error)
         return
     st.markdown(components.escape_markdown(trust.heads(found)))
-    components.frame(_table(found), hide_index=True, alt=_("What heads do over many users"), column_config=_columns())
+    components.frame(
+        _table(found), hide_index=True, alt=_("What attention heads do over many users"), column_config=_columns()
+    )
     sizes = words.listing(
         [
             _("{cohort} (n = {n})").format(cohort=words.cohort_name(cohort).lower(), n=count(n))
@@ -35,9 +37,9 @@ def roles(page: Page) -> None:
     components.note(
         _(
             "Users: {sizes}, with three events or more. Entropy is divided by the logarithm of the number of events: "
-            "0 is all on one event, 1 an even spread; a head is idle from 0.95. Peak: the largest weight times the "
-            "number of events, 1 is an even spread. Category: attention on other events of the newest one's category, "
-            "over an even spread."
+            "0 is all on one event, 1 an even spread; an attention head is idle from 0.95. Peak: the largest weight "
+            "times the number of events, 1 is an even spread. Category: attention on other events of the newest one's "
+            "category, over an even spread."
         ).format(sizes=sizes)
     )
 
@@ -69,7 +71,7 @@ def _table(found: engine.HeadRoles) -> pd.DataFrame:
 def _names() -> list[str]:
     return [
         _("Layer"),
-        pgettext("attention", "Head"),
+        _("Attention head"),
         _("What it does"),
         _("Users"),
         _("Entropy"),

@@ -165,12 +165,12 @@ def _looked(
 ) -> list[Block]:
     return [
         Heading(_("Where the last row looks")),
-        Text(_("How much of its attention each head gives to the same events, before it guesses.")),
+        Text(_("How much of its weight each attention head gives to the same events, before it guesses.")),
         charts.readout(seen, answer.players, dark, numbered),
         Note(
             _(
-                "A column is a head: the stronger the colour, the more it looks; the earlier events have the weight of "
-                "all of them. That is no reason: a weight can be high and change nothing."
+                "A column is an attention head: the stronger the colour, the more it looks; the earlier events have "
+                "the weight of all of them. That is no reason: a weight can be high and change nothing."
             )
         ),
     ]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard import i18n
+from dashboard import cache, cache_trust, i18n
+from dashboard.views import attention_window
 from tests.app.test_views import Open, keys_of_charts, open_view, shown
 
 __all__ = ["open_view"]
@@ -19,13 +22,13 @@ __all__ = ["open_view"]
 def test_a_cell_chosen_from_lists_is_told_in_words_and_its_row_becomes_the_table(open_view: Open, tiny_run_dir) -> None:
     found = engine.attention(engine.load_run("tiny", tiny_run_dir), "u017", "full")
     app = open_view("attention", user="u017", view="full", layer="2", head="1")
-    assert "What heads do over many users" in "\n".join(str(h.value) for h in app.header)
+    assert "What attention heads do over many users" in "\n".join(str(h.value) for h in app.header)
     app.selectbox(key="cell_query").select_index(1).run()  # the last but one: lists begin with the newest
     app.selectbox(key="cell_key").select_index(2).run()
     n = found.n_events
     weight = float(found.weights[1, 0, n - 2, n - 3])
     said = shown(app)
-    assert f"While reading “{found.labels[n - 2]}”, the head put" in said
+    assert f"While reading “{found.labels[n - 2]}”, the attention head put" in said
     assert f"on “{found.labels[n - 3]}”, {weight * (n - 1):.3g}" in said
     assert app.query_params["cell"] == f"{found.positions[n - 2]}.{found.positions[n - 3]}"
     app.selectbox(key="cell_key").select_index(0).run()
@@ -57,7 +60,7 @@ def _twin(app: AppTest, label: str) -> AppTest:
 def _words(found: engine.AttentionMap, at: tuple[int, int], q: int, k: int) -> str:
     weight = float(found.weights[at][q, k])
     return (
-        f"While reading “{found.labels[q]}”, the head put {i18n.percent(weight)} on “{found.labels[k]}”, "
+        f"While reading “{found.labels[q]}”, the attention head put {i18n.percent(weight)} on “{found.labels[k]}”, "
         f"{i18n.figure(weight * np.isfinite(found.weights[at][q]).sum())} times an even spread."
     )
 
@@ -115,7 +118,7 @@ def test_flow_through_layers_speaks_of_layers_alone(open_view: Open) -> None:
     app = open_view("attention", user="u017", reading="rollout")
     headers = [str(h.value) for h in app.header]
     assert "All layers, one scale" in headers
-    assert "All heads, one scale" not in headers
+    assert "All attention heads, one scale" not in headers
 
 
 # --- the window
@@ -225,3 +228,62 @@ def test_a_short_history_has_no_window_to_place(open_view: Open, tiny_run_dir) -
     app = open_view("attention", user=user, view="full")
     assert not app.exception
     assert len(app.slider) == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "named"),
+    [
+        ([0.0, 0.6, 0.4], True),
+        ([0.34, 0.33, 0.33], False),
+        ([0.07] + 13 * [0.93 / 13], False),
+        ([0.2] + 40 * [0.02], True),
+        ([0.19] + 40 * [0.81 / 40], False),
+        ([0.0, 0.0], False),
+        ([1.0], False),
+    ],
+)
+def test_only_an_event_that_stands_out_is_named_as_looked_at(row: list[float], named: bool) -> None:
+    assert attention_window.dominates(np.array(row)) == named
+
+
+def test_the_map_opens_where_the_weight_is_and_the_headline_says_where_it_is_spread(
+    open_view: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = cache_trust.attention
+
+    def placed(row: dict[int, float]) -> None:
+        """Attention of a history of 90 events, of which the last row gives these shares, the rest alike."""
+
+        def made(key: cache.RunKey, user: str, *rest: Any) -> engine.AttentionMap:
+            found = real(key, user, *rest)
+            n = 90
+            weights = np.full((*found.weights.shape[:2], n, n), np.nan, dtype=np.float32)
+            for at in range(n):
+                weights[..., at, : at + 1] = 1 / (at + 1)
+            weights[..., -1, :] = (1 - sum(row.values())) / (n - len(row))
+            for at, share in row.items():
+                weights[..., -1, at] = share
+            titles = tuple(f"T{at + 1}" for at in range(n))
+            return replace(
+                found, weights=weights, labels=titles, item_ids=titles, positions=tuple(range(1, n + 1)), n_events=n,
+                relevance=np.zeros(n), categories=(None,) * n,
+            )  # fmt: skip
+
+        monkeypatch.setattr(cache_trust, "attention", made)
+
+    monkeypatch.setattr(attention_window, "_say", lambda *_: None)
+    placed({11: 0.4})
+    app = open_view("attention", user="u017")
+    assert not app.exception
+    assert "looked most at “T12”" in shown(app)
+    low, high = app.slider(key="pick_window").value
+    assert low <= 12 <= high
+    placed({11: 0.07})
+    app = open_view("attention", user="u017")
+    assert "spread its attention over many events" in shown(app)
+    assert "looked most" not in shown(app)
+    assert f"the most, {i18n.percent(0.07)}, lay on “T12” (event 12)" in shown(app)
+    placed({88: 0.7})
+    assert open_view("attention", user="u017").slider(key="pick_window").value == (61, 90)
+    placed({11: 0.4})
+    assert open_view("attention", user="u017", newest="10").slider(key="pick_window").value == (81, 90)

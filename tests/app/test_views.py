@@ -300,10 +300,10 @@ def test_a_linked_item_is_the_one_explained(open_view: Open, tiny_run_dir: Path)
 
 def test_a_linked_head_is_the_one_shown(open_view: Open) -> None:
     app = open_view("attention", user="u017", layer="1", head="2")
-    assert "Layer 1, head 2" in shown(app)
+    assert "Layer 1, attention head 2" in shown(app)
     app.selectbox(key="pick_head").select("1").run()
     assert app.query_params["head"] == "1"
-    assert "Layer 1, head 1" in shown(app)
+    assert "Layer 1, attention head 1" in shown(app)
 
 
 def test_attention_says_what_it_is_not(open_view: Open) -> None:

@@ -47,7 +47,7 @@ def test_from_the_overview_to_the_reasons_behind_a_tail_users_recommendation(new
 def test_run_and_user_stay_chosen_through_the_navigation(new_page: NewPage) -> None:
     page = new_page(f"recommendations?run={TINY_RUN}&user=u017")
     page.get_by_role("link", name="Attention", exact=True).click()
-    expect(headline(page)).to_contain_text("this head looked most at")
+    expect(headline(page)).to_contain_text("this attention head")
     settle(page)
     assert query(page) == {"run": TINY_RUN, "user": "u017", "view": "evaluated"} or query(page) == {
         "run": TINY_RUN,
@@ -75,7 +75,7 @@ def test_the_language_follows_the_browser_and_the_switch(new_page: NewPage) -> N
 
 def test_a_deep_link_shows_what_it_names(new_page: NewPage) -> None:
     page = new_page(f"attention?run={TINY_RUN}&user=u017&view=full&lang=en&layer=1&head=2")
-    expect(page.get_by_role("heading", name="Layer 1, head 2")).to_be_visible()
+    expect(page.get_by_role("heading", name="Layer 1, attention head 2")).to_be_visible()
     assert query(page) == {
         "run": TINY_RUN, "user": "u017", "view": "full", "lang": "en", "layer": "1", "head": "2"
     }  # fmt: skip
@@ -93,7 +93,9 @@ def test_a_cell_of_the_attention_map_can_be_read_in_words(new_page: NewPage) -> 
     last_row = box["y"] + box["height"] - 16
     page.mouse.move(box["x"] + 40, last_row)
     page.mouse.click(box["x"] + 40, last_row)  # the first key of the last row
-    expect(page.get_by_text(re.compile("While reading .* the head put .* times an even spread"))).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("While reading .* the attention head put .* times an even spread"))
+    ).to_be_visible()
 
 
 def _click_cell(page: Page, column: int, row: int) -> None:
@@ -112,7 +114,7 @@ def _click_cell(page: Page, column: int, row: int) -> None:
 
 def test_map_and_table_choose_the_same_cell_by_mouse_and_keyboard(new_page: NewPage) -> None:
     page = new_page(f"attention?run={TINY_RUN}&user=u017&view=full", viewport={"width": 1440, "height": 1800})
-    said = page.get_by_text(re.compile("While reading “.*the head put"))
+    said = page.get_by_text(re.compile("While reading “.*the attention head put"))
     last = page.get_by_test_id("stPlotlyChart").first.locator(".ytick text").count()
     page.get_by_text("The row as a table").click()
     settle(page)
