@@ -16,8 +16,7 @@ from dashboard.views.attention_window import dominates, looks
 from dashboard.views.frame import Page
 from dashboard.words import category
 
-FEW = 5
-"""Up to so many events are not called many."""
+FEW = 5  # events that are not called many
 
 
 def first_line(found: engine.AttentionMap, layer: int, head: int) -> None:

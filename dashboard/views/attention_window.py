@@ -15,11 +15,10 @@ SIZES = (10, 20, 30, 50, 100)
 SHOWN = 30
 ALL = "all"
 
+# An event is named as what was looked at where it holds at least this share of what a row gives, and at least so many
+# times an even spread, which is much in a short history; else the row was spread.
 STANDS_OUT = 0.2
-"""Of what a row gives, an event holds at least this share to be named as what was looked at; else it was spread."""
-
 LIFT = 1.5
-"""And at least so many times an even spread, which is much in a short history."""
 
 Span = tuple[int, int]  # positions of the oldest and the newest event shown, in the whole history; 1 is the oldest
 
