@@ -7,6 +7,7 @@ what was chosen.
 from __future__ import annotations
 
 import tomllib
+from datetime import datetime
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +15,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import ConfigError
+
+
+TIME_WORDS = (
+    "day-first", "month-first", "years", "seconds", "milliseconds", "microseconds", "nanoseconds", "days",
+    "spreadsheet-days", "ticks", "filetime",
+)  # fmt: skip
+"""What `data.time_format` may be besides a format of strptime."""
 
 
 class _Section(BaseModel):
@@ -28,6 +36,37 @@ class DataConfig(_Section):
     time: str | None = Field(None, description="Column of times; guessed likewise. Without one, file order counts.")
     rating: str | None = Field(None, description="Column of ratings; guessed likewise.")
     min_rating: float | None = Field(None, description="Ratings under this are no interaction. None keeps all.")
+    time_format: str | None = Field(
+        None,
+        min_length=1,
+        description="How times are written: a format of strptime such as %d/%m/%Y %H:%M, or one of day-first, "
+        "month-first, years, seconds, milliseconds, microseconds, nanoseconds, days, spreadsheet-days, ticks, "
+        "filetime. None: told from the column.",
+    )
+    no_time: bool = Field(False, description="Leave times out: the order of the file is the order of each history.")
+
+    @field_validator("time_format")
+    @classmethod
+    def _times_can_be_read(cls, given: str | None) -> str | None:
+        if given is None or given in TIME_WORDS:
+            return given
+        day = datetime(2020, 9, 25, 14, 30)
+        try:
+            read = datetime.strptime(day.strftime(given), given)
+        except ValueError:
+            read = None
+        if read is None or read.year != day.year:
+            raise ValueError(
+                f"time_format ({given!r}) must be a format of strptime that names the year, such as %d/%m/%Y %H:%M, or "
+                f"one of {', '.join(TIME_WORDS)}."
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _times_are_read_or_left(self) -> DataConfig:
+        if self.no_time and (self.time is not None or self.time_format is not None):
+            raise ValueError("no_time leaves times out, so neither time nor time_format can be given beside it.")
+        return self
 
 
 class ModelConfig(_Section):

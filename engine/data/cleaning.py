@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ import pandas as pd
 from engine.config import DataConfig
 from engine.data.attributes import clean_attributes
 from engine.data.dataset import Dataset, Histories, Vocabulary
+from engine.data.numbers import MISSING_NUMBERS, missing_ids, read_numbers, whole_ids
 from engine.data.readers import RawTables, read
 from engine.data.report import FIRST_LINES, CleaningIssue, CleaningReport, shorten
 from engine.data.schema import ITEM_ID, LINE, RATING, TIMESTAMP, USER_ID, interactions_schema
-from engine.data.times import parse_times, to_numbers
-from engine.errors import DataError
+from engine.data.times import Times, parse_times
+from engine.errors import DataError, Message
 
 SECONDS_A_DAY = 86_400
 
@@ -52,15 +53,15 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
 
     Args:
         raw: what a reader read.
-        config: `min_rating` is used here.
+        config: `min_rating` and `time_format` are used here.
         now: seconds since 1970 after which, by more than a day, a time is absurd; the clock's when None.
 
     Raises:
         DataError: no row is left.
     """
-    rows = _Rows(raw.interactions)
+    rows = _Rows(raw)
     user_ids, item_ids = rows.ids(USER_ID), rows.ids(ITEM_ID)
-    seconds, notes = _times(rows, time.time() if now is None else now)
+    seconds, notes = _times(rows, config, time.time() if now is None else now)
     ratings = _ratings(rows, config.min_rating)
     kept = np.flatnonzero(rows.keep)
     user_idx, user_terms = pd.factorize(user_ids.iloc[kept])
@@ -75,10 +76,11 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
     events = events.iloc[np.lexsort([events[key] for key in keys])]
     if raw.format != "sequences":
         repeats = _repeats(events)
-        rows.drop(_mask(kept[events.index[repeats]], len(rows.keep)), "an exact duplicate of an earlier row", ITEM_ID)
+        again = Message("an exact duplicate of an earlier row")
+        rows.drop(_mask(kept[events.index[repeats]], len(rows.keep)), again, ITEM_ID)
         events = events.loc[~repeats]
         if seconds is None:
-            notes += ("no column of times: the order of the file is the order of each history",)
+            notes += (Message("no column of times: the order of the file is the order of each history"),)
     issues = [*raw.malformed, *rows.issues()]
     n_read = len(rows.keep) + sum(i.rows for i in raw.malformed if i.table == "interactions")
     if len(events) == 0:
@@ -97,29 +99,35 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
 class _Rows:
     """The raw interactions, which of them are still kept, and why the others are not."""
 
-    def __init__(self, frame: pd.DataFrame) -> None:
-        self.frame = frame
-        self.keep = np.ones(len(frame), dtype=bool)
+    def __init__(self, raw: RawTables) -> None:
+        self.frame = raw.interactions
+        self.source = raw.source
+        self.keep = np.ones(len(self.frame), dtype=bool)
         self._dropped: list[CleaningIssue] = []
-        self._mended: list[tuple[np.ndarray, str, str]] = []
+        self._mended: list[tuple[np.ndarray, Message, str]] = []
 
     def ids(self, column: str) -> pd.Series:
-        """The ids of a column without white space around them; rows without one are dropped."""
+        """The ids of a column without white space around them, nor ".0" behind all of them; others are dropped."""
         raw = self.frame[column].astype("str").fillna("")
         bare = raw.str.strip()
-        empty = (bare == "").to_numpy()
-        self.drop(empty, f"{column} is missing", column)
-        self.mend((bare != raw).to_numpy() & ~empty, f"white space around {column} taken away", column)
+        missing = missing_ids(bare)
+        self.drop(missing, Message("{column} is missing", {"column": column}), column)
+        spaced = Message("white space around {column} taken away", {"column": column})
+        self.mend((bare != raw).to_numpy() & ~missing, spaced, column)
+        if (short := whole_ids(bare[~missing])) is not None:
+            bare = bare.copy()
+            bare[~missing] = short
+            self.mend(~missing, Message("{column} written with .0 behind it, which is left out", {"column": column}), column)
         return bare
 
-    def drop(self, wrong: np.ndarray, reason: str, column: str) -> None:
+    def drop(self, wrong: np.ndarray, reason: Message, column: str) -> None:
         """Drops the rows that are wrong and still there; quotes the first one's value in a column."""
         wrong = wrong & self.keep
         self.keep &= ~wrong
         if wrong.any():
             self._dropped.append(self._issue(wrong, reason, "dropped", column))
 
-    def mend(self, changed: np.ndarray, reason: str, column: str) -> None:
+    def mend(self, changed: np.ndarray, reason: Message, column: str) -> None:
         """Notes rows that were changed; those that are dropped in the end do not count."""
         if changed.any():
             self._mended.append((changed, reason, column))
@@ -129,8 +137,13 @@ class _Rows:
         mended = [(changed & self.keep, reason, column) for changed, reason, column in self._mended]
         return self._dropped + [self._issue(c, reason, "mended", column) for c, reason, column in mended if c.any()]
 
+    def at(self, row: int, column: str) -> dict[str, Any]:
+        """Where a value stands and what it is, for messages."""
+        line = int(self.frame[LINE].iat[row])
+        return {"source": self.source, "line": line, "column": column, "value": shorten(self.frame[column].iat[row])}
+
     def _issue(
-        self, where: np.ndarray, reason: str, action: Literal["dropped", "mended"], column: str
+        self, where: np.ndarray, reason: Message, action: Literal["dropped", "mended"], column: str
     ) -> CleaningIssue:
         rows = np.flatnonzero(where)
         lines = tuple(int(n) for n in self.frame[LINE].to_numpy()[rows[:FIRST_LINES]])
@@ -138,17 +151,69 @@ class _Rows:
         return CleaningIssue("interactions", reason, action, len(rows), lines, example)
 
 
-def _times(rows: _Rows, now: float) -> tuple[np.ndarray | None, tuple[str, ...]]:
+def _times(rows: _Rows, config: DataConfig, now: float) -> tuple[np.ndarray | None, tuple[Message | str, ...]]:
     """Seconds since 1970 with their fractions, None without a column of times; and what was taken for granted."""
     if TIMESTAMP not in rows.frame:
+        if config.time_format is not None:
+            raise DataError(
+                "--time-format {format!r} needs times, and the log has no column of them; name it with --time, or "
+                "leave --time-format out.",
+                format=config.time_format,
+            )
         return None, ()
-    times = parse_times(rows.frame.loc[:, TIMESTAMP])
+    times = parse_times(rows.frame.loc[:, TIMESTAMP], config.time_format, now)
     unread = np.isnan(times.seconds)
-    rows.drop(times.missing, f"{TIMESTAMP} is missing", TIMESTAMP)
-    rows.drop(unread, f"{TIMESTAMP} is neither a number nor ISO 8601 text (2024-01-31T18:30:00Z)", TIMESTAMP)
-    rows.drop(times.seconds < 0, f"{TIMESTAMP} is before 1970-01-01", TIMESTAMP)
-    rows.drop(times.seconds > now + SECONDS_A_DAY, f"{TIMESTAMP} is more than a day in the future", TIMESTAMP)
-    return times.seconds, (times.note,) if times.note else ()
+    _ask_where_unsure(rows, times, unread & ~times.missing, config)
+    named = {"column": TIMESTAMP}
+    rows.drop(times.missing, Message("{column} is missing", named), TIMESTAMP)
+    rows.drop(unread, Message("{column} is no time that can be read", named), TIMESTAMP)
+    rows.drop(times.seconds < 0, Message("{column} is before 1970-01-01", named), TIMESTAMP)
+    late = times.seconds > now + SECONDS_A_DAY
+    rows.drop(late, Message("{column} is more than a day in the future", named), TIMESTAMP)
+    for changed, reason in times.mended:
+        rows.mend(changed, reason, TIMESTAMP)
+    left = times.seconds[rows.keep]
+    notes = times.notes
+    if len(left) > 1 and left.min() == left.max():
+        values = {"column": TIMESTAMP, "value": shorten(rows.frame[TIMESTAMP].iat[int(np.flatnonzero(rows.keep)[0])])}
+        notes += (
+            Message(
+                "{column} is the same in every row, {value}: the order of the file is the order of each history", values
+            ),
+        )
+    return times.seconds, notes
+
+
+def _ask_where_unsure(rows: _Rows, times: Times, unread: np.ndarray, config: DataConfig) -> None:
+    """Fails where times can be read in two ways, or where most cannot be read at all.
+
+    Raises:
+        DataError: says which option tells how they are written.
+    """
+    if times.unsure is not None:
+        raise DataError(
+            "{source}, line {line}: {column} {value!r} may have the day first or the month first, and the other rows "
+            "do not tell. Say which with --time-format day-first or --time-format month-first (data.time_format), or "
+            "leave times out with --no-time.",
+            **rows.at(times.unsure, TIMESTAMP),
+        )
+    there = rows.keep & ~times.missing
+    if (unread & there).sum() * 2 <= there.sum() or not there.any():
+        return
+    row = int(np.flatnonzero(unread & there)[0])
+    counts = {"n": int((unread & there).sum()), "all": int(there.sum())}
+    if config.time_format is not None:
+        raise DataError(
+            "{source}, line {line}: {column} {value!r} is not written as --time-format {format!r} says, and so are "
+            "{n:,} of {all:,}. Give another format, or leave times out with --no-time.",
+            **rows.at(row, TIMESTAMP), **counts, format=config.time_format,
+        )  # fmt: skip
+    raise DataError(
+        "{source}, line {line}: {column} {value!r} is no time that can be read, and so are {n:,} of {all:,}. Say how "
+        "times are written with --time-format, such as %d.%m.%Y %H:%M or milliseconds (data.time_format), name another "
+        "column with --time, or leave times out with --no-time.",
+        **rows.at(row, TIMESTAMP), **counts,
+    )  # fmt: skip
 
 
 def _ratings(rows: _Rows, min_rating: float | None) -> np.ndarray | None:
@@ -156,20 +221,26 @@ def _ratings(rows: _Rows, min_rating: float | None) -> np.ndarray | None:
     if RATING not in rows.frame:
         if min_rating is not None:
             raise DataError(
-                f"--min-rating {min_rating:g} needs ratings, and the log has no column of them; "
-                "name it with --rating, or leave --min-rating out."
+                "--min-rating {least:g} needs ratings, and the log has no column of them; name it with --rating, or "
+                "leave --min-rating out.",
+                least=min_rating,
             )
         return None
-    column = rows.frame[RATING]
-    text = column.astype("str").fillna("").str.strip()
-    ratings = to_numbers(text)
-    missing = (text == "").to_numpy()
-    rows.drop(np.isnan(ratings) & ~missing, f"{RATING} is not a number", RATING)
+    text = rows.frame[RATING].astype("str").fillna("").str.strip()
+    missing = text.str.lower().isin(MISSING_NUMBERS).to_numpy()
+    numbers = read_numbers(text.mask(missing, ""))
+    ratings = numbers.values
+    named = {"column": RATING}
+    rows.drop(np.isnan(ratings) & ~missing, Message("{column} is not a number", named), RATING)
+    if numbers.how is not None:
+        how = Message("{column} {how}, read as a number", named | {"how": numbers.how})
+        rows.mend(numbers.mended, how, RATING)
     if min_rating is None:
-        rows.mend(missing, f"{RATING} is missing; the interaction is kept without one", RATING)
+        rows.mend(missing, Message("{column} is missing; the interaction is kept without one", named), RATING)
     else:
-        rows.drop(missing, f"{RATING} is missing, so it cannot be {min_rating:g} or more", RATING)
-        rows.drop(ratings < min_rating, f"{RATING} is under {min_rating:g}", RATING)
+        limit = named | {"least": min_rating}
+        rows.drop(missing, Message("{column} is missing, so it cannot be {least:g} or more", limit), RATING)
+        rows.drop(ratings < min_rating, Message("{column} is under {least:g}", limit), RATING)
     return ratings
 
 
@@ -225,8 +296,25 @@ def _dataset(
 def _nothing_left(raw: RawTables, issues: list[CleaningIssue], n_read: int) -> DataError:
     dropped = [i for i in issues if i.table == "interactions" and i.action == "dropped"]
     worst = max(dropped, key=lambda i: i.rows)
+    values = {
+        "source": raw.source,
+        "read": n_read,
+        "rows": worst.rows,
+        "line": worst.lines[0],
+        "reason": worst.reason,
+        "value": worst.example,
+    }
+    offer = next((note for note in raw.notes if isinstance(note, Message) and "session" in note.values), None)
+    if offer is not None:
+        return DataError(
+            "{source}: none of its {read:,} interactions can be used. Most often ({rows:,} rows, first on line {line}): "
+            "{reason}; there stands {value!r}. Mend that, or give --user {session}: the column {session!r} names "
+            "sessions.",
+            **values, session=offer.values["session"],
+        )  # fmt: skip
     return DataError(
-        f"{raw.source}: none of its {n_read:,} interactions can be used. Most often ({worst.rows:,} rows, first on "
-        f"line {worst.lines[0]}): {worst.reason}; there stands {worst.example!r}. "
-        "Mend that, or name the right columns with --user, --item, --time and --rating."
+        "{source}: none of its {read:,} interactions can be used. Most often ({rows:,} rows, first on line {line}): "
+        "{reason}; there stands {value!r}. Mend that, or name the right columns with --user, --item, --time and "
+        "--rating.",
+        **values,
     )

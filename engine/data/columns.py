@@ -11,22 +11,24 @@ from engine.data.schema import (
     ITEM_ID,
     ROLES,
     SETTING_OF_ROLE,
+    TIMESTAMP,
     TITLE,
     USER_ID,
     USUAL_ATTRIBUTES,
     USUAL_NAMES,
+    USUAL_SESSIONS,
     find_column,
 )
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 
-def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tuple[dict[str, str], list[str]]:
+def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tuple[dict[str, str], list[Message]]:
     """Which column plays which role in an interaction log.
 
     Args:
         path: the file, for messages.
         names: its columns.
-        config: `user`, `item`, `time` and `rating` may name columns.
+        config: `user`, `item`, `time` and `rating` may name columns; with `no_time` no column holds times.
 
     Returns:
         Column of each role found (user_id and item_id always), and notes on what was guessed and what is left unused.
@@ -41,8 +43,10 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
                 f"{path} has no column {given!r}; --{SETTING_OF_ROLE[role]} must be one of its columns: {_list(names)}."
             )
     roles: dict[str, str] = {}
-    notes: list[str] = []
+    notes: list[Message] = []
     for role in ROLES:
+        if role == TIMESTAMP and config.no_time:
+            continue
         if role in chosen:
             roles[role] = chosen[role]
             continue
@@ -51,7 +55,7 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
         if found is not None:
             roles[role] = found
             if found != role:
-                notes.append(f"column {found!r} read as {role}")
+                notes.append(Message("column {column!r} read as {role}", {"column": found, "role": role}))
     for role in (USER_ID, ITEM_ID):
         if role not in roles:
             option = SETTING_OF_ROLE[role]
@@ -62,12 +66,25 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
             )
     if twice := [c for c in roles.values() if list(roles.values()).count(c) > 1]:
         raise DataError(f"{path}: column {twice[0]!r} is given two roles; name another column for one of them.")
-    if unused := [n for n in names if n not in roles.values()]:
-        notes.append(f"columns of the log not used: {_list(unused)}")
+    unused = [n for n in names if n not in roles.values()]
+    sessions = None if USER_ID in chosen else find_column(unused, USUAL_SESSIONS)
+    if sessions is not None:
+        values = {"session": sessions, "column": roles[USER_ID]}
+        notes.append(
+            Message(
+                "column {session!r} names sessions beside the users of {column!r}; --user {session} makes each session "
+                "a history of its own",
+                values,
+            )
+        )
+    if unused:
+        notes.append(Message("columns of the log not used: {columns}", {"columns": _list(unused)}))
     return roles, notes
 
 
-def map_attributes(path: Path, names: Sequence[str], key: str, given: str | None) -> tuple[dict[str, str], list[str]]:
+def map_attributes(
+    path: Path, names: Sequence[str], key: str, given: str | None
+) -> tuple[dict[str, str], list[Message]]:
     """New names for the columns of a user or item table: its key, and for items `title` and `category`.
 
     Args:
@@ -95,14 +112,20 @@ def map_attributes(path: Path, names: Sequence[str], key: str, given: str | None
             found = find_column(free, USUAL_ATTRIBUTES[attribute])
             if attribute not in free and found is not None:
                 renames[found] = attribute
-    notes = [f"column {old!r} of {path.name} read as {new}" for old, new in renames.items()]
+    notes = [
+        Message("column {column!r} of {file} read as {role}", {"column": old, "file": path.name, "role": new})
+        for old, new in renames.items()
+    ]
     return renames, notes
 
 
-def unused_settings(config: DataConfig, format_name: str) -> list[str]:
+def unused_settings(config: DataConfig, format_name: str) -> list[Message]:
     """Notes on column settings that a format without column names cannot use."""
     return [
-        f"--{option} {given!r} is not used: {format_name} have no column names"
+        Message(
+            "--{option} {given!r} is not used: {format} have no column names",
+            {"option": option, "given": given, "format": format_name},
+        )
         for option in SETTING_OF_ROLE.values()
         if (given := getattr(config, option)) is not None
     ]

@@ -62,6 +62,11 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
 }
 """For each role, names that columns bear in the wild, likeliest first; compared without case, spaces, punctuation."""
 
+USUAL_SESSIONS = _words(
+    "session_id session user_session user_session_id sess_id visit_id basket_id cart_id invoice_no order_id"
+)
+"""Names of columns that part a user's events; any of them may stand for users instead."""
+
 USUAL_ATTRIBUTES: dict[str, tuple[str, ...]] = {
     TITLE: _words("title movie_title item_title product_title book_title name product_name item_name movie_name"),
     CATEGORY: _words("category categories genre genres class main_category product_category item_category"),
