@@ -81,9 +81,9 @@ screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard t
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
 .PHONY: messages
-messages: $(INSTALLED_DEV) ## Collect what pages say into the catalogues; what is new then waits for its translation.
+messages: $(INSTALLED_DEV) ## Collect what pages and cleaning say into the catalogues; what is new then waits for its translation.
 	@$(BIN)/pybabel --quiet extract --keywords=pgettext:1c,2 --omit-header --no-location --sort-output \
-		--output-file=dashboard/locale/tailscope.pot dashboard
+		--keywords=Message:1 --output-file=dashboard/locale/tailscope.pot dashboard engine/data
 	@$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 		--width=120 --domain=tailscope --input-file=dashboard/locale/tailscope.pot --output-dir=dashboard/locale
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 from rich.text import Text
 
 import engine
@@ -37,6 +38,7 @@ from dashboard.cli_options import (
     ItemColumn,
     Json,
     MinRating,
+    NoTime,
     Port,
     PresetName,
     RatingColumn,
@@ -44,6 +46,7 @@ from dashboard.cli_options import (
     RunsDir,
     Set,
     TimeColumn,
+    TimeFormat,
     User,
     UserColumn,
     by_column,
@@ -107,6 +110,8 @@ def train(
     time_column: TimeColumn = None,
     rating: RatingColumn = None,
     min_rating: MinRating = None,
+    time_format: TimeFormat = None,
+    no_time: NoTime = False,
     resume: Annotated[str | None, typer.Option(metavar="NAME", help="Finish a run that was cut off.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a run of that name.")] = False,
     json: Json = False,
@@ -116,12 +121,14 @@ def train(
     Ctrl-C ends training early: the best weights so far are evaluated and kept.
     """
     answer = Answer(json)
-    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
+    settings = read_settings(
+        config, changes, seed, user, item, time_column, rating, min_rating, preset, time_format, no_time
+    )
     if resume is None and path is None:
         raise typer.BadParameter("give the PATH of a log, or --resume NAME.")
     if resume is not None:
         given = path or name or config or preset or seed is not None or user or item or time_column or rating
-        if given or min_rating is not None:
+        if given or min_rating is not None or time_format or no_time:
             raise typer.BadParameter(
                 "a run resumes with its own data and settings; give --runs, --overwrite, --set alone."
             )
@@ -135,7 +142,9 @@ def train(
                 path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite
             )
     _tell_if_interrupted(run)
-    _give_evaluation(answer, run, run.evaluation, dict(run.seconds), _next_step(run.name, runs))
+    _give_evaluation(
+        answer, run, run.evaluation, dict(run.seconds), _next_step(run.name, runs), tables.cleaning_lines(run.cleaning)
+    )
 
 
 @app.command(rich_help_panel=MAKE)
@@ -148,15 +157,19 @@ def validate(
     time_column: TimeColumn = None,
     rating: RatingColumn = None,
     min_rating: MinRating = None,
+    time_format: TimeFormat = None,
+    no_time: NoTime = False,
     json: Json = False,
 ) -> None:
     """Read and clean a log without training: what is kept, mended and dropped, and why."""
     answer = Answer(json)
-    settings = read_settings(config, changes, None, user, item, time_column, rating, min_rating)
+    settings = read_settings(
+        config, changes, None, user, item, time_column, rating, min_rating, None, time_format, no_time
+    )
     with answer.working():
         dataset, report = engine.load_dataset(path, settings.data)
     hint = Text(f"Next: tailscope train {quote(str(path))}", style="dim")
-    answer.give(documents.cleaning(report, dataset), *tables.cleaning_lines(report, dataset), hint)
+    answer.give(documents.cleaning(report, dataset), *tables.cleaning_lines(report), tables.usable(dataset), hint)
 
 
 @app.command(rich_help_panel=MAKE)
@@ -308,10 +321,19 @@ def _tell_if_interrupted(run: engine.Run) -> None:
 
 
 def _give_evaluation(
-    answer: Answer, run: engine.Run, evaluation: engine.Evaluation, seconds: dict[str, float], hint: Text
+    answer: Answer,
+    run: engine.Run,
+    evaluation: engine.Evaluation,
+    seconds: dict[str, float],
+    hint: Text,
+    cleaned: Sequence[RenderableType] = (),
 ) -> None:
+    """Print a run's figures; after training also what cleaning did to its log."""
+    document = engine.document(run.name, run.epochs, seconds, evaluation, run.answers)
+    told = {"cleaning": documents.cleaning(run.cleaning, run.dataset)} if cleaned else {}
     answer.give(
-        engine.document(run.name, run.epochs, seconds, evaluation, run.answers),
+        document | told,
+        *cleaned,
         tables.run_line(run, seconds),
         tables.evaluation_table(evaluation, run.answers, _oracle(run)),
         *([] if (answers := tables.answers_line(run)) is None else [answers]),

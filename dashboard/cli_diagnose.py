@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,10 @@ import typer
 from rich.text import Text
 
 import engine
+from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
 from dashboard import words
-from dashboard.cli_options import RUNS, Config, Json, RunName, RunsDir, Set
+from dashboard.cli_options import RUNS, Config, Json, NoTime, RunName, RunsDir, Set, TimeFormat
 from dashboard.cli_output import Answer, ProgressView
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def diagnose(
     item: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of item ids in RECS.")] = None,
     config: Config = None,
     changes: Set = None,
+    time_format: TimeFormat = None,
+    no_time: NoTime = False,
     json: Json = False,
 ) -> None:
     """Whom do another system's recommendations fail? Its lists, measured by cohort; no model is trained.
@@ -47,14 +49,17 @@ def diagnose(
     evaluation.protocol=temporal all after one time. Make them from what came before.
     """
     answer = Answer(json)
+    given = {"time_format": time_format, "no_time": no_time or None}
     settings = engine.load_config(config, changes or ())
+    settings = settings.replace({"data": {key: value for key, value in given.items() if value is not None}})
     began = time.perf_counter()
     with answer.working():
-        dataset, _ = engine.load_dataset(data, settings.data)
+        dataset, cleaned = engine.load_dataset(data, settings.data)
         found = engine.diagnose_lists(lists, dataset, settings, user, item)
         seconds = {"evaluate": time.perf_counter() - began}
         said = [] if json else _why(found, dataset, settings)
-    answer.give(document(found, seconds), *_lines(found, settings, said))
+    told = {"cleaning": documents.cleaning(cleaned, dataset)}
+    answer.give(document(found, seconds) | told, *tables.cleaning_lines(cleaned), *_lines(found, settings, said))
 
 
 def report(
@@ -103,8 +108,8 @@ def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:
             "source": found.given.source,
             "rows": found.given.rows_read,
             "longest": found.given.longest,
-            "notes": list(found.notes),
-            "issues": [asdict(issue) for issue in found.given.issues],
+            "notes": [str(note) for note in found.notes],
+            "issues": [issue.to_dict() for issue in found.given.issues],
         },
     }
 

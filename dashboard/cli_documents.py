@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     )
 
 
-def cleaning(report: CleaningReport, dataset: Dataset) -> dict[str, Any]:
-    """Of `validate`: the report, and the size of what is left."""
+def cleaning(report: CleaningReport | None, dataset: Dataset | None = None) -> dict[str, Any] | None:
+    """Of `validate`, and within others under "cleaning": the report, and the size of what is left."""
+    if report is None:
+        return None
+    if dataset is None:
+        return report.to_dict()
     size = {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions}
     return report.to_dict() | size
 
@@ -205,6 +209,7 @@ def cross_validation(given: CrossValidation) -> dict[str, Any]:
             for model, cohorts in given.models.items()
         },
         "kept_in": str(given.folder),
+        "cleaning": cleaning(given.cleaning),
     }
 
 
@@ -219,6 +224,7 @@ def search(given: Search, run: str | None) -> dict[str, Any]:
         "config": given.config.model_dump(mode="json"),
         "kept_in": str(given.folder),
         "run": run,
+        "cleaning": cleaning(given.cleaning),
     }
 
 

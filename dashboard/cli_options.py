@@ -49,6 +49,17 @@ RatingColumn = Annotated[str | None, typer.Option("--rating", metavar="COLUMN", 
 MinRating = Annotated[
     float | None, typer.Option("--min-rating", metavar="NUMBER", help="Ratings under this are no interaction.")
 ]
+TimeFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--time-format",
+        metavar="FORMAT",
+        help="How times are written: as in strptime (%d/%m/%Y %H:%M), or day-first, milliseconds, years, …",
+    ),
+]
+NoTime = Annotated[
+    bool, typer.Option("--no-time", help="Leave times out: the order of the file is the order of each history.")
+]
 User = Annotated[str | None, typer.Option("--user", metavar="ID", help="User id, as in the data.")]
 Events = Annotated[
     str | None,
@@ -88,9 +99,12 @@ def read_settings(
     rating: str | None,
     min_rating: float | None,
     preset: Preset | None = None,
+    time_format: str | None = None,
+    no_time: bool = False,
 ) -> engine.RunConfig:
     """The settings file, then --set, then the options that name a setting of their own."""
     columns = {"user": user, "item": item, "time": time_column, "rating": rating, "min_rating": min_rating}
+    columns |= {"time_format": time_format, "no_time": no_time or None}
     named: dict[str, dict[str, Any]] = {"data": {key: value for key, value in columns.items() if value is not None}}
     training = {"seed": seed, "preset": preset and preset.value}
     named["training"] = {key: value for key, value in training.items() if value is not None}

@@ -23,12 +23,14 @@ from dashboard.cli_options import (
     Json,
     Log,
     MinRating,
+    NoTime,
     PresetName,
     RatingColumn,
     RunsDir,
     Seed,
     Set,
     TimeColumn,
+    TimeFormat,
     UserColumn,
     read_settings,
 )
@@ -70,6 +72,8 @@ def cross_validate(
     time_column: TimeColumn = None,
     rating: RatingColumn = None,
     min_rating: MinRating = None,
+    time_format: TimeFormat = None,
+    no_time: NoTime = False,
     json: Json = False,
 ) -> None:
     """Train and measure over several splits of a log: every figure's mean, spread, and value in each fold.
@@ -77,7 +81,9 @@ def cross_validate(
     Finished folds are kept in a hidden folder of --runs: the same command goes on where it was cut off.
     """
     answer = Answer(json)
-    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
+    settings = read_settings(
+        config, changes, seed, user, item, time_column, rating, min_rating, preset, time_format, no_time
+    )
     metric = metric.lower()
     known = [f"{name}@{k}" for k in settings.evaluation.ks for name in METRICS]
     if metric not in known:
@@ -86,7 +92,8 @@ def cross_validate(
         found = engine.cross_validate(
             path, folds=folds, by=by.value, runs_dir=runs, config=settings, on_progress=view
         )  # fmt: skip
-    answer.give(documents.cross_validation(found), *_fold_tables(found, metric))
+    told = tables.cleaning_lines(found.cleaning)
+    answer.give(documents.cross_validation(found), *told, *_fold_tables(found, metric))
 
 
 def tune(
@@ -109,6 +116,8 @@ def tune(
     time_column: TimeColumn = None,
     rating: RatingColumn = None,
     min_rating: MinRating = None,
+    time_format: TimeFormat = None,
+    no_time: NoTime = False,
     json: Json = False,
 ) -> None:
     """Search settings by NDCG@10 on the validation part; the test part is never asked. Prints the best as TOML.
@@ -121,7 +130,9 @@ def tune(
         raise typer.BadParameter("--name and --overwrite belong to a run: add --train.")
     if name and (runs / name).exists() and not overwrite:  # before hours of search, not after them
         raise typer.BadParameter(f"{runs / name} is there already; choose another --name, or pass --overwrite.")
-    settings = read_settings(config, changes, seed, user, item, time_column, rating, min_rating, preset)
+    settings = read_settings(
+        config, changes, seed, user, item, time_column, rating, min_rating, preset, time_format, no_time
+    )
     run = None
     with _going_on(answer, "the trials that are done") as view:
         found = engine.tune(
@@ -136,7 +147,7 @@ def tune(
             )  # fmt: skip
     if output is not None:
         remark(f"The best settings are in {output}: tailscope train {quote(str(path))} --config {quote(str(output))}")
-    lines = _search_lines(found)
+    lines = [*tables.cleaning_lines(found.cleaning), *_search_lines(found)]
     if run is not None:
         lines += [tables.run_line(run, run.seconds), tables.evaluation_table(run.evaluation, run.answers)]
         lines += [] if (answers := tables.answers_line(run)) is None else [answers]

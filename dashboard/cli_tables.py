@@ -127,8 +127,10 @@ def run_line(run: Run, seconds: dict[str, float]) -> Text:
     )
 
 
-def cleaning_lines(report: CleaningReport, dataset: Dataset) -> list[Table | Text]:
+def cleaning_lines(report: CleaningReport | None) -> list[Table | Text]:
     """A CleaningReport for a person: what was read, what was guessed, each reason with its first lines."""
+    if report is None:
+        return []
     out: list[Table | Text] = [
         Text.assemble((report.source, "bold"), f"  read as: {report.format}"),
         Text(f"{report.rows_kept:,} of {report.rows_read:,} rows kept."),
@@ -138,18 +140,18 @@ def cleaning_lines(report: CleaningReport, dataset: Dataset) -> list[Table | Tex
         made = table("table", "reason", "action", "rows", "first lines", "example", right=("rows",))
         for issue in report.issues:
             lines = ", ".join(str(line) for line in issue.lines) or "–"
-            cells = (issue.table, issue.reason, issue.action, f"{issue.rows:,}", lines, short(issue.example, 40))
+            cells = (issue.table, str(issue.reason), issue.action, f"{issue.rows:,}", lines, short(issue.example, 40))
             made.add_row(*(Text(cell) for cell in cells))
         out.append(made)
     else:
         out.append(Text("Nothing was dropped or mended."))
-    out.append(
-        Text(
-            f"Usable: {dataset.n_users:,} users, {dataset.n_items:,} items, {dataset.n_interactions:,} interactions.",
-            style="green",
-        )
-    )
     return out
+
+
+def usable(dataset: Dataset) -> Text:
+    """What is left to learn from."""
+    size = f"{dataset.n_users:,} users, {dataset.n_items:,} items, {dataset.n_interactions:,} interactions"
+    return Text(f"Usable: {size}.", style="green")
 
 
 def runs_table(summaries: Sequence[RunSummary]) -> Table:

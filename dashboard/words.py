@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Literal
 
 from babel import Locale
 
-from dashboard.i18n import _, count, day, figure, language, ngettext, percent, signed
+from dashboard.i18n import _, count, day, figure, language, ngettext, percent, signed, tell
 
 if TYPE_CHECKING:
-    from engine import Attribution, Blend, Comparison, Estimate, Gap, Player, Recommendations
+    from engine import Attribution, Blend, Comparison, Estimate, Gap, Message, Player, Recommendations
 
 MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
@@ -290,8 +290,11 @@ def player_label(player: Player) -> str:
     return ngettext("{n} earlier event", "{n} earlier events", player.n_events).format(n=count(player.n_events))
 
 
-def cleaning_reason(text: str) -> str:
-    """The engine's English phrase for what was wrong with rows, in the language in use where it is a known one."""
+def cleaning_reason(said: Message | str) -> str:
+    """What was wrong with rows, in the language in use; of a run that version 0.1 wrote, where the phrase is known."""
+    if not isinstance(said, str):
+        return tell(said)
+    text = said
     known = (
         (re.compile(r"(?P<column>\w+) is missing"), _("{column} is missing")),
         (re.compile(r"white space around (?P<column>.+) taken away"), _("white space around {column} taken away")),

@@ -7,15 +7,14 @@ what was chosen.
 from __future__ import annotations
 
 import tomllib
-from datetime import datetime
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from engine.errors import ConfigError
-
 
 TIME_WORDS = (
     "day-first", "month-first", "years", "seconds", "milliseconds", "microseconds", "nanoseconds", "days",

@@ -14,6 +14,7 @@ from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Dataset
 from engine.data.repeats import with_seen_decided
+from engine.data.report import CleaningReport
 from engine.data.splits import Split, user_folds, windows_in_time
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts
@@ -68,6 +69,7 @@ class CrossValidation:
         epochs: each fold's passes over its training part.
         models: model -> cohort -> metric -> its figures; a cohort that was empty in every fold is left out.
         folder: where the folds are kept.
+        cleaning: what cleaning did to the log.
     """
 
     by: By
@@ -79,6 +81,7 @@ class CrossValidation:
     epochs: tuple[int, ...]
     models: dict[str, dict[str, dict[str, Spread]]]
     folder: Path
+    cleaning: CleaningReport | None = None
 
 
 def cross_validate(
@@ -121,7 +124,7 @@ def cross_validate(
             "a fold holds out; cross-validate without it."
         )
     on_progress(Progress("read", 0.0, f"reading {path}"))
-    dataset, _ = load_dataset(Path(path), config.data)
+    dataset, cleaning = load_dataset(Path(path), config.data)
     splits = _splits(dataset, folds, by, config)
     config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {
@@ -149,7 +152,7 @@ def cross_validate(
                 file.with_suffix(".safetensors").unlink(missing_ok=True)
             done.append(held)
             on_progress(Progress("fold", number / folds, f"{number} of {folds} folds done"))
-    return _summary(by, dataset, splits, done, folder)
+    return replace(_summary(by, dataset, splits, done, folder), cleaning=cleaning)
 
 
 def _splits(dataset: Dataset, folds: int, by: By, config: RunConfig) -> tuple[Split, ...]:

@@ -28,6 +28,7 @@ from engine import disk
 from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Histories
+from engine.data.report import CleaningReport
 from engine.data.splits import Holdout, Split
 from engine.errors import ConfigError, TrainingError
 from engine.fitting import contents_of, fit
@@ -83,6 +84,7 @@ class Search:
         importances: share of the differences between trials that each setting accounts for, largest first; None where
             too few trials were done to say.
         folder: where the study is kept.
+        cleaning: what cleaning did to the log.
     """
 
     dataset: str
@@ -92,6 +94,7 @@ class Search:
     config: RunConfig
     importances: dict[str, float] | None
     folder: Path
+    cleaning: CleaningReport | None = None
 
 
 class _OutOfTime(Exception):
@@ -134,7 +137,7 @@ def tune(
             "without it."
         )
     on_progress(Progress("read", 0.0, f"reading {path}"))
-    dataset, _ = load_dataset(Path(path), config.data)
+    dataset, cleaning = load_dataset(Path(path), config.data)
     split = split_of(dataset, config)
     nobody = np.empty(0, dtype=np.int64)
     split = replace(split, test=Holdout(nobody, Histories.of([]), Histories.of([])))
@@ -156,7 +159,7 @@ def tune(
                 _Trying(folder, study, space, split, told, contents, on_progress, (done, trials), ends).run()
             except _OutOfTime:
                 break
-        return _found(study, config, dataset.name, split.protocol, folder, timeout)
+        return replace(_found(study, config, dataset.name, split.protocol, folder, timeout), cleaning=cleaning)
 
 
 def train_best(

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import cache, components, words, words_targets
 from dashboard.charts import overview as charts
-from dashboard.i18n import _, count, figure, moment, ngettext, percent
+from dashboard.i18n import _, count, figure, moment, ngettext, percent, tell
 from dashboard.views.blend import who_answers
 from dashboard.views.frame import Page, metric_of, open_page, oracle_value
 from engine import EngineError
@@ -146,7 +146,7 @@ def cleaning(page: Page) -> None:
         else:
             components.note(_("Every row was usable as it stood."))
         for text in report.notes:
-            components.note(text)
+            components.note(tell(text))
 
 
 def provenance(page: Page) -> None:

@@ -9,7 +9,7 @@ import engine
 from dashboard import cache, cache_lists, components, words
 from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
-from dashboard.i18n import _
+from dashboard.i18n import _, tell
 from dashboard.views.frame import Page
 from dashboard.views.lists import figures_of_lists
 from engine import EngineError
@@ -43,7 +43,7 @@ def own_lists(page: Page, metric: str) -> None:
     st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))
     components.note(verdict.evidence)
     for text in found.notes:
-        components.note(text)
+        components.note(tell(text))
     ours = cache.gap(page.key, metric, page.run.answers, "users")
     scores = {
         page.run.answers: {"head": ours.head, "tail": ours.tail},

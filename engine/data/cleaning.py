@@ -79,7 +79,7 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
         again = Message("an exact duplicate of an earlier row")
         rows.drop(_mask(kept[events.index[repeats]], len(rows.keep)), again, ITEM_ID)
         events = events.loc[~repeats]
-        if seconds is None:
+        if TIMESTAMP not in rows.frame:
             notes += (Message("no column of times: the order of the file is the order of each history"),)
     issues = [*raw.malformed, *rows.issues()]
     n_read = len(rows.keep) + sum(i.rows for i in raw.malformed if i.table == "interactions")
@@ -117,7 +117,9 @@ class _Rows:
         if (short := whole_ids(bare[~missing])) is not None:
             bare = bare.copy()
             bare[~missing] = short
-            self.mend(~missing, Message("{column} written with .0 behind it, which is left out", {"column": column}), column)
+            self.mend(
+                ~missing, Message("{column} written with .0 behind it, which is left out", {"column": column}), column
+            )
         return bare
 
     def drop(self, wrong: np.ndarray, reason: Message, column: str) -> None:
@@ -176,11 +178,11 @@ def _times(rows: _Rows, config: DataConfig, now: float) -> tuple[np.ndarray | No
     notes = times.notes
     if len(left) > 1 and left.min() == left.max():
         values = {"column": TIMESTAMP, "value": shorten(rows.frame[TIMESTAMP].iat[int(np.flatnonzero(rows.keep)[0])])}
-        notes += (
-            Message(
-                "{column} is the same in every row, {value}: the order of the file is the order of each history", values
-            ),
+        said = Message(
+            "{column} is the same in every row, {value}, and left out: the order of the file is each history",
+            values,
         )
+        return None, (*notes, said)
     return times.seconds, notes
 
 
@@ -307,9 +309,9 @@ def _nothing_left(raw: RawTables, issues: list[CleaningIssue], n_read: int) -> D
     offer = next((note for note in raw.notes if isinstance(note, Message) and "session" in note.values), None)
     if offer is not None:
         return DataError(
-            "{source}: none of its {read:,} interactions can be used. Most often ({rows:,} rows, first on line {line}): "
-            "{reason}; there stands {value!r}. Mend that, or give --user {session}: the column {session!r} names "
-            "sessions.",
+            "{source}: none of its {read:,} interactions can be used. Most often ({rows:,} rows, first on line "
+            "{line}): {reason}; there stands {value!r}. Mend that, or give --user {session}: the column {session!r} "
+            "names sessions.",
             **values, session=offer.values["session"],
         )  # fmt: skip
     return DataError(

@@ -20,7 +20,7 @@ from engine.data.report import CleaningIssue, TableName
 from engine.data.schema import ATTRIBUTES, CATEGORY, ITEM_ID, LINE, LIST_SEPARATOR, USER_ID
 from engine.data.sequences import read_item_attributes, read_sequences
 from engine.data.tables import Kind, RawTable, Table, TextTable, open_table
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 __all__ = ["Kind", "RawTables", "read", "read_oracle"]
 
@@ -50,7 +50,7 @@ class RawTables:
     interactions: pd.DataFrame
     users: pd.DataFrame | None = None
     items: pd.DataFrame | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message | str, ...] = ()
     malformed: tuple[CleaningIssue, ...] = ()
     kinds: Mapping[str, Mapping[str, Kind]] = field(default_factory=dict)
     oracle: dict[str, Any] | None = None

@@ -159,6 +159,8 @@ def _checked(said: Any, deeper: int) -> Message | None:
     except ValueError:
         return None
     for _text, name, spec, conversion in parts:
-        if name is not None and (name not in values or not _SPECS.fullmatch(spec or "") or conversion not in (None, "r")):
+        if name is not None and (
+            name not in values or not _SPECS.fullmatch(spec or "") or conversion not in (None, "r")
+        ):
             return None
     return Message(said["template"], values)

@@ -125,9 +125,7 @@ def from_calendar(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.nd
     return np.where(fits, days.astype(np.int64) * float(DAY), np.nan)
 
 
-def _figures(
-    words: Any, now: float, order: str | None
-) -> tuple[np.ndarray, np.ndarray, str | None, int | None]:
+def _figures(words: Any, now: float, order: str | None) -> tuple[np.ndarray, np.ndarray, str | None, int | None]:
     """Where dates such as 9/25/2020 were read, their seconds, in what order, and a row of which nobody can tell."""
     found = _fields(words, _FIGURES)
     n = len(words)
@@ -177,9 +175,7 @@ def _numbered(months: np.ndarray) -> np.ndarray:
     return np.array([str(_MONTHS.index(term) + 1) if term else "" for term in terms], dtype=object)[codes]
 
 
-def _moments(
-    found: dict[str, np.ndarray], year: np.ndarray, month: np.ndarray, day: np.ndarray | None
-) -> np.ndarray:
+def _moments(found: dict[str, np.ndarray], year: np.ndarray, month: np.ndarray, day: np.ndarray | None) -> np.ndarray:
     """(n,) seconds since 1970 UTC of dates with their clock and zone; NaN where there is no such moment."""
     matched = found["matched"]
     y = _whole(year)
@@ -222,4 +218,4 @@ def _zones(text: pd.Series, read: np.ndarray) -> list[Message]:
     bare = int((read & ~zoned).sum())
     if not zoned.any() or not bare:
         return []
-    return [Message("{n:,} times name no zone beside others that do; they are taken for UTC", {"n": bare})]
+    return [Message("{n:,} of the times name no zone beside others that do; they are taken for UTC", {"n": bare})]

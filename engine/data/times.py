@@ -15,7 +15,7 @@ import pandas as pd
 
 from engine.data.numbers import MISSING_IDS, to_numbers
 from engine.data.schema import TIMESTAMP
-from engine.data.time_texts import DAY, from_calendar, from_iso, read_texts, seconds_of
+from engine.data.time_texts import DAY, from_calendar, read_texts, seconds_of
 from engine.errors import Message
 
 __all__ = ["Times", "parse_times", "to_numbers"]

@@ -14,6 +14,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
 import dashboard
+import engine
 from dashboard import i18n
 
 ROOT = Path(dashboard.__file__).parent
@@ -30,6 +31,9 @@ PAGES = sorted(
         ),
     ]
 )
+
+REASONS = sorted(Path(engine.__file__).parent.glob("data/*.py"))
+"""Where the engine words what cleaning did, as messages that pages translate."""
 
 WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}|^[A-Z][a-z]+\b|^[a-z]+[?!.…]$")
 """What a person would read: two words in a row, a capitalised word, or a word with a stop."""
@@ -56,6 +60,21 @@ def _messages(path: Path) -> Iterator[tuple[str, str | tuple[str, ...]]]:
                 yield parts[0], parts[1]
             else:
                 yield "", parts[0] if node.func.id == "_" else tuple(parts)
+
+
+def _reasons(path: Path) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """("", template) of every message that a file of the engine words; one made of another's parts has no literal."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Message":
+            template = node.args[0]
+            assert not isinstance(template, ast.JoinedStr), f"{path}, line {node.lineno}: an f-string is no template"
+            if isinstance(template, ast.Constant):
+                yield "", template.value
+
+
+def _used() -> set[tuple[str, str | tuple[str, ...]]]:
+    """Every message that pages and the engine's account of cleaning say."""
+    return {m for path in PAGES for m in _messages(path)} | {m for path in REASONS for m in _reasons(path)}
 
 
 def _hard_coded(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -114,7 +133,7 @@ def test_a_hard_coded_string_is_found() -> None:
 
 def test_every_message_has_its_chinese() -> None:
     entries = _entries()
-    used = {message for path in PAGES for message in _messages(path)}
+    used = _used()
     missing = sorted(str(m) for m in used if m not in entries or not _texts(entries[m]))
     assert missing == [], "run `make messages`, then translate these in dashboard/locale/zh"
     assert sorted(str(m) for m in entries if m not in used) == [], "no page uses these any more"
@@ -143,7 +162,15 @@ def test_the_template_is_up_to_date() -> None:
     """What translators start from holds exactly what pages say."""
     with (i18n.LOCALE_DIR / "tailscope.pot").open("rb") as file:
         template = {(m.context or "", m.id if isinstance(m.id, str) else tuple(m.id)) for m in read_po(file) if m.id}
-    assert template == {message for path in PAGES for message in _messages(path)}, "run `make messages`"
+    assert template == _used(), "run `make messages`"
+
+
+def test_babel_finds_every_reason() -> None:
+    found = extract_from_dir(str(Path(engine.__file__).parent / "data"), keywords={"Message": (1,)})
+    assert {("", message) for _file, _line, message, _comments, _context in found} == {
+        reason for path in REASONS for reason in _reasons(path)
+    }
+    assert ("", "{column} is missing") in _used()
 
 
 def test_babel_sees_what_the_syntax_tree_sees() -> None:

