@@ -154,8 +154,9 @@ def _checked(said: Any, deeper: int) -> Message | None:
         if not isinstance(inner, Message | str | int | float):
             return None
         values[str(key)] = inner
+    template = said["template"]
     try:
-        parts = list(string.Formatter().parse(said["template"]))
+        parts = list(string.Formatter().parse(template))
     except ValueError:
         return None
     for _text, name, spec, conversion in parts:
@@ -163,4 +164,4 @@ def _checked(said: Any, deeper: int) -> Message | None:
             name not in values or not _SPECS.fullmatch(spec or "") or conversion not in (None, "r")
         ):
             return None
-    return Message(said["template"], values)
+    return Message(template, values)

@@ -15,6 +15,7 @@ from engine.data.files import NO_LIMIT, ReadLimit, is_parquet, read_text
 from engine.data.parquet import parquet_columns, read_parquet
 from engine.data.report import CleaningIssue, TableName
 from engine.data.schema import LINE
+from engine.errors import Message
 
 Kind = Literal["text", "number"]
 
@@ -31,7 +32,7 @@ class RawTable:
     """
 
     frame: pd.DataFrame
-    notes: tuple[str, ...] = ()
+    notes: tuple[Message | str, ...] = ()
     malformed: tuple[CleaningIssue, ...] = ()
     kinds: Mapping[str, Kind] = field(default_factory=dict)
 

@@ -30,7 +30,8 @@ def someone(run: engine.Run) -> str:
 
 
 def check_evaluation(document: dict, run: engine.Run) -> None:
-    assert list(document) == ["run", "epochs", "seconds", "protocol", "answers", "models"]
+    keys = ["run", "epochs", "seconds", "protocol", "answers", "models", "targets"]
+    assert list(document) in (keys, [*keys, "cleaning"])
     assert document["run"] == run.name
     assert document["protocol"] == "leave-last-out"
     assert document["epochs"] == run.epochs
@@ -75,6 +76,7 @@ class TestTrain:
         assert done.code == 0, done.err
         made = engine.load_run("one", tmp_path)
         check_evaluation(done.document, made)
+        assert done.document["cleaning"]["rows_kept"] == made.dataset.n_interactions
         assert made.ensemble is not None  # by default
         assert (made.config.training.seed, made.config.model.max_len) == (7, 9)
         assert "Training: epoch 1/1" in done.err
