@@ -12,6 +12,7 @@ from engine.data.dataset import Dataset
 from engine.data.files import NO_LIMIT, ReadLimit
 from engine.data.given_lists import GivenLists, read_lists
 from engine.data.splits import Split
+from engine.errors import Message
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.given import evaluate_given
 from engine.evaluation.items import item_facts
@@ -35,7 +36,7 @@ class Outside:
     split: Split
     cohorts: Cohorts
     evaluation: Evaluation
-    notes: tuple[str, ...]
+    notes: tuple[Message | str, ...]
 
 
 def diagnose_lists(

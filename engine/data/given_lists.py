@@ -16,7 +16,7 @@ from engine.data.recognise import stem
 from engine.data.report import CleaningIssue, shorten
 from engine.data.schema import ITEM_ID, LINE, USER_ID, USUAL_NAMES, find_column
 from engine.data.tables import open_table
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 RANK, SCORE = "rank", "score"
 
@@ -45,7 +45,7 @@ class GivenLists:
     items: Histories
     ranks: np.ndarray
     rows_read: int
-    notes: tuple[str, ...]
+    notes: tuple[Message | str, ...]
     issues: tuple[CleaningIssue, ...]
 
     @property

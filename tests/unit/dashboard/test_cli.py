@@ -240,7 +240,7 @@ class TestValidate:
         assert done.code == 0
         dropped = next(issue for issue in report.issues if issue.action == "dropped")
         row = next(line for line in done.out.splitlines() if "dropped" in line)
-        assert dropped.reason in row
+        assert str(dropped.reason) in row
         assert str(dropped.lines[0]) in row
         assert f"tailscope train {tiny_log_dir}" in done.out
 
