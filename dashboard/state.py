@@ -68,12 +68,6 @@ _OF_PAGE: dict[str, tuple[str, ...]] = {
 }
 """What a page depends on beside run, user, view and language, so that its address holds it."""
 
-_OURS = frozenset({"chosen", "undone", "once", "presses", "draws", "here"})
-"""What a session keeps beside its widgets."""
-
-_BAR = "bar_"
-"""How the keys of widgets begin that all pages share."""
-
 
 def _memory() -> dict[str, str]:
     return st.session_state.setdefault("chosen", {})
@@ -107,18 +101,12 @@ def begin() -> None:
 
 
 def arrive(page: str, about_user: bool) -> None:
-    """Begin a page: forget what the widgets of the page before held, and what was chosen after what one went back to.
+    """Begin a page: who went back to a time before a choice of its was made has it not made.
 
     Args:
         page: its name in the address.
         about_user: whether it is about a user.
     """
-    session = st.session_state
-    if session.get("here") != page:
-        # A key that both pages know would hold the old page's value while the new widget shows its default.
-        for key in [key for key in session if key not in _OURS and not str(key).startswith(_BAR)]:
-            del session[key]
-        session["here"] = page
     _forget_unwritten(*_OF_PAGE.get(page, ()), *(("view",) if about_user else ()))
 
 

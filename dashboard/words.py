@@ -71,6 +71,8 @@ def cohort_name(cohort: str) -> str:
 
 def attribute_name(column: str) -> str:
     """A column's name as people read it: "age_band" is "Age band"."""
+    if column == "category":
+        return _("Category")
     words = column.replace("_", " ").strip()
     return words[:1].upper() + words[1:]
 

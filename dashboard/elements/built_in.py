@@ -21,7 +21,7 @@ def speak() -> None:
     with speaking("en"):
         ours = words()
     known = {} if spoken == "en" else dict(zip(ours, theirs, strict=True))
-    _element(key="bar_built_in", data={"lang": spoken, "words": known})
+    _element(key="built_in", data={"lang": spoken, "words": known})
 
 
 def words() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,16 +45,16 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
-def address(tiny_run_dir: Path) -> Iterator[str]:
-    """The address of a dashboard that serves the tiny run."""
+@contextmanager
+def serving(runs: Path) -> Iterator[str]:
+    """The address of a dashboard that serves these runs."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
         [sys.executable, "-m", "dashboard.server", "--server.port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "TAILSCOPE_RUNS": str(tiny_run_dir)},
+        env={**os.environ, "TAILSCOPE_RUNS": str(runs)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -63,6 +64,13 @@ def address(tiny_run_dir: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def address(tiny_run_dir: Path) -> Iterator[str]:
+    """The address of a dashboard that serves the tiny run."""
+    with serving(tiny_run_dir) as url:
+        yield url
 
 
 def _wait(url: str, server: subprocess.Popen[bytes], limit: float = 90) -> None:
@@ -81,8 +89,8 @@ def _wait(url: str, server: subprocess.Popen[bytes], limit: float = 90) -> None:
 NewPage = Callable[..., Page]
 
 
-@pytest.fixture
-def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
+@contextmanager
+def visiting(browser: Browser, address: str) -> Iterator[NewPage]:
     """Opens a fresh visitor's page; keyword arguments are those of a browser context.
 
     Whatever a test does, no page may ask another server for anything, nor open a dialogue as a script in a title would.
@@ -108,6 +116,13 @@ def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
     for context in contexts:
         context.close()
     assert (foreign, dialogues) == ([], [])
+
+
+@pytest.fixture
+def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
+    """Opens a fresh visitor's page over the tiny run."""
+    with visiting(browser, address) as open_:
+        yield open_
 
 
 def settle(page: Page, limit: float = 60) -> None:

@@ -40,14 +40,37 @@ def test_messages_come_in_the_language_in_use() -> None:
     assert (i18n.language(), ngettext("{n} earlier event", "{n} earlier events", 1)) == ("en", "{n} earlier event")
 
 
-def test_two_sessions_do_not_share_a_language() -> None:
-    i18n.use("zh")
+def elsewhere() -> str:
+    """The language in a thread that nobody told one."""
     seen: list[str] = []
     thread = threading.Thread(target=lambda: seen.append(i18n.language()))
     thread.start()
     thread.join()
-    assert seen == ["en"]
-    assert i18n.language() == "zh"
+    return seen[0]
+
+
+def test_what_runs_elsewhere_does_not_take_over_a_language() -> None:
+    i18n.use("zh")
+    assert (elsewhere(), i18n.language()) == ("en", "zh")
+
+
+def test_the_reader_is_asked_for_the_language_each_time_wherever_none_is_in_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reads = iter(["zh", "en", "zh"])
+    monkeypatch.setattr(i18n, "_reader", lambda: next(reads))
+    i18n.use(None)
+    assert [_("Overview"), _("Overview")] == ["概览", "Overview"]
+    i18n.use("en")
+    assert (elsewhere(), _("Overview")) == ("zh", "Overview")  # what is in use is in use here alone
+
+
+def test_a_language_is_spoken_for_as_long_as_a_block_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(i18n, "_reader", lambda: "zh")
+    i18n.use(None)
+    with i18n.speaking("en"):
+        assert _("Overview") == "Overview"
+    assert _("Overview") == "概览"  # the reader is asked again, not held to what they read at the time
 
 
 @pytest.mark.parametrize(
