@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import tempfile
 import threading
 from pathlib import Path
 from typing import Literal
@@ -210,23 +208,6 @@ def quality_curve(key: RunKey, metric: str) -> pd.DataFrame:
 def diagnosis(key: RunKey, metric: str) -> engine.Diagnosis:
     """Why head and tail fare as they do."""
     return _diagnose(key, metric)
-
-
-@st.cache_data(max_entries=4, show_spinner=False)
-def outside(key: RunKey, name: str, content: bytes) -> engine.Outside:
-    """Another system's lists, measured on the users who were tested in a run.
-
-    The file lies on disk for as long as it takes to read, under the last part of its name.
-
-    Raises:
-        EngineError: the file holds no lists for this run's users.
-    """
-    run = _load(key)
-    plain = re.sub(r"[^\w.-]+", "-", name.replace("\\", "/").rpartition("/")[2]).lstrip(".")[-80:] or "lists"
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / plain
-        path.write_bytes(content)
-        return engine.diagnose_lists(path, run.dataset, run.config)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

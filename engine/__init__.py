@@ -89,7 +89,7 @@ if TYPE_CHECKING:
     from engine.faithful import faithfulness_of, held_faithfulness, retraining
     from engine.finding import find_users, random_user
     from engine.growth import Growth, GrowthPoint, Reliability, held_growth, measure_growth
-    from engine.outside import Outside, diagnose_lists
+    from engine.outside import Outside, columns_of_lists, diagnose_lists
     from engine.persons import (
         Moved,
         Person,
@@ -159,7 +159,7 @@ _HOMES = {
     "engine.finding": "find_users random_user",
     "engine.growth": "Growth GrowthPoint Reliability held_growth measure_growth",
     "engine.projection": "ItemMap Method has_tsne item_map",
-    "engine.outside": "Outside diagnose_lists",
+    "engine.outside": "Outside columns_of_lists diagnose_lists",
     "engine.pipeline": "document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.scoreboard": "Aucs Faithfulness MethodScore Retraining",
@@ -269,6 +269,7 @@ __all__ = [
     "attributes_of",
     "attributes_read",
     "by_category",
+    "columns_of_lists",
     "comparable_models",
     "compare",
     "compare_runs",

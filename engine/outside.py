@@ -12,6 +12,7 @@ from engine.data.dataset import Dataset
 from engine.data.files import NO_LIMIT, ReadLimit
 from engine.data.given_lists import GivenLists, read_lists
 from engine.data.splits import Split
+from engine.data.tables import open_table
 from engine.errors import Message
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.given import evaluate_given
@@ -66,6 +67,19 @@ def diagnose_lists(
     cohorts = cohorts_of(split, config)
     evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
     return Outside(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
+
+
+def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
+    """The names of the columns of a file of lists, for who is to say which of them are which.
+
+    Args:
+        path: CSV, TSV or Parquet.
+        limit: how much may be unpacked of a file that a stranger sent.
+
+    Raises:
+        DataError: the file is no table, or is larger than it may be.
+    """
+    return tuple(open_table(Path(path), limit).names)
 
 
 def _notes(given: GivenLists, split: Split, config: RunConfig) -> list[str]:

@@ -8,16 +8,20 @@ that fragment alone, and a change of page takes along only the widgets that the 
 from __future__ import annotations
 
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlparse
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.Block_pb2 import Block
+from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 Widget = Any
@@ -94,6 +98,8 @@ class Reader:
         self.main = ""
         self.path = ""
         self.title = ""
+        self.labels: list[str] = []
+        self._urls: list[FileURLs] = []
         self.pages: dict[str, str] = {}
         self.values: dict[str, WidgetState] = {}
         self.errors: list[str] = []
@@ -173,6 +179,44 @@ class Reader:
             return self._change(node, WidgetState(id=node.id, string_value=text))
         return self._change(node, WidgetState(id=trigger, json_trigger_value=text), once=True)
 
+    def upload(self, node: Node, name: str, content: bytes) -> float:
+        """Choose a file."""
+        message = BackMsg()
+        message.file_urls_request.request_id = name
+        message.file_urls_request.file_names.append(name)
+        self._socket.send(message.SerializeToString())
+        self._urls = []
+        deadline = time.monotonic() + self.patience
+        while not self._urls:
+            self._take_one(deadline)
+        urls = self._urls[0]
+        form = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n' + content
+        with urllib.request.urlopen(f"{self.address}/_stcore/host-config", timeout=self.patience) as answer:
+            cookies = SimpleCookie(answer.headers.get("Set-Cookie", ""))
+        token = cookies["_streamlit_xsrf"].value if "_streamlit_xsrf" in cookies else ""
+        request = urllib.request.Request(
+            self.address + urls.upload_url,
+            form + b"\r\n--edge--\r\n",
+            {
+                "Content-Type": "multipart/form-data; boundary=edge",
+                "Origin": self.address,
+                "X-Xsrftoken": token,
+                "Cookie": f"_streamlit_xsrf={token}",
+            },
+            method="PUT",
+        )
+        with urllib.request.urlopen(request, timeout=self.patience):
+            pass
+        state = WidgetState(id=node.id)
+        file = state.file_uploader_state_value.uploaded_file_info.add(
+            name=name, size=len(content), file_id=urls.file_id
+        )
+        file.file_urls.CopyFrom(urls)
+        return self._change(node, state)
+
+    def _take_file_urls_response(self, message: ForwardMsg) -> None:
+        self._urls = list(message.file_urls_response.file_urls)
+
     def _change(self, node: Node, state: WidgetState, once: bool = False) -> float:
         if not once:
             self.values[state.id] = state
@@ -241,21 +285,24 @@ class Reader:
     def _read(self, deadline: float, fragment: str) -> None:
         """Take in messages until the run that was asked for has ended, and what it asked for in turn."""
         while True:
-            try:
-                data = self._socket.recv(timeout=max(deadline - time.monotonic(), 0.01))
-            except TimeoutError:
-                raise Gone(f"no answer within {self.patience:.0f} s on {self.path!r}?{self.query}") from None
-            except Exception as error:
-                raise Gone(f"{type(error).__name__}: {error}") from error
-            self.messages += 1
-            message = ForwardMsg()
-            message.ParseFromString(bytes(data) if not isinstance(data, str) else data.encode())
-            kind = message.WhichOneof("type")
-            take: Callable[[ForwardMsg], None] | None = getattr(self, f"_take_{kind}", None)
-            if take is not None:
-                take(message)
-            if kind == "script_finished" and self._is_the_end(message, fragment):
+            message = self._take_one(deadline)
+            if message.WhichOneof("type") == "script_finished" and self._is_the_end(message, fragment):
                 return
+
+    def _take_one(self, deadline: float) -> ForwardMsg:
+        try:
+            data = self._socket.recv(timeout=max(deadline - time.monotonic(), 0.01))
+        except TimeoutError:
+            raise Gone(f"no answer within {self.patience:.0f} s on {self.path!r}?{self.query}") from None
+        except ConnectionClosed as error:
+            raise Gone(f"{type(error).__name__}: {error}") from error
+        self.messages += 1
+        message = ForwardMsg()
+        message.ParseFromString(data if isinstance(data, bytes) else data.encode())
+        take: Callable[[ForwardMsg], None] | None = getattr(self, f"_take_{message.WhichOneof('type')}", None)
+        if take is not None:
+            take(message)
+        return message
 
     def _is_the_end(self, message: ForwardMsg, fragment: str) -> bool:
         status = message.script_finished
@@ -279,8 +326,6 @@ class Reader:
             self.page = found.page_script_hash
         self.path = next((p.url_pathname for p in found.app_pages if p.page_script_hash == self.page), self.path)
         self.labels = [page.page_name for page in found.app_pages if not page.is_hidden]
-
-    labels: list[str]
 
     def _take_page_info_changed(self, message: ForwardMsg) -> None:
         self.query = message.page_info_changed.query_string.lstrip("?")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import streamlit as st
 
@@ -9,13 +11,14 @@ import engine
 from dashboard import cache, cache_lists, components, words
 from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
-from dashboard.i18n import _, tell
+from dashboard.i18n import _, count, figure, tell
 from dashboard.views.frame import Page
 from dashboard.views.lists import figures_of_lists
 from engine import EngineError
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "parquet"]
-LARGEST = 200  # MB: lists of 20 items for a million users, compressed
+# How the engine speaks of a choice of column, to who types commands.
+_OPTION = re.compile(r"--(user|item)( [A-Z]+)?")
 
 
 def own_lists(page: Page, metric: str) -> None:
@@ -25,19 +28,25 @@ def own_lists(page: Page, metric: str) -> None:
         _("A file with a user, an item, and a rank or a score in each row"),
         type=ENDINGS,
         key="own_lists",
-        max_upload_size=LARGEST,
+        max_upload_size=cache_lists.LARGEST,
     )
     components.note(
-        _("Made for the users who are tested here, from what came before. The file is read, measured and forgotten.")
+        _(
+            "Made for the users who are tested here, from what came before. The file is read, measured and forgotten. "
+            "Up to {rows} rows are read, and {size} MB where it is packed."
+        ).format(rows=count(cache_lists.LIMIT.max_rows or 0), size=count((cache_lists.LIMIT.max_bytes or 0) / 10**6))
     )
     if given is None:
         return
+    file = cache_lists.Brought(given.file_id, given.name, given.getvalue())
+    components.note(_("{name}: {size} MB").format(name=file.plain_name, size=figure(given.size / 10**6)))
     try:
+        user, item = _columns(file)
         with st.spinner(_("Measuring the lists…")):
-            found = cache.outside(page.key, given.name, given.getvalue())
+            found = cache_lists.outside(page.key, file, user, item)
             gap = engine.gap(found.evaluation, metric, found.given.name, "users", page.run.config.evaluation)
     except EngineError as error:
-        components.error_panel(error)
+        components.error_panel(_on_the_page(error))
         return
     verdict = words.verdict(gap)
     st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))
@@ -62,14 +71,50 @@ def own_lists(page: Page, metric: str) -> None:
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("Lists that were brought"))
-    _more(page, metric, given.name, given.getvalue(), found)
+    _more(page, metric, file, (user, item), found)
+
+
+def _labels() -> dict[str, str]:
+    """What the two boxes are called."""
+    return {"user": _("Column of user ids"), "item": _("Column of item ids")}
+
+
+def _columns(file: cache_lists.Brought) -> tuple[str | None, str | None]:
+    """The columns that somebody chose for users and items; None where it is left to their names.
+
+    Raises:
+        EngineError: the file is no table, or larger than it may be.
+    """
+    with st.spinner(_("Reading the file…")):
+        names = cache_lists.columns(file)
+    chosen = []
+    with st.container(horizontal=True):
+        for role, label in _labels().items():
+            chosen.append(
+                st.selectbox(
+                    label, names, index=None, key=f"own_{role}_{file.id}", placeholder=_("Told by its name"), width=260
+                )
+            )
+    return chosen[0], chosen[1]
+
+
+def _on_the_page(error: EngineError) -> str:
+    """What went wrong, with the boxes above in place of the command's options."""
+    labels = _labels()
+    return _OPTION.sub(lambda found: _("“{title}”").format(title=labels[found[1]]), tell(error))
 
 
 @st.fragment
-def _more(page: Page, metric: str, name: str, content: bytes, found: engine.Outside) -> None:
+def _more(
+    page: Page,
+    metric: str,
+    file: cache_lists.Brought,
+    columns: tuple[str | None, str | None],
+    found: engine.Outside,
+) -> None:
     """What can be told of the lists beside the gap, with their curve over history length and what they are like."""
     with st.spinner(_("Looking for who fares worst…")):
-        said, smooth, bins = cache_lists.more(page.key, name, content, metric, page.lang)
+        said, smooth, bins = cache_lists.more(page.key, file, *columns, metric, page.lang)
     for text in said:
         st.markdown(components.escape_markdown(text))
     model = found.given.name

@@ -520,3 +520,22 @@ def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_ru
     app.file_uploader(key="own_lists").upload("bad.csv", b"a,b\n1,2\n", "text/csv").run()
     assert not app.exception
     assert "no column with a usual name for users" in shown(app)
+    assert "bad.csv" in shown(app)
+    assert "Column of user ids" in shown(app)
+    assert not re.search(r"--user|--item|NAME|/tmp|tmp/", shown(app)), "neither options of a command nor our places"
+
+
+def test_whose_columns_have_unusual_names_says_which_they_are(open_view: Open, tiny_run_dir: Path) -> None:
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.terms(run.split.test.users))
+    app = open_view("gap")
+    app.file_uploader(key="own_lists").upload("odd.csv", f"wer,was,rank\n{rows}".encode(), "text/csv").run()
+    boxes = [box for box in app.selectbox if str(box.key).startswith("own_")]
+    assert [(box.label, box.value, box.options) for box in boxes] == [
+        ("Column of user ids", None, ["wer", "was", "rank"]),
+        ("Column of item ids", None, ["wer", "was", "rank"]),
+    ]
+    boxes[0].select("wer")
+    boxes[1].select("was").run()
+    assert not app.exception
+    assert keys_of_charts(app) >= {"own_cohorts", "own_curve"}

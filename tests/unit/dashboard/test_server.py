@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from urllib.parse import urlparse
 import pytest
 from websockets.exceptions import InvalidStatus
 
+import engine
 from dashboard import mishaps
+from tests.conftest import TINY_RUN
 from tests.server_process import serving
 from tests.websocket_client import Reader
 
@@ -148,3 +151,20 @@ def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one(served: Served) 
             reader = stack.enter_context(Reader(served.url, patience=20))
             reader.open("overview")
             assert reader.headline()
+
+
+def test_a_file_of_more_than_a_megabyte_arrives(served: Served, tiny_run_dir: Path) -> None:
+    shutil.copytree(tiny_run_dir / TINY_RUN, served.runs / TINY_RUN)
+    run = engine.load_run(TINY_RUN, served.runs)
+    rows = "".join(f"{user},i{rank:02d},{rank}\n" for user in run.dataset.users.ids for rank in range(1, 11))
+    content = ("user_id,item_id,rank\n" + rows).encode() + b"somebody else,i01,1\n" * 60_000
+    assert len(content) > 1_100_000
+    with Reader(served.url) as reader:
+        end = time.monotonic() + 20
+        reader.open("head-vs-tail")
+        while not reader.nodes("file_uploader") and time.monotonic() < end:  # runs are looked up now and then
+            time.sleep(0.5)
+            reader.again()
+        reader.upload(reader.find("file_uploader", "own_lists"), "large.csv", content)
+        assert "own_cohorts" in {node.key for node in reader.nodes("plotly_chart")}
+        assert not reader.errors
