@@ -11,7 +11,6 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlparse
 
@@ -190,10 +189,10 @@ class Reader:
         while not self._urls:
             self._take_one(deadline)
         urls = self._urls[0]
-        form = b'--edge\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n\r\n' + content
-        with urllib.request.urlopen(f"{self.address}/_stcore/host-config", timeout=self.patience) as answer:
-            cookies = SimpleCookie(answer.headers.get("Set-Cookie", ""))
-        token = cookies["_streamlit_xsrf"].value if "_streamlit_xsrf" in cookies else ""
+        form = f'--edge\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode() + content
+        with urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=self.patience) as answer:
+            cookies = " ".join(answer.headers.get_all("Set-Cookie") or ())
+        token = cookies.partition("_streamlit_xsrf=")[2].partition(";")[0]
         request = urllib.request.Request(
             self.address + urls.upload_url,
             form + b"\r\n--edge--\r\n",

@@ -166,5 +166,6 @@ def test_a_file_of_more_than_a_megabyte_arrives(served: Served, tiny_run_dir: Pa
             time.sleep(0.5)
             reader.again()
         reader.upload(reader.find("file_uploader", "own_lists"), "large.csv", content)
+        assert [node.shown.body for node in reader.nodes("alert")] == []
         assert "own_cohorts" in {node.key for node in reader.nodes("plotly_chart")}
         assert not reader.errors
