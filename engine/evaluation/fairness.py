@@ -13,7 +13,9 @@ from scipy import stats
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
 from engine.evaluation.bootstrap import SMALL, Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.glossary import term_of
 from engine.evaluation.groups import bin_label, value_bins
+from engine.evaluation.intervals import change_estimate, difference_estimate, few_hits, mean_estimate
 from engine.evaluation.report import Estimate, Evaluation
 
 _BINS = 12
@@ -31,12 +33,13 @@ class Gap:
         tail: the tail's.
         n_head: users in the head.
         n_tail: users in the tail.
-        difference: tail minus head; below 0 the tail fares worse.
-        ratio: tail over head; None where the head's interval reaches 0, since nothing bounds the ratio then.
+        difference: tail minus head; below 0 the tail fares worse, where higher is better.
+        ratio: tail over head; None where the head's interval reaches 0, since nothing bounds the ratio then, where the
+            head has few hits, and where higher is not better: a multiple of a cost such as a log-rank says nothing.
         p_value: two-sided permutation test of the difference (see `permutation_p_value`).
-        significant: the difference's interval leaves out 0 and the permutation test agrees at the same level. Both,
-            because a bootstrap of a cohort without a single hit has no width, however few its users are.
+        significant: the difference's interval leaves out 0 and the permutation test agrees at the same level.
         too_small: a cohort has fewer than 30 users.
+        few_hits: fewer than ten users of a cohort have a hit, so that intervals are wide on purpose.
     """
 
     metric: str
@@ -51,6 +54,12 @@ class Gap:
     p_value: float
     significant: bool
     too_small: bool
+    few_hits: bool = False
+
+    @property
+    def worse(self) -> bool:
+        """Whether the tail's figure lies on the worse side of the head's, clearly or not."""
+        return (self.difference.value < 0) == (term_of(self.metric).better != "lower") and self.difference.value != 0
 
 
 @dataclass(frozen=True)
@@ -122,15 +131,9 @@ def gap(
             )
     rng = np.random.default_rng(config.seed)
     means = {side: _resample(values[side], config, rng) for side in ("head", "tail")}
-    head, tail = (_estimate(float(values[side].mean()), means[side], config) for side in ("head", "tail"))
-    difference = _estimate(tail.value - head.value, means["tail"] - means["head"], config)
-    ratio = None
-    if head.low > 0:
-        # The interval leaves 0 out, but a stray resample may not: it counts as the far end of the ratio.
-        resampled = np.divide(
-            means["tail"], means["head"], out=np.full_like(means["tail"], np.inf), where=means["head"] > 0
-        )
-        ratio = _estimate(tail.value / head.value, resampled, config)
+    few = {side: few_hits(values[side], metric) for side in means}
+    head, tail = (mean_estimate(values[s], metric, means[s], config.confidence) for s in ("head", "tail"))
+    difference = difference_estimate(tail, head, means["tail"] - means["head"], config.confidence, any(few.values()))
     p_value = permutation_p_value(values["head"], values["tail"], config.bootstrap_samples, rng)
     return Gap(
         metric=metric,
@@ -141,10 +144,11 @@ def gap(
         n_head=len(values["head"]),
         n_tail=len(values["tail"]),
         difference=difference,
-        ratio=ratio,
+        ratio=None if few["head"] else _ratio(metric, head, tail, means, config),
         p_value=p_value,
         significant=_significant(difference, p_value, config),
         too_small=min(len(v) for v in values.values()) < SMALL,
+        few_hits=any(few.values()),
     )
 
 
@@ -181,7 +185,7 @@ def paired_difference(
     one, other = np.asarray(ours[metric]), np.asarray(theirs.loc[ours.index, metric])
     change = one - other
     resampled = _resample(change, config, np.random.default_rng(config.seed))
-    difference = _estimate(float(change.mean()), resampled, config)
+    difference = change_estimate(change, metric, resampled, config.confidence)
     spread = float(change.std(ddof=1)) if len(change) > 1 else 0.0
     if spread > 1e-12:
         p_value, effect = float(stats.ttest_rel(one, other).pvalue), difference.value / spread
@@ -235,7 +239,7 @@ def quality_by_length(
         for low, high in bins:
             here = (lengths >= low) & (lengths <= high)
             inside, middle = values[here], float(np.median(lengths[here]))
-            estimate = _estimate(float(inside.mean()), _resample(inside, config, rng), config)
+            estimate = mean_estimate(inside, metric, _resample(inside, config, rng), config.confidence)
             label = bin_label(low, high, last=(low, high) == bins[-1])
             rows.append((model, low, high, label, middle, len(inside), estimate.value, estimate.low, estimate.high))
     columns = ["model", "low_length", "high_length", "label", "middle", "n", "value", "low", "high"]
@@ -255,6 +259,15 @@ def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
         raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
     frame = evaluation.per_user
     return frame.loc[frame["model"] == model]
+
+
+def _ratio(
+    metric: str, head: Estimate, tail: Estimate, means: dict[str, np.ndarray], config: EvaluationConfig
+) -> Estimate | None:
+    """Tail over head; None where nothing bounds it: see `Gap.ratio`."""
+    if term_of(metric).better != "higher" or head.low <= 0 or not (means["head"] > 0).all():
+        return None
+    return _estimate(tail.value / head.value, means["tail"] / means["head"], config)
 
 
 def _resample(values: np.ndarray, config: EvaluationConfig, rng: np.random.Generator) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from engine.config import EvaluationConfig
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.fairness import SMALL
+from engine.evaluation.intervals import few_hits, mean_estimate
 from engine.evaluation.report import Estimate
 
 Verdict = Literal["length", "users", "both", "neither", "unclear"]
@@ -41,7 +42,7 @@ class GapParts:
         users_share: users / gap, likewise; the two shares sum to 1.
         verdict: a part counts where its interval leaves out 0. "length": it alone counts. "users": that alone.
             "both": both count. "neither": neither counts, nor does the gap. "unclear": neither counts but the gap does,
-            so that there is more to explain than can be told apart; or a cohort has fewer than 30 users.
+            so that there is more to explain than can be told apart; or a cohort has fewer than 30 users, or few hits.
         dominant: the larger of the two parts, by absolute size, if the interval of the difference of their sizes leaves
             out 0 and the verdict is none of the last two; else None.
     """
@@ -98,10 +99,16 @@ def decompose(
         [_resampled(head, config.bootstrap_samples, for_head), _resampled(tail, config.bootstrap_samples, for_tail)],
         axis=1,
     )
-    too_small = min(head.shape[1], tail.shape[1]) < SMALL
+    sides = whole[:, is_head], tail
     return [
         {
-            metric: _parts(metric, means[model::n_models, m], resampled[:, model::n_models, m].T, config, too_small)
+            metric: _parts(
+                metric,
+                means[model::n_models, m],
+                resampled[:, model::n_models, m].T,
+                (sides[0][model, :, m], sides[1][model, :, m]),
+                config,
+            )
             for m, metric in enumerate(metrics)
         }
         for model in range(n_models)
@@ -117,7 +124,11 @@ def _resampled(tables: np.ndarray, samples: int, rng: np.random.Generator) -> np
 
 
 def _parts(
-    metric: str, means: np.ndarray, resampled: np.ndarray, config: EvaluationConfig, too_small: bool
+    metric: str,
+    means: np.ndarray,
+    resampled: np.ndarray,
+    figures: tuple[np.ndarray, np.ndarray],
+    config: EvaluationConfig,
 ) -> GapParts:
     """The split of one model's gap in one metric.
 
@@ -125,9 +136,10 @@ def _parts(
         metric: its name.
         means: (3,) head, its change when cut short, tail.
         resampled: (3, samples) the same of every resample.
+        figures: (n_head,) and (n_tail,) of single users, as measured.
         config: confidence.
-        too_small: a cohort has too few users to tell.
     """
+    too_small = any(len(side) < SMALL or few_hits(side, metric) for side in figures)
 
     def estimate(value: float, samples: np.ndarray) -> Estimate:
         low, high = interval(samples, config.confidence)
@@ -149,9 +161,9 @@ def _parts(
         dominant = "length" if larger.value > 0 else "users"
     return GapParts(
         metric=metric,
-        head=estimate(head, heads),
+        head=mean_estimate(figures[0], metric, heads, config.confidence),
         truncated=estimate(head + length, heads + lengths),
-        tail=estimate(tail, tails),
+        tail=mean_estimate(figures[1], metric, tails, config.confidence),
         gap=found,
         length=by_length,
         users=by_users,

@@ -20,6 +20,7 @@ from engine.errors import EngineError
 from engine.evaluation.bootstrap import SMALL, interval, resampled_group_means
 from engine.evaluation.compare import holm
 from engine.evaluation.groups import Group
+from engine.evaluation.intervals import change_ends, few_changes, few_hits, mean_estimate, most_of, mover
 from engine.evaluation.report import Evaluation
 from engine.evaluation.rules import members
 from engine.evaluation.separation import Moments, cliffs_delta, p_values
@@ -120,7 +121,7 @@ def group_tables(
     values = np.hstack([figures_of(evaluation, facts, wanted, name) for name in names] or [np.empty((len(facts), 0))])
     inside = membership(groups, facts)
     moments = Moments.of(values, inside)
-    lows, highs, gap_lows, gap_highs = _intervals(values, inside, config)
+    lows, highs, gap_lows, gap_highs = _intervals(values, inside, config, wanted * len(names))
     needed = users_needed(values, moments, config.confidence, smallest)
     few, few_rest = too_small(moments.n, moments.variance), too_small(moments.n_rest, moments.variance_rest)
     cells = _Cells(names, groups, wanted)
@@ -183,6 +184,11 @@ def paired_in_groups(
     both = np.where(np.isnan(change), np.nan, 0.0)
     moments = Moments.of(change, inside)
     lows, highs, _, _ = _intervals(change, inside, config)
+    for column, metric in enumerate(wanted):
+        for row, chosen in enumerate(inside):
+            own = change[chosen & ~np.isnan(change[:, column]), column]
+            if len(own) and few_changes(own, metric):
+                lows[row, column], highs[row, column] = change_ends(own, metric, config.confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.sqrt(moments.variance)
         t = moments.mean / spread * np.sqrt(moments.n)
@@ -313,9 +319,17 @@ def _judged(table: pd.DataFrame, level: float) -> pd.DataFrame:
 
 
 def _intervals(
-    values: np.ndarray, inside: np.ndarray, config: EvaluationConfig
+    values: np.ndarray, inside: np.ndarray, config: EvaluationConfig, metrics: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Ends of the intervals of the groups' means, and of their differences to everybody outside."""
+    """Ends of the intervals of the groups' means, and of their differences to everybody outside.
+
+    Args:
+        values: (n_users, n_columns) figures, NaN where a user has none.
+        inside: (n_groups, n_users) bool.
+        config: samples, confidence and seed.
+        metrics: names of the columns, where they are figures and not changes: those of hits have the intervals of
+            `engine.evaluation.intervals`.
+    """
     ends = np.full((4, len(inside), values.shape[1]), np.nan)
     samples = config.bootstrap_samples
     width = max(1, _CELLS // (samples * max(len(inside), 1)))
@@ -325,4 +339,30 @@ def _intervals(
         own, rest = resampled_group_means(values[:, columns], inside, samples, config.seed)
         ends[:2, :, columns] = interval(own, config.confidence)
         ends[2:, :, columns] = interval(own - rest, config.confidence)
+        for place, metric in enumerate(metrics[columns]):
+            if most_of(metric) is not None:
+                column = start + place
+                _of_hits(ends[:, :, column], values[:, column], inside, (own, rest), place, metric, config.confidence)
     return ends[0], ends[1], ends[2], ends[3]
+
+
+def _of_hits(
+    ends: np.ndarray,
+    values: np.ndarray,
+    inside: np.ndarray,
+    drawn: tuple[np.ndarray, np.ndarray],
+    place: int,
+    metric: str,
+    confidence: float,
+) -> None:
+    """Set the (4, n_groups) ends of one column of hits; those of differences only where hits are few."""
+    known = ~np.isnan(values)
+    for group, chosen in enumerate(inside):
+        sides = [values[chosen & known], values[~chosen & known]]
+        if not len(sides[0]):
+            continue
+        own = mean_estimate(sides[0], metric, drawn[0][:, group, place], confidence)
+        ends[:2, group] = own.low, own.high
+        if len(sides[1]) and any(few_hits(side, metric) for side in sides):
+            rest = mean_estimate(sides[1], metric, drawn[1][:, group, place], confidence)
+            ends[2:, group] = mover(own, rest)

@@ -18,6 +18,7 @@ from engine.data.splits import Split
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.fairness import SMALL
+from engine.evaluation.intervals import mean_estimate, wilson
 from engine.evaluation.report import COHORTS, Estimate, Evaluation
 from engine.model.item_weights import among_strongest, as_sets, spans
 
@@ -222,8 +223,9 @@ def targets_by(
     groups = []
     for cohort in COHORTS:
         for kind, name in enumerate(names):
-            n = int(((side == cohort) & (codes == kind)).sum())
-            groups.append(_group(cohort, name, n, sums[cohort][:, kind], models, config))
+            chosen = (side == cohort) & (codes == kind)
+            sizes = int(chosen.sum()), int((side == cohort).sum())
+            groups.append(_group(cohort, name, sizes, sums[cohort][:, kind], metric, values[chosen], models, config))
     present = {cohort: np.bincount(codes[side == cohort], minlength=len(names)) > 0 for cohort in COHORTS}
     common = present["head"] & present["tail"]
     n = int(common[codes].sum())
@@ -252,14 +254,28 @@ def _kind_sums(
 
 
 def _group(
-    cohort: str, name: str, n: int, sums: np.ndarray, models: Sequence[str], config: EvaluationConfig
+    cohort: str,
+    name: str,
+    sizes: tuple[int, int],
+    sums: np.ndarray,
+    metric: str,
+    values: np.ndarray,
+    models: Sequence[str],
+    config: EvaluationConfig,
 ) -> TargetGroup:
-    """Share and quality of one kind in one cohort, from (1 + samples, 1 + n_models) sums."""
+    """Share and quality of one kind in one cohort, from (1 + samples, 1 + n_models) sums and its users' figures."""
     some = sums[:, 0] > 0  # a resample may hold no such user, and says nothing of their figures
+    n, of = sizes
     quality = {}
     if n:
-        quality = {model: _estimate(sums[some, 1 + m] / sums[some, 0], config) for m, model in enumerate(models)}
-    return TargetGroup(cohort, name, n, _estimate(sums[:, 0], config), quality, n < SMALL)
+        drawn = sums[some, 1:][1:] / sums[some, :1][1:]
+        quality = {
+            model: mean_estimate(values[:, m], metric, drawn[:, m] if len(drawn) else values[:, m], config.confidence)
+            for m, model in enumerate(models)
+        }
+    share = n / max(of, 1)
+    low, high = wilson(np.array(share), np.array(max(of, 1)), config.confidence)
+    return TargetGroup(cohort, name, n, Estimate(share, float(low), float(high)), quality, n < SMALL)
 
 
 def _equal(

@@ -13,8 +13,9 @@ from engine.config import EvaluationConfig, RunConfig
 from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.errors import EngineError
-from engine.evaluation.bootstrap import Estimate, Levels, interval, resampled_means
+from engine.evaluation.bootstrap import Estimate, Levels, resampled_means
 from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.intervals import mean_ends
 from engine.evaluation.items import ItemFacts, item_facts
 from engine.evaluation.list_intervals import Shown, list_estimates
 from engine.evaluation.lists import PER_USER, history_popularity, per_user_lists
@@ -154,8 +155,9 @@ def evaluate(
 ) -> Evaluation:
     """The figures of recommenders on the test part of a split.
 
-    Intervals are percentile bootstraps over users, drawn within each cohort; a model's metrics share their draws, and
-    so do the figures of its lists.
+    Intervals are over users: Wilson's of rates and of few hits, BCa bootstraps of other metrics (see
+    `engine.evaluation.intervals`), percentile bootstraps of the figures of lists. They are drawn within each cohort; a
+    model's metrics share their draws, and so do the figures of its lists.
 
     Args:
         recommenders: of different names.
@@ -301,7 +303,9 @@ def _cohort_report(
     if n == 0:
         return CohortReport(0, {})
     values = levels.values[levels.codes[rows]].mean(axis=0)
-    lows, highs = interval(resampled_means(levels, rows, config.bootstrap_samples, rng), config.confidence)
+    counts = np.bincount(levels.codes[rows], minlength=len(levels.values))
+    drawn = resampled_means(levels, rows, config.bootstrap_samples, rng)
+    lows, highs = mean_ends(metrics, levels.values, counts, drawn, config.confidence)
     return CohortReport(
         n,
         {

@@ -76,7 +76,8 @@ def test_a_small_cohort_without_hits_is_no_gap(make_evaluation):
     values = np.where(np.arange(2020) % 100 == 99, 1.0, 0.0)
     found = gap(make_evaluation(is_head, transformer=values), "ndcg@10", config=CONFIG)
     assert found.head.value == 0
-    assert found.difference.low > 0  # the bootstrap alone would be sure
+    assert found.difference.low < 0 < found.difference.high  # a bootstrap of no hits has no width, and would be sure
+    assert found.few_hits
     assert found.too_small
     assert not found.significant
     assert found.ratio is None

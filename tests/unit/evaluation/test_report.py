@@ -11,8 +11,9 @@ from scipy import sparse
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
-from engine.evaluation.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.bootstrap import Levels, resampled_means
 from engine.evaluation.cohorts import make_cohorts
+from engine.evaluation.intervals import mean_ends
 from engine.evaluation.items import item_facts
 from engine.evaluation.lists import ACROSS, PER_USER, coverage, exposure_gini, exposures
 from engine.evaluation.metrics import METRICS
@@ -202,7 +203,8 @@ def test_figures_of_lists_leave_the_intervals_of_the_others_alone(world):
     evaluation = evaluate(recommenders[:1], split, cohorts, CONFIG)
     levels = Levels.of(evaluation.per_user[list(evaluation.metrics)].to_numpy())
     rng = np.random.default_rng(CONFIG.seed).spawn(5)[0]
-    lows, highs = interval(resampled_means(levels, np.arange(40), 50, rng), CONFIG.confidence)
+    drawn = resampled_means(levels, np.arange(40), 50, rng)
+    lows, highs = mean_ends(evaluation.metrics, levels.values, np.bincount(levels.codes), drawn, CONFIG.confidence)
     overall = evaluation.models["guess"].overall.metrics
     assert [(overall[m].low, overall[m].high) for m in evaluation.metrics] == list(zip(lows, highs, strict=True))
 
