@@ -13,6 +13,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
+from dashboard import i18n, words_gap
 from dashboard.diagnosing import diagnose_aside
 
 RunKey = tuple[str, str, float]
@@ -179,6 +180,14 @@ def gap(key: RunKey, metric: str, model: str, by: Literal["users", "items"]) -> 
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
+def verdict(key: RunKey, metric: str, model: str, lang: str, by: Literal["users", "items"] = "users"):
+    """The verdict on a model from all that was measured, in a language."""
+    assert lang == i18n.language()
+    run = _load(key)
+    return words_gap.verdict_of(run.evaluation, metric, model, run.config, by)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
 def against_best_baseline(key: RunKey, metric: str) -> engine.Comparison | None:
     """The answering model against the best baseline on the same users; None where no baseline was measured."""
     run = _load(key)
@@ -186,7 +195,8 @@ def against_best_baseline(key: RunKey, metric: str) -> engine.Comparison | None:
     baselines = {m: r.overall.metrics[metric].value for m, r in models if m not in ("transformer", "ensemble")}
     if not baselines:
         return None
-    best = max(baselines, key=baselines.__getitem__)
+    choose = min if engine.term_of(metric).better == "lower" else max
+    best = choose(baselines, key=baselines.__getitem__)
     return engine.paired_difference(run.evaluation, metric, run.answers, best, "all", run.config.evaluation)
 
 

@@ -339,7 +339,8 @@ def _give_evaluation(
         *([] if (answers := tables.answers_line(run)) is None else [answers]),
         *tables.several_targets(evaluation, run.answers),
         *tables.target_remarks(evaluation, run.answers),
-        tables.evaluation_note(evaluation, run.config.evaluation.confidence),
+        *tables.verdict_lines(evaluation, run.answers, run.config),
+        tables.evaluation_note(evaluation, run.config),
         hint,
     )
 

@@ -133,12 +133,7 @@ def _lines(found: Outside, settings: engine.RunConfig, said: list[str]) -> list[
         out.append(Text(f"Dropped: {issue.rows:,} rows, whose {issue.reason} (line {issue.lines[0]}: {issue.example})"))
     out.append(tables.evaluation_table(found.evaluation, name))
     out += tables.several_targets(found.evaluation, name)
-    try:
-        verdict = words.verdict(engine.gap(found.evaluation, METRIC, name, "users", settings.evaluation))
-    except engine.EngineError as error:
-        out.append(Text(str(error)))
-    else:
-        out += [Text(verdict.text, style="bold"), Text(verdict.evidence)]
-    note = tables.evaluation_note(found.evaluation, settings.evaluation.confidence)
+    out += tables.verdict_lines(found.evaluation, name, settings)
+    note = tables.evaluation_note(found.evaluation, settings)
     out += [Text(text) for text in said]
     return [*out, note, Text("All figures: --json", style="dim")]

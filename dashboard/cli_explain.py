@@ -139,8 +139,8 @@ def many_lines(found: ExplainedUsers, sizes: pd.DataFrame) -> list[Table | Text]
         Text(f"What moves the first recommendations of {len(found.users):,} users", style="bold"),
         made,
         Text(
-            "Mean absolute SHAP values in units of the score, over each user's values and then over users; ± is half "
-            f"the interval over users. {found.n_evaluations:,} evaluations; {duration(found.seconds)}.",
+            "Mean absolute SHAP values in units of the score, over each user's values and then over users; below, "
+            f"intervals over users. {found.n_evaluations:,} evaluations; {duration(found.seconds)}.",
             style="dim",
         ),
     ]
@@ -149,7 +149,7 @@ def many_lines(found: ExplainedUsers, sizes: pd.DataFrame) -> list[Table | Text]
 def _size(row: Any) -> str:
     if row is None:
         return "–"
-    return f"{figure(row['size'])} ± {figure((row['high'] - row['low']) / 2)} (n = {row['n_users']:,})"
+    return f"{figure(row['size'])} (n = {row['n_users']:,})\n{tables.ends(row['low'], row['high'])}"
 
 
 def attribution_lines(answer: Attribution) -> list[Table | Text]:

@@ -152,7 +152,7 @@ def tune(
         lines += [tables.run_line(run, run.seconds), tables.evaluation_table(run.evaluation, run.answers)]
         lines += [] if (answers := tables.answers_line(run)) is None else [answers]
         lines += [*tables.several_targets(run.evaluation, run.answers)]
-        lines += [tables.evaluation_note(run.evaluation, run.config.evaluation.confidence)]
+        lines += [tables.evaluation_note(run.evaluation, run.config)]
     answer.give(documents.search(found, run.name if run else None), *lines, *([] if output else [text.rstrip()]))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import engine
+from dashboard import words, words_gap
 from dashboard.cli_output import duration, figure
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         Recommendations,
         Run,
         RunComparison,
+        RunConfig,
         RunSummary,
     )
 
@@ -44,10 +47,17 @@ def table(*columns: str, right: Sequence[str] = ()) -> Table:
 
 
 def interval(estimate: Any) -> str:
-    """An estimate with half the width of its interval: `0.0412 ± 0.0031`."""
+    """An estimate, and below it the ends of its interval, since few are even: `0.0412`, `0.0381 to 0.0445`."""
     if estimate is None:
         return "–"
-    return f"{figure(estimate.value)} ± {figure((estimate.high - estimate.low) / 2)}"
+    if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return figure(estimate.value)
+    return f"{figure(estimate.value)}\n{ends(estimate.low, estimate.high)}"
+
+
+def ends(low: float, high: float) -> str:
+    """The ends of an interval: `−0.0381 to 0.0445`."""
+    return " to ".join(("−" if end < 0 else "") + figure(abs(end)) for end in (low, high))
 
 
 def evaluation_table(evaluation: Evaluation, answers: str, oracle: dict[str, Any] | None = None) -> Table:
@@ -82,8 +92,19 @@ def several_targets(evaluation: Evaluation, answers: str) -> list[Table]:
     return [made]
 
 
-def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
+def verdict_lines(evaluation: Evaluation, answers: str, settings: RunConfig) -> list[Text]:
+    """Whom the model that answers serves worse, and by what figures; or why that cannot be said."""
+    k = 10 if "ndcg@10" in evaluation.metrics else settings.evaluation.ks[0]
+    try:
+        verdict = words_gap.verdict_of(evaluation, f"ndcg@{k}", answers, settings)
+    except engine.EngineError as error:
+        return [Text(str(error))]
+    return [Text(verdict.text, style="bold"), Text(verdict.evidence)]
+
+
+def evaluation_note(evaluation: Evaluation, settings: RunConfig) -> Text:
     """What the figures of `evaluation_table` are."""
+    ranked, confidence = words.ranked(settings), settings.evaluation.confidence
     several = evaluation.protocol == "temporal"
     right = (
         "how high the right items (all that came later) rank, 1 is best; HR@10: how often one is among the first ten."
@@ -91,8 +112,7 @@ def evaluation_note(evaluation: Evaluation, confidence: float) -> Text:
         else "how high the right item ranks, 1 is best; HR@10: how often it is among the first ten."
     )
     return Text(
-        f"Full ranking, {evaluation.protocol}. ± is half the {confidence:.0%} interval (bootstrap over users). "
-        f"NDCG@10: {right}",
+        f"{ranked}, {evaluation.protocol}. Below figures their {confidence:.0%} intervals over users. NDCG@10: {right}",
         style="dim",
     )
 
@@ -168,7 +188,7 @@ def runs_table(summaries: Sequence[RunSummary]) -> Table:
             f"{run.n_interactions:,}",
             str(run.epochs),
             duration(run.train_seconds),
-            interval(run.ndcg10),
+            interval(run.ndcg10).replace("\n", " (", 1) + (")" if run.ndcg10 else ""),
         )
         made.add_row(*(Text(cell) for cell in cells))
     return made
@@ -192,7 +212,7 @@ def comparison_tables(given: RunComparison) -> list[Table | Text]:
         if place:
             apart.add_row(*names, *(_difference(row.differences.get(cohort)) for cohort in given.sizes))
     note = Text(
-        f"Full ranking, {given.protocol}. ± is half the {given.confidence:.0%} interval (bootstrap over users); "
+        f"Full ranking, {given.protocol}. Below figures their {given.confidence:.0%} intervals over users; "
         "differences are paired, user by user. * is a difference that chance does not explain: its interval leaves "
         "out 0, and so does a paired t-test after Holm's correction for all differences of the table.",
         style="dim",
@@ -221,10 +241,8 @@ def _difference(given: Difference | None) -> str:
     if given is None:
         return "–"
     found = given.comparison.difference
-    mark = " *" if given.significant else "  "
-    return (
-        f"{'+' if found.value >= 0 else '−'}{figure(abs(found.value))} ± {figure((found.high - found.low) / 2)}{mark}"
-    )
+    mark = " *" if given.significant else ""
+    return f"{'+' if found.value >= 0 else '−'}{figure(abs(found.value))}{mark}\n{ends(found.low, found.high)}"
 
 
 def _setting(value: Any) -> str:

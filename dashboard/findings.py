@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+import engine
 from dashboard.i18n import _, count, figure, ngettext, percent, signed
 from dashboard.words import attribute_name, category, cohort_name, metric_name
+from dashboard.words_gap import p_value, rank_of, span
 from dashboard.words_terms import term_meaning, term_name
 
 if TYPE_CHECKING:
-    from engine import Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, Outside, RunConfig, Targets
-
-
-def span(e: Estimate) -> str:
-    """A change with its interval: "−0.021 (−0.029 to −0.013)"."""
-    return _("{value} ({low} to {high})").format(value=signed(e.value), low=signed(e.low), high=signed(e.high))
+    from engine import Disparity, Estimate, GapParts, GroupRange, Outside, RunConfig, Targets
 
 
 def parts(found: GapParts) -> str:
@@ -45,23 +41,23 @@ def parts(found: GapParts) -> str:
             "(before: {head}); the tail scores {tail}."
         ),
     }
-    text = texts[found.verdict].format(
-        cut=figure(found.truncated.value),
-        head=figure(found.head.value),
-        tail=figure(found.tail.value),
-        length=signed(found.length.value),
-        users=signed(found.users.value),
-    )
+    values = {
+        "cut": figure(found.truncated.value),
+        "head": figure(found.head.value),
+        "tail": figure(found.tail.value),
+        "length": signed(found.length.value),
+        "users": signed(found.users.value),
+    }
+    text = _one_part(found) or texts[found.verdict]
+    text = text.format(**values)
     if found.verdict == "both" and found.length.value * found.users.value < 0:
         return _(
             "{part} pull one way and {other} the other: cut to the tail's lengths, head users score {cut} instead of "
             "{head}; the tail scores {tail}."
         ).format(
-            part=_("Short histories ({change})").format(change=signed(found.length.value)),
-            other=_("different users ({change})").format(change=signed(found.users.value)),
-            cut=figure(found.truncated.value),
-            head=figure(found.head.value),
-            tail=figure(found.tail.value),
+            part=_("Short histories ({change})").format(change=values["length"]),
+            other=_("different users ({change})").format(change=values["users"]),
+            **values,
         )
     if found.verdict == "both" and found.dominant is not None:
         text += (
@@ -72,6 +68,34 @@ def parts(found: GapParts) -> str:
             }[found.dominant]
         )
     return text
+
+
+def _one_part(found: GapParts) -> str:
+    """What one part does that alone counts, where it cannot be said to explain the gap; else nothing."""
+    if found.verdict not in ("length", "users"):
+        return ""
+    part = found.length if found.verdict == "length" else found.users
+    clear = not found.gap.low <= 0 <= found.gap.high
+    if clear and part.value * found.gap.value > 0:
+        return ""
+    return {
+        ("length", True): _(
+            "Short histories pull against the gap ({length}): cut to the tail's lengths, head users score {cut} "
+            "instead of {head}, and the tail scores {tail}."
+        ),
+        ("users", True): _(
+            "Different users pull against the gap ({users}): cut to the tail's lengths, head users score {cut} "
+            "(before: {head}), and the tail scores {tail}."
+        ),
+        ("length", False): _(
+            "Short histories count ({length}), yet no gap is clear: cut to the tail's lengths, head users score {cut} "
+            "instead of {head}, and the tail scores {tail}."
+        ),
+        ("users", False): _(
+            "Different users count ({users}), yet no gap is clear: cut to the tail's lengths, head users score {cut} "
+            "(before: {head}), and the tail scores {tail}."
+        ),
+    }[found.verdict, clear]
 
 
 def parts_evidence(found: GapParts) -> str:
@@ -117,9 +141,7 @@ def ceiling_name(kind: str) -> str:
 
 def group_name(rule: str) -> str:
     """A group in the reader's language, made from its rule."""
-    from engine import Rule
-
-    return _(", ").join(_condition(c) for c in Rule.parse(rule).conditions) or _("all users")
+    return _(", ").join(_condition(c) for c in engine.Rule.parse(rule).conditions) or _("all users")
 
 
 def dimension_name(column: str) -> str:
@@ -173,14 +195,14 @@ def _range(low: float | None, high: float | None, written: Callable[[float], str
     return f"{written(low)}–{written(high)}"
 
 
-def worst_group(gaps: pd.DataFrame, metric: str, lower_is_better: bool = False) -> str:
+def worst_group(gaps: pd.DataFrame, metric: str) -> str:
     """Which group fares clearly worst against everybody else.
 
     Args:
         gaps: rows of one model and metric, as `engine.group_gaps` gives them.
-        metric: such as "ndcg@10".
-        lower_is_better: whether a higher figure is worse.
+        metric: such as "ndcg@10"; the glossary says which way is better.
     """
+    lower_is_better = engine.term_of(metric).better == "lower"
     told = gaps.loc[gaps["significant"]]
     sign = -1 if lower_is_better else 1
     worse = told.loc[sign * told["difference"] < 0]
@@ -226,88 +248,27 @@ def share(e: Estimate | None) -> str:
     return _("{value} ({low} to {high})").format(value=percent(e.value), low=percent(e.low), high=percent(e.high))
 
 
-def changed(found: GapChange, old: str, new: str) -> str:
-    """What a change of models did to the gap between tail and head users, and who paid for it.
-
-    Args:
-        found: of tail users against head users.
-        old: the model before, as people call it.
-        new: the one after.
-    """
-    if found.too_small:
-        return _("Too few users to tell whether {new} closes the gap that {old} leaves").format(old=old, new=new)
-    if not found.significant:
-        text = _("Against {old}, {new} does not clearly change the gap between tail and head users.")
-    elif found.narrowed:
-        text = _("Against {old}, {new} narrows the gap between tail and head users by {amount}.")
-    else:
-        text = _("Against {old}, {new} widens the gap between tail and head users by {amount}.")
-    amount = figure(abs(found.difference.value))
-    return text.format(old=old, new=new, amount=amount) + " " + _who_paid(found)
+def one_target(protocol: str) -> bool:
+    """Whether each user has one held-out item, so that figures of single users are a matter of luck."""
+    return protocol != "temporal"
 
 
-def _who_paid(found: GapChange) -> str:
-    """Who gained and who lost, as far as the intervals tell."""
-
-    def side(e: Estimate, name: str) -> str:
-        if name in found.paid:
-            return "pays"
-        return "gains" if not e.low <= 0 <= e.high else "level"
-
-    return {
-        ("gains", "gains"): _("Both gain."),
-        ("gains", "pays"): _("Tail users gain, and head users pay for it."),
-        ("gains", "level"): _("Tail users gain, and nobody pays for it."),
-        ("pays", "gains"): _("Head users gain, and tail users pay for it."),
-        ("pays", "pays"): _("Both are served worse."),
-        ("pays", "level"): _("Tail users pay for it, and nobody gains."),
-        ("level", "gains"): _("Head users gain, and nobody pays for it."),
-        ("level", "pays"): _("Head users pay for it, and nobody gains."),
-        ("level", "level"): _("Nobody clearly gains or pays."),
-    }[side(found.gain, found.group), side(found.gain_other, found.other)]
-
-
-def change_evidence(found: GapChange) -> str:
-    """The difference in differences with all that it is made of."""
-    return _(
-        "{metric}: tail users {gain} (n = {n}), head users {gain_other} (n = {n_other}). Tail minus head was {old} and "
-        "is {new}; the difference in differences is {difference}, {p}."
-    ).format(
-        metric=metric_name(found.metric),
-        gain=span(found.gain),
-        gain_other=span(found.gain_other),
-        n=count(found.n),
-        n_other=count(found.n_other),
-        old=signed(found.old_gap.value),
-        new=signed(found.new_gap.value),
-        difference=span(found.difference),
-        p=p_value(found.p_value),
-    )
-
-
-def rank_gap(found: Gap) -> str:
-    """The gap by the log of the right item's rank, told in ranks: it says something of users whose list misses too."""
-    if found.too_small:
-        text = _("By rank, too few users to tell: the right item stands at {tail} for tail and {head} for head users.")
-    elif not found.significant:
-        text = _("By rank, no clear difference: the right item stands at {tail} for tail and {head} for head users.")
-    elif found.difference.value > 0:
-        text = _("By rank, tail users fare worse: the right item stands at {tail} for them, at {head} for head users.")
-    else:
-        text = _("By rank, tail users fare better: the right item stands at {tail} for them, at {head} for head users.")
-    note = _("(Geometric means of the rank among all items; {p}.)").format(p=p_value(found.p_value))
-    return text.format(tail=_rank(found.tail.value), head=_rank(found.head.value)) + " " + note
-
-
-def uneven(found: Disparity, ranks: Disparity | None) -> str:
-    """How the worst-served users fare, and how unequally users are served.
+def uneven(found: Disparity, ranks: Disparity | None, protocol: str) -> str:
+    """How the worst-served users fare, and how unequally users are served; of one target a user, why it is not told.
 
     Args:
         found: by a metric.
         ranks: by the log of the rank; None where ranks beyond the lists are not known.
+        protocol: how targets were held out.
     """
+    if one_target(protocol):
+        return _(
+            "Each user has one held-out item, and finds it or not: a worst-served share of users or a Gini index over "
+            "users would measure luck (served exactly alike, users would give the same figures), so groups are held "
+            "against each other instead."
+        )
     metric, share_of = metric_name(found.metric), percent(found.alpha)
-    if found.worst_share.value == 0:
+    if found.worst_share.value == 0 and found.better == "higher":
         text = _("The worst-served {share} of users get nothing: their {metric} is 0.")
     else:
         text = _("The worst-served {share} of users have a mean {metric} of {value}, and all users {mean}.")
@@ -316,10 +277,11 @@ def uneven(found: Disparity, ranks: Disparity | None) -> str:
     ]
     if ranks is not None:
         text = _("By rank, their right items stand at {worst}, those of all users at {all} (geometric means).")
-        said.append(text.format(worst=_rank(ranks.worst_share.value), all=_rank(ranks.mean.value)))
+        said.append(text.format(worst=rank_of(ranks.worst_share.value), all=rank_of(ranks.mean.value)))
     if found.gini is not None:
         text = _("The Gini index of {metric} over users is {gini} (0: all alike; near 1: a few get everything).")
         said.append(text.format(metric=metric, gini=span_of(found.gini)))
+    said.append(_("Where users have few held-out items, part of this spread is chance."))
     return " ".join(said)
 
 
@@ -337,45 +299,33 @@ def apart(found: GroupRange) -> str:
     )
 
 
-def uneven_rows(found: Disparity, ranks: Disparity) -> list[tuple[str, Estimate, str]]:
+def uneven_rows(found: Disparity, ranks: Disparity, protocol: str) -> list[tuple[str, Estimate, str]]:
     """Name, figure and meaning of everything that `uneven` and `apart` tell."""
     metric = metric_name(found.metric)
     worst = _("{figure}: {metric}")
-    rows = [
-        (_("Mean {metric}").format(metric=metric), found.mean, term_meaning(found.metric)),
-        (worst.format(figure=term_name("cvar"), metric=metric), found.worst_share, term_meaning("cvar")),
-        (
-            worst.format(figure=term_name("cvar"), metric=term_name("log_rank")),
-            ranks.worst_share,
-            term_meaning("log_rank"),
-        ),
-    ]
-    if found.gini is not None:
-        rows.append(
-            (worst.format(figure=term_name("utility_gini"), metric=metric), found.gini, term_meaning("utility_gini"))
-        )
+    rows = [(_("Mean {metric}").format(metric=metric), found.mean, term_meaning(found.metric))]
+    if not one_target(protocol):
+        for each in (found, ranks):
+            name = metric if each is found else term_name("log_rank")
+            rows.append((worst.format(figure=term_name("cvar"), metric=name), each.worst_share, term_meaning("cvar")))
+        if found.gini is not None:
+            rows.append(
+                (
+                    worst.format(figure=term_name("utility_gini"), metric=metric),
+                    found.gini,
+                    term_meaning("utility_gini"),
+                )
+            )
     if found.between is not None:
         text = _("Worst group: {group}").format(group=group_name(found.between.worst))
         rows.append((text, found.between.worst_value, term_meaning(found.metric)))
-        rows.append((_("Best group minus worst"), found.between.difference, group_name(found.between.best)))
+        rows.append((_("Between the best group and the worst"), found.between.difference, group_name(found.between.best)))
     return rows
-
-
-def p_value(p: float) -> str:
-    """A p-value: "p = 0.012", "p < 0.001"."""
-    if p < 0.001:
-        return _("p < 0.001")
-    return _("p = {p}").format(p=figure(p, 2))
 
 
 def span_of(e: Estimate) -> str:
     """A figure with its interval: "0.021 (0.013 to 0.029)"."""
     return _("{value} ({low} to {high})").format(value=figure(e.value), low=figure(e.low), high=figure(e.high))
-
-
-def _rank(log: float) -> str:
-    """A mean of log-ranks as a rank."""
-    return figure(math.exp(log), 2) if log < math.log(10) else count(math.exp(log))
 
 
 def of_lists(found: Outside, facts: pd.DataFrame, settings: RunConfig, metric: str) -> list[str]:
@@ -387,8 +337,6 @@ def of_lists(found: Outside, facts: pd.DataFrame, settings: RunConfig, metric: s
         settings: whose `evaluation` section counts.
         metric: such as "ndcg@10".
     """
-    import engine
-
     name, config = found.given.name, settings.evaluation
     groups = engine.standard_groups(engine.about_users(facts))
     why = engine.diagnose_evaluation(found.evaluation, found.split, found.cohorts, config, metric)
@@ -397,5 +345,5 @@ def of_lists(found: Outside, facts: pd.DataFrame, settings: RunConfig, metric: s
     named = [engine.Group(str(group.rule), group.rule) for group in lengths]
     spread = engine.disparity(found.evaluation, facts, named, metric, name, config)
     said = [targets(each, name) for each in why.targets]
-    said += [worst_group(tables.gaps, metric), uneven(spread, None)]
+    said += [worst_group(tables.gaps, metric), uneven(spread, None, found.evaluation.protocol)]
     return said if spread.between is None else [*said, apart(spread.between)]

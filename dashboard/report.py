@@ -11,7 +11,7 @@ from html import escape
 from typing import Any
 
 import engine
-from dashboard import drawing, findings, i18n, words, words_targets
+from dashboard import drawing, findings, i18n, words, words_gap, words_targets
 from dashboard import report_parts as parts
 from dashboard.charts.style import LIGHT, look
 from dashboard.i18n import _, count, figure, percent
@@ -52,15 +52,16 @@ def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progre
 
 
 def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
-    gap = engine.gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
+    whole = engine.whole_gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
     found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
     facts = engine.run_facts(run)
     groups = engine.standard_groups(engine.about_users(facts))
     tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
-    verdict, k = words.verdict(gap), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
+    verdict, k = words_gap.verdict(whole), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
     body = [
         f"<h1>{escape(verdict.text)}</h1>",
         paragraph(verdict.evidence),
+        paragraph(" ".join([*parts.ceiling(run, whole.gap), findings.worst_group(tables.gaps, metric)])),
         *_question(run, metric),
         *_cohorts(run, metric),
         *parts.gap_of_models(run, metric),
@@ -98,15 +99,17 @@ def _question(run: engine.Run, metric: str) -> list[str]:
                 "users or the model?"
             )
         ),
-        paragraph(size + " " + words.protocol(run.split.protocol, run.split.cuts), "note"),
-        paragraph(words.metric_gloss("ndcg@10"), "note"),
+        paragraph(size + " " + words.protocol(run.split.protocol, run.split.cuts) + ".", "note"),
+        paragraph(words.ranked(run.config) + ". " + words.recommendable(run.config), "note"),
+        paragraph(words.metric_gloss(metric), "note"),
         *(paragraph(text, "note") for text in words_targets.remarks(run.evaluation, run.answers, metric)),
     ]
 
 
 def _cohorts(run: engine.Run, metric: str) -> list[str]:
     models = run.evaluation.models
-    order = sorted(models, key=lambda m: (m != run.answers, -models[m].overall.metrics[metric].value))
+    sign = 1 if engine.term_of(metric).better == "lower" else -1
+    order = sorted(models, key=lambda m: (m != run.answers, sign * models[m].overall.metrics[metric].value))
     rows = []
     for model in order:
         for cohort, colour in (("head", LIGHT.head), ("tail", LIGHT.tail)):
@@ -155,7 +158,7 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
                 words.cohort_name(c),
                 count(part.n),
                 figure(part.ceiling.value),
-                findings.span(part.shortfall[run.answers]),
+                words_gap.span(part.shortfall[run.answers]),
             )
             for c, part in ceiling.cohorts.items()
             if run.answers in part.shortfall
@@ -222,7 +225,7 @@ def _limits(run: engine.Run) -> list[str]:
             "Intervals hold {confidence} of the time over users drawn anew; they say nothing of another training or of "
             "other data."
         ).format(confidence=percent(e.confidence)),
-        _("Only items that training met can be recommended; a target outside them counts as a miss."),
+        words.recommendable(run.config),
         _("A held-out item is what the user did next, not all that would have pleased; low figures are normal."),
         _("The truncation experiment shortens what is known when asking; what head users gave to training stays."),
     ]

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 import engine
-from dashboard import findings, trust, words
+from dashboard import findings, trust, words, words_gap
 from dashboard import words_terms as terms
 from dashboard.i18n import _, count, figure, percent
 
@@ -38,10 +38,23 @@ def gap_of_models(run: engine.Run, metric: str) -> list[str]:
     for model in run.evaluation.models:
         gap = engine.gap(run.evaluation, metric, model, "users", settings)
         ratio = "–" if gap.ratio is None else figure(gap.ratio.value, 2)
-        rows.append((words.model_name(model), findings.span(gap.difference), ratio, figure(gap.p_value, 2)))
+        rows.append((words.model_name(model), words_gap.span(gap.difference), ratio, figure(gap.p_value, 2)))
     ranks = engine.gap(run.evaluation, "log_rank", run.answers, "users", settings)
     columns = [_("Model"), _("Tail minus head"), _("Tail / head"), _("p-value")]
-    return [table(columns, rows), paragraph(findings.rank_gap(ranks))]
+    return [table(columns, rows), paragraph(words_gap.rank_gap(ranks))]
+
+
+def ceiling(run: engine.Run, gap: engine.Gap) -> list[str]:
+    """What the oracle reaches, and what share of it each cohort gets, where the data's generator is known."""
+    oracle, settings = run.oracle, run.config.evaluation
+    if oracle is None or (oracle.get("metric"), oracle.get("protocol")) != (gap.metric, run.split.protocol):
+        return []
+    if oracle.get("head_share") != settings.head_share:
+        return []
+    fair = engine.fair_ceiling(oracle)
+    if not {"head", "tail"} <= set(fair):
+        return []
+    return [words_gap.ceiling_gap(float(fair["head"]["value"]), float(fair["tail"]["value"]), gap)]
 
 
 def group_table(tables: engine.GroupTables, metric: str) -> str:
@@ -61,7 +74,7 @@ def group_table(tables: engine.GroupTables, metric: str) -> str:
         found = gaps.loc[rule].to_dict()
         apart = engine.Estimate(float(found["difference"]), float(found["low"]), float(found["high"]))
         p, effect = (figure(float(found[name]), 2) for name in ("p_holm", "effect_size"))
-        rows.append([*own, findings.span_of(value), findings.span(apart), p, effect])
+        rows.append([*own, findings.span_of(value), words_gap.span(apart), p, effect])
     columns = [
         *(_("Group"), _("Users"), words.metric_name(metric), _("Against everybody else")),
         *(_("p-value, corrected"), _("Effect size (Cliff's delta)")),
@@ -76,10 +89,13 @@ def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Gro
     settings = run.config.evaluation
     found = engine.disparity(run.evaluation, facts, named, metric, run.answers, settings)
     ranks = engine.disparity(run.evaluation, facts, (), "log_rank", run.answers, settings)
-    rows = [(name, findings.span_of(e), meaning) for name, e, meaning in findings.uneven_rows(found, ranks)]
+    rows = [
+        (name, findings.span_of(e), meaning)
+        for name, e, meaning in findings.uneven_rows(found, ranks, run.evaluation.protocol)
+    ]
     return [
         heading(_("How unevenly users are served")),
-        paragraph(findings.uneven(found, ranks)),
+        paragraph(findings.uneven(found, ranks, run.evaluation.protocol)),
         *([] if found.between is None else [paragraph(findings.apart(found.between))]),
         table([_("Figure"), _("Value"), _("Meaning")], rows),
     ]
@@ -88,7 +104,11 @@ def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Gro
 def list_figures(run: engine.Run, k: int) -> list[str]:
     """What the answering model's lists to head and to tail users are like."""
     parts = run.evaluation.models[run.answers].users
-    names = [n for n in parts["tail"].metrics if n.endswith(f"@{k}") and n not in run.evaluation.metrics]
+    names = [
+        n
+        for n in run.evaluation.models[run.answers].overall.metrics
+        if n.endswith(f"@{k}") and n not in run.evaluation.metrics
+    ]
     if not names:
         return []
     better = {"higher": _("Higher is better."), "lower": _("Lower is better."), "neither": ""}
@@ -140,8 +160,8 @@ def faithfulness(run: engine.Run) -> list[str]:
     rows = [
         (
             trust.method_name(name),
-            *(findings.span(e) for e in (score.overall.deletion_auc, score.overall.insertion_auc)),
-            *(findings.span(score.users[c].deletion_auc) if c in score.users else "–" for c in ("head", "tail")),
+            *(words_gap.span(e) for e in (score.overall.deletion_auc, score.overall.insertion_auc)),
+            *(words_gap.span(score.users[c].deletion_auc) if c in score.users else "–" for c in ("head", "tail")),
         )
         for name, score in found.methods.items()
     ]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from babel import Locale
 
 from dashboard.i18n import _, count, day, figure, language, ngettext, percent, signed, tell
+from dashboard.words_terms import term_meaning
 
 if TYPE_CHECKING:
-    from engine import Attribution, Blend, Comparison, Estimate, Gap, Message, Player, Recommendations
+    from engine import Attribution, Blend, Estimate, Message, Player, Recommendations, RunConfig
 
 MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
@@ -33,6 +33,7 @@ def metric_name(metric: str) -> str:
         "map": "MAP",
         "precision": _("Precision"),
         "recall": _("Recall"),
+        "log_rank": _("Log rank"),
     }
     return words.get(name, name) + at + k
 
@@ -48,8 +49,10 @@ def metric_gloss(metric: str) -> str:
         "recall": _("the share of right items found in the first {k}; with one right item it equals the hit rate."),
         "f1": _("the harmonic mean of precision and recall in the first {k}."),
         "map": _("mean average precision, how early all right items come in the first {k}; with one it equals MRR."),
+        "log_rank": _("the logarithm of the right item's rank among all items, averaged; 0 is best, lower is better."),
     }
-    return metric_name(metric) + _(": ") + sentences.get(name, "").format(k=k)
+    said = sentences.get(name)
+    return metric_name(metric) + _(": ") + (said.format(k=k) if said else term_meaning(metric))
 
 
 def model_name(model: str) -> str:
@@ -78,9 +81,12 @@ def attribute_name(column: str) -> str:
 
 
 def estimate(e: Estimate) -> str:
-    """A figure with half the width of its interval: "0.041 ± 0.003"."""
-    half = (e.high - e.low) / 2
-    return f"{figure(e.value)} ± {figure(half, like=e.value)}" if math.isfinite(half) else figure(e.value)
+    """A figure with its interval, low to high, since few are even: "0.041 (0.038 to 0.045)"."""
+    if not (math.isfinite(e.low) and math.isfinite(e.high)):
+        return figure(e.value)
+    return _("{value} ({low} to {high})").format(
+        value=figure(e.value), low=figure(e.low, like=e.value), high=figure(e.high, like=e.value)
+    )
 
 
 def interval(e: Estimate) -> str:
@@ -94,96 +100,6 @@ def ordinal(n: int) -> str:
         return f"第 {count(n)} "
     suffix = {"one": "st", "two": "nd", "few": "rd"}.get(Locale("en").ordinal_form(n), "th")
     return f"{count(n)}{suffix}"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A sentence, what supports it, and which way it points."""
-
-    kind: Literal["worse", "better", "even", "few"]
-    text: str
-    evidence: str
-
-
-def verdict(gap: Gap, by: Literal["users", "items"] = "users") -> Verdict:
-    """Whether tail users (or items) fare worse than head, better, or neither can be told."""
-    name = metric_name(gap.metric)
-    evidence = _("{metric} {tail} for tail (n = {n_tail}) against {head} for head (n = {n_head}).").format(
-        metric=name,
-        tail=estimate(gap.tail),
-        head=estimate(gap.head),
-        n_tail=count(gap.n_tail),
-        n_head=count(gap.n_head),
-    )
-    if gap.too_small:
-        smaller = "head" if gap.n_head <= gap.n_tail else "tail"
-        text = ngettext(
-            "Too few users to tell: the smaller cohort, {cohort}, has {n} tested user.",
-            "Too few users to tell: the smaller cohort, {cohort}, has {n} tested users.",
-            min(gap.n_head, gap.n_tail),
-        ).format(cohort=cohort_name(smaller).lower(), n=count(min(gap.n_head, gap.n_tail)))
-        return Verdict("few", text, evidence)
-    evidence += " " + _("Difference {difference} (interval {interval}).").format(
-        difference=signed(gap.difference.value), interval=_range(gap.difference)
-    )
-    if not gap.significant:
-        text = {
-            "users": _("No clear difference between tail and head users on {n} users."),
-            "items": _("No clear difference between tail and head items on {n} users."),
-        }[by].format(n=count(gap.n_head + gap.n_tail))
-        return Verdict("even", text, evidence)
-    worse = gap.difference.value < 0
-    return Verdict("worse" if worse else "better", _verdict_text(gap, by, worse), evidence)
-
-
-def ceiling_gap(head: float, tail: float) -> str:
-    """How the cohorts' ceilings differ: the part of a gap that is the data's and that no model could close."""
-    text = (
-        _("The oracle itself scores {tail} for tail and {head} for head users: no model could close that difference.")
-        if tail < head
-        else _("The oracle itself scores {tail} for tail and {head} for head users: it does no worse for the tail.")
-    )
-    return text.format(tail=figure(tail), head=figure(head))
-
-
-def _verdict_text(gap: Gap, by: str, worse: bool) -> str:
-    total = count(gap.n_head + gap.n_tail)
-    if gap.ratio is None:
-        text = {
-            ("users", True): _("This model serves tail users worse than head users, by {amount}, on {n} users."),
-            ("users", False): _("This model serves tail users better than head users, by {amount}, on {n} users."),
-            ("items", True): _("This model finds tail items worse than head items, by {amount}, on {n} users."),
-            ("items", False): _("This model finds tail items better than head items, by {amount}, on {n} users."),
-        }[by, worse]
-        return text.format(amount=figure(abs(gap.difference.value)), n=total)
-    change = abs(gap.ratio.value - 1)
-    if not worse and gap.ratio.value >= 2:
-        return {
-            "users": _("This model serves tail users {times} times as well as head users on {n} users."),
-            "items": _("This model finds tail items {times} times as well as head items on {n} users."),
-        }[by].format(times=figure(gap.ratio.value, 2), n=total)
-    text = {
-        ("users", True): _("This model serves tail users {share} worse than head users on {n} users."),
-        ("users", False): _("This model serves tail users {share} better than head users on {n} users."),
-        ("items", True): _("This model finds tail items {share} worse than head items on {n} users."),
-        ("items", False): _("This model finds tail items {share} better than head items on {n} users."),
-    }[by, worse]
-    return text.format(share=percent(change), n=total)
-
-
-def _range(e: Estimate) -> str:
-    return _("{low} to {high}").format(low=signed(e.low, like=e.value), high=signed(e.high, like=e.value))
-
-
-def comparison(c: Comparison) -> str:
-    """Whether a model is ahead of a baseline, behind it, or neither can be told."""
-    names = {"model": model_name(c.model), "baseline": model_name(c.baseline)}
-    if not c.significant:
-        return _("The {model} is level with the best baseline, {baseline}.").format(**names)
-    by = figure(abs(c.difference.value))
-    if c.difference.value > 0:
-        return _("The {model} is ahead of the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
-    return _("The {model} is behind the best baseline, {baseline}, by {amount}.").format(amount=by, **names)
 
 
 def answering(blend: Blend, answers: str) -> str:
@@ -253,6 +169,23 @@ def protocol(name: str, cuts: tuple[int, int] | None) -> str:
     if cuts is None:
         return name
     return _("temporal (tested from {day} on)").format(day=day(datetime.fromtimestamp(cuts[1], UTC)))
+
+
+def ranked(settings: RunConfig) -> str:
+    """What is ranked: whether what a user has met is left out."""
+    if settings.evaluation.exclude_seen is False:  # "auto" is decided by the data when a run is trained
+        return _("All items ranked, seen ones too")
+    return _("All items ranked, seen ones left out")
+
+
+def recommendable(settings: RunConfig) -> str:
+    """Which items can be recommended at all."""
+    if settings.evaluation.new_items:
+        return _(
+            "Items that training never met are ranked too, by what is known of them; the baselines cannot recommend "
+            "these, and miss targets among them."
+        )
+    return _("Only items that training met can be recommended; a target outside them counts as a miss.")
 
 
 def listing(parts: list[str]) -> str:

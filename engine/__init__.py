@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run, is_diagnosed
     from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, Message, RunError, TrainingError, UnknownIdError
+    from engine.evaluation.agreement import WholeGap, whole_gap
     from engine.evaluation.ceiling import Ceiling, CohortCeiling
     from engine.evaluation.changes import GapChange, Served, gap_change, movers
     from engine.evaluation.compare import (
@@ -133,6 +134,7 @@ _HOMES = {
     "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run is_diagnosed",
     "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError Message RunError TrainingError UnknownIdError",
+    "engine.evaluation.agreement": "WholeGap whole_gap",
     "engine.evaluation.ceiling": "Ceiling CohortCeiling",
     "engine.evaluation.changes": "GapChange Served gap_change movers",
     "engine.evaluation.compare": "ComparedModel Difference Measured RunComparison comparable_models compare",
@@ -263,6 +265,7 @@ __all__ = [
     "UserProfile",
     "View",
     "WhatIf",
+    "WholeGap",
     "about_users",
     "attention",
     "attention_for",
@@ -353,6 +356,7 @@ __all__ = [
     "values_by",
     "warm_up",
     "what_if",
+    "whole_gap",
 ]
 
 

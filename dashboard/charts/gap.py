@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from dashboard.charts.style import TRAINED, figure, look, named, palette
 from dashboard.i18n import _, count
 from dashboard.i18n import figure as number
-from dashboard.words import cohort_name, estimate, interval, metric_name, model_name
+from dashboard.words import cohort_name, estimate, metric_name, model_name
 
 if TYPE_CHECKING:
     from engine import Estimate
@@ -57,7 +57,7 @@ def cohorts(
                 "color": colour,
                 "thickness": 2,
             },
-            customdata=[[f"{model_name(order[r])}: {estimate(e)} ({interval(e)})", f"{by}={cohort}"] for r, e in known],
+            customdata=[[f"{model_name(order[r])}: {estimate(e)}", f"{by}={cohort}"] for r, e in known],
             hovertemplate="%{customdata[0]}<extra></extra>",
         )
         for row, e in known:
@@ -124,7 +124,7 @@ def difference(estimates: dict[str, Estimate], metric: str, dark: bool, answers:
                 "color": drawn.colour,
                 "thickness": 2,
             },
-            hovertemplate=f"{model_name(model)}: {estimate(e)} ({interval(e)})<extra></extra>",
+            hovertemplate=f"{model_name(model)}: {estimate(e)}<extra></extra>",
         )
     reach = max([abs(v) for e in estimates.values() for v in (e.low, e.high)] + [1e-6]) * 1.15
     fig.add_shape(type="line", x0=0, x1=0, y0=-0.6, y1=len(order) - 0.4, line={"color": p.text, "width": 1})

@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 from dashboard.charts.style import figure, look, named, palette
 from dashboard.i18n import _, count
 from dashboard.i18n import figure as number
-from dashboard.words import estimate, interval, metric_name, model_name
+from dashboard.words import estimate, metric_name, model_name
 
 if TYPE_CHECKING:
     from engine import Estimate
@@ -136,7 +136,7 @@ def models(
                 "color": drawn.colour,
                 "thickness": 2,
             },
-            hovertemplate=f"{model_name(model)}: {estimate(e)} ({interval(e)})<extra></extra>",
+            hovertemplate=f"{model_name(model)}: {estimate(e)}<extra></extra>",
         )
         fig.add_annotation(
             x=e.value,

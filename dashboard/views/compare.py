@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_compare, components, findings, state, words
+from dashboard import cache, cache_compare, components, state, words, words_gap
 from dashboard.charts import compare as charts
 from dashboard.charts.style import TRAINED
 from dashboard.i18n import _, count, percent
@@ -97,7 +97,9 @@ def _default_before(page: Page, rows: list[Choice], metric: str) -> Choice:
         return trained[0]
     own = [row for row in rows if row[0] == page.run.name and row[1] not in TRAINED] or rows
     models = page.run.evaluation.models
-    return max(own, key=lambda row: models[row[1]].overall.metrics[metric].value if row[1] in models else 0.0)
+    measured = [row for row in own if row[1] in models]
+    sign = -1 if engine.term_of(metric).better == "lower" else 1
+    return max(measured, key=lambda row: sign * models[row[1]].overall.metrics[metric].value, default=own[0])
 
 
 def names_of(rows: tuple[Choice, ...]) -> dict[Choice, str]:
@@ -129,7 +131,11 @@ def side_by_side(page: Page, table: engine.RunComparison, names: dict[Choice, st
         _(
             "Differences are paired, user by user; bars are {share} intervals. {head} head and {tail} tail users; "
             "baselines are hollow."
-        ).format(share=percent(table.confidence), head=count(table.sizes["head"]), tail=count(table.sizes["tail"]))
+        ).format(
+            share=percent(table.confidence),
+            head=count(table.sizes.get("head", 0)),
+            tail=count(table.sizes.get("tail", 0)),
+        )
     )
     components.table_twin(_figures(table, names), _("Side by side"))
 
@@ -260,8 +266,8 @@ def _answer(page: Page, old: cache_compare.Side, new: cache_compare.Side, metric
         components.headline(_("Head and tail cannot be compared in this run"))
         components.error_panel(error)
         return
-    components.headline(findings.changed(change, before, after))
-    components.note(findings.change_evidence(change))
+    components.headline(words_gap.changed(change, before, after))
+    components.note(words_gap.change_evidence(change))
 
 
 draw()

@@ -14,7 +14,7 @@ from engine import EngineError
 
 @st.fragment
 def disparity(page: Page, metric: str, rules: tuple[str, ...]) -> None:
-    """The worst group of a kind, the worst-served share of users, and the Gini index of what users get."""
+    """The worst group of a kind, and where users have several targets the worst-served share and the Gini index."""
     try:
         with st.spinner(_("Resampling users…")):
             found = cache.disparity(page.key, metric, rules)
@@ -23,14 +23,16 @@ def disparity(page: Page, metric: str, rules: tuple[str, ...]) -> None:
         components.error_panel(error)
         return
     st.subheader(_("How unevenly users are served"), anchor=False)
-    st.markdown(components.escape_markdown(findings.uneven(found, ranks)))
+    st.markdown(components.escape_markdown(findings.uneven(found, ranks, page.run.evaluation.protocol)))
     if found.between is not None:
         components.note(findings.apart(found.between))
-    components.table_twin(uneven_table(found, ranks), _("How unevenly users are served"), has_chart=False)
+    components.table_twin(
+        uneven_table(found, ranks, page.run.evaluation.protocol), _("How unevenly users are served"), has_chart=False
+    )
 
 
-def uneven_table(found: engine.Disparity, ranks: engine.Disparity) -> pd.DataFrame:
+def uneven_table(found: engine.Disparity, ranks: engine.Disparity, protocol: str) -> pd.DataFrame:
     """Every figure with its interval."""
-    rows = findings.uneven_rows(found, ranks)
+    rows = findings.uneven_rows(found, ranks, protocol)
     columns = [_("Figure"), _("Value"), _("Low"), _("High"), _("Meaning")]
     return pd.DataFrame([(name, e.value, e.low, e.high, meaning) for name, e, meaning in rows], columns=columns)

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, findings, state, words
+from dashboard import cache, components, state, words, words_gap
 from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, percent
@@ -28,7 +28,8 @@ def ordered_models(page: Page, metric: str) -> list[str]:
     """The model that answers first, then the other one trained, then the baselines, the best first."""
     models, first = page.run.evaluation.models, (page.run.answers, "transformer", "ensemble")
     places = {name: place for place, name in reversed(list(enumerate(first)))}
-    return sorted(models, key=lambda m: (places.get(m, len(first)), -models[m].overall.metrics[metric].value))
+    sign = 1 if engine.term_of(metric).better == "lower" else -1
+    return sorted(models, key=lambda m: (places.get(m, len(first)), sign * models[m].overall.metrics[metric].value))
 
 
 def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
@@ -40,8 +41,9 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
         return
     ours = gaps[page.run.answers]
     if by == "items":
-        components.section(words.verdict(ours, by).text)
-        components.note(words.verdict(ours, by).evidence)
+        verdict = cache.verdict(page.key, metric, page.run.answers, page.lang, by)
+        components.section(verdict.text)
+        components.note(verdict.evidence)
     scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
     sizes = {"head": ours.n_head, "tail": ours.n_tail}
     oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
@@ -105,7 +107,7 @@ def gap_chart(page: Page, metric: str) -> None:
     columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("The gap"))
     with st.spinner(_("Comparing ranks…")):
-        components.note(findings.rank_gap(cache.gap(page.key, "log_rank", page.run.answers, "users")))
+        components.note(words_gap.rank_gap(cache.gap(page.key, "log_rank", page.run.answers, "users")))
 
 
 def curve(page: Page, metric: str) -> None:
@@ -196,7 +198,7 @@ def draw() -> None:
     top = st.container()
     metric = choose_metric(page)
     try:
-        found = words.verdict(cache.gap(page.key, metric, page.run.answers, "users"))
+        found = cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:
         with top:
             components.headline(_("Head and tail cannot be compared in this run"))
@@ -208,7 +210,9 @@ def draw() -> None:
         who_answers(page)
         head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
         if head is not None and tail is not None:
-            components.note(words.ceiling_gap(head, tail))
+            gap = cache.gap(page.key, metric, page.run.answers, "users")
+            components.note(words_gap.ceiling_gap(head, tail, gap))
+        of_groups = st.empty()
     components.note(words.metric_gloss(metric))
     left, right = st.columns([7, 5], gap="large")
     with left:
@@ -219,7 +223,10 @@ def draw() -> None:
         gap_chart(page, metric)
     curve(page, metric)
     why(page, metric)
-    groups(page, metric)
+    worst = groups(page, metric)
+    if worst:
+        with of_groups:
+            components.note(worst)
     behind(page, metric)
     members(page)
     cohorts(page, metric, "items")

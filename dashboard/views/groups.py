@@ -40,15 +40,19 @@ def called(rule: str, saved: dict[str, str]) -> str:
         return rule
 
 
-def groups(page: Page, metric: str) -> None:
-    """Every group of a kind with its figure, the worst in words, and the users of a chosen one."""
+def groups(page: Page, metric: str) -> str:
+    """Every group of a kind with its figure, the worst in words, and the users of a chosen one.
+
+    Returns:
+        The worst in words, for the head of the page; nothing where groups cannot be measured.
+    """
     components.section(_("Groups of users"))
     try:
         saved = cache.saved_groups(page.key)
         tables = cache.group_tables(page.key, metric, tuple(saved))
     except EngineError as error:
         components.error_panel(error)
-        return
+        return ""
     figures = tables.figures.assign(
         by=tables.figures["rule"].map(_dimension), name=[called(str(rule), saved) for rule in tables.figures["rule"]]
     )
@@ -57,7 +61,8 @@ def groups(page: Page, metric: str) -> None:
     names = {by: _by_name(by) for by in kinds}
     if saved:
         kinds, names = [*kinds, SAVED], {**names, SAVED: _("Saved groups")}
-    components.note(findings.worst_group(tables.gaps, metric))
+    worst = findings.worst_group(tables.gaps, metric)
+    components.note(worst)
     picked = _kind(kinds, names)
     shown = figures.loc[figures["rule"].isin(list(saved)) if picked == SAVED else standard & (figures["by"] == picked)]
     everybody = page.run.evaluation.models[page.run.answers].overall.metrics[metric].value
@@ -69,6 +74,7 @@ def groups(page: Page, metric: str) -> None:
         components.note(f"{row['name']}: {findings.too_small(int(row['n']), row['n_needed'])}")
     components.table_twin(_table(shown, tables.gaps, metric), _("Groups of users"))
     disparity(page, metric, tuple(map(str, shown.loc[shown["n"] > 0, "rule"])))
+    return worst
 
 
 def _kind(kinds: list[str], names: dict[str, str]) -> str:

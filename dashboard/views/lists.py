@@ -22,7 +22,7 @@ def lists(page: Page, k: int) -> None:
 
 def of_model(evaluation: engine.Evaluation, model: str, k: int) -> list[str]:
     """Names of the figures that a model's lists of k items have."""
-    names = evaluation.models[model].users["tail"].metrics
+    names = evaluation.models[model].overall.metrics
     return [name for name in names if name.endswith(f"@{k}") and name not in evaluation.metrics]
 
 

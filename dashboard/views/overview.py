@@ -7,7 +7,11 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
+<<<<<<< HEAD
 from dashboard import cache, components, words, words_targets
+=======
+from dashboard import cache, components, words, words_gap
+>>>>>>> 7074e60 (Say of a gap what all metrics say, of its change whether it turned over; no luck as inequality; settings decide what is said of the protocol)
 from dashboard.charts import overview as charts
 from dashboard.i18n import _, count, figure, moment, ngettext, percent, tell
 from dashboard.views.blend import who_answers
@@ -18,13 +22,17 @@ from engine import EngineError
 def verdict(page: Page, metric: str) -> None:
     """The page's first line."""
     try:
-        found = words.verdict(cache.gap(page.key, metric, page.run.answers, "users"))
+        found = cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:
         components.headline(_("This run cannot compare tail and head users"))
         components.error_panel(error)
         return
     components.headline(found.text)
     components.note(found.evidence + " " + words.metric_gloss(metric))
+    head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
+    if head is not None and tail is not None:
+        gap = cache.gap(page.key, metric, page.run.answers, "users")
+        components.note(words_gap.ceiling_gap(head, tail, gap))
     who_answers(page)
 
 
@@ -79,7 +87,7 @@ def models(page: Page, metric: str) -> None:
     scores = {name: report.overall.metrics[metric] for name, report in page.run.evaluation.models.items()}
     against = cache.against_best_baseline(page.key, metric)
     if against is not None:
-        st.markdown(components.escape_markdown(words.comparison(against)))
+        st.markdown(components.escape_markdown(words_gap.comparison(against)))
     oracle = oracle_value(page, metric, "all")
     fig = charts.models(scores, metric, oracle, page.dark, page.run.answers)
     components.chart(
@@ -87,10 +95,11 @@ def models(page: Page, metric: str) -> None:
     )
     n = page.run.evaluation.models[page.run.answers].overall.n
     text = ngettext(
-        "All items ranked, seen ones left out; {protocol} on {n} user; bars are {share} intervals.",
-        "All items ranked, seen ones left out; {protocol} on {n} users; bars are {share} intervals.",
+        "{ranked}; {protocol} on {n} user; bars are {share} intervals.",
+        "{ranked}; {protocol} on {n} users; bars are {share} intervals.",
         n,
     ).format(
+        ranked=words.ranked(page.run.config),
         protocol=words.protocol(page.run.split.protocol, page.run.split.cuts),
         n=count(n),
         share=percent(page.run.config.evaluation.confidence),

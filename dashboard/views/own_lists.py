@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_lists, components, words
+from dashboard import cache, cache_lists, components, words, words_gap
 from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
 from dashboard.i18n import _, count, figure, tell
@@ -48,7 +48,7 @@ def own_lists(page: Page, metric: str) -> None:
     except EngineError as error:
         components.error_panel(_on_the_page(error))
         return
-    verdict = words.verdict(gap)
+    verdict = words_gap.verdict_of(found.evaluation, metric, found.given.name, page.run.config)
     st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))
     components.note(verdict.evidence)
     for text in found.notes:

@@ -49,6 +49,11 @@ def evidence(page: Page, growth: engine.Growth | None) -> None:
             "What these users gave to training stays in the model, and what they had met is not offered again: the "
             "curve is of what is known when the question is put."
         )
+        if page.run.config.evaluation.exclude_seen is not False
+        else _(
+            "What these users gave to training stays in the model: the curve is of what is known when the question is "
+            "put."
+        )
     )
     rows = [
         (

@@ -6,7 +6,11 @@ import pandas as pd
 import streamlit as st
 
 import engine
+<<<<<<< HEAD
 from dashboard import cache, components, findings, state, words
+=======
+from dashboard import cache, components, findings, words, words_gap
+>>>>>>> 7074e60 (Say of a gap what all metrics say, of its change whether it turned over; no luck as inequality; settings decide what is said of the protocol)
 from dashboard.charts import why as charts
 from dashboard.i18n import _
 from dashboard.views.frame import Page
@@ -54,8 +58,8 @@ def _truncation(page: Page, found: engine.Diagnosis) -> None:
             words.model_name(model),
             words.metric_name(metric),
             p.gap.value,
-            findings.span(p.length),
-            findings.span(p.users),
+            words_gap.span(p.length),
+            words_gap.span(p.users),
             findings.share(p.length_share),
         )
         for model, e in (found.truncation or {}).items()
@@ -108,7 +112,7 @@ def _ceiling(page: Page, found: engine.Diagnosis) -> None:
     """What could be had at best."""
     for ceiling in found.ceilings:
         rows = [
-            (words.cohort_name(cohort), c.n, c.ceiling.value, findings.span(c.shortfall[page.run.answers]))
+            (words.cohort_name(cohort), c.n, c.ceiling.value, words_gap.span(c.shortfall[page.run.answers]))
             for cohort, c in ceiling.cohorts.items()
             if page.run.answers in c.shortfall
         ]

@@ -11,6 +11,7 @@ import numpy as np
 from engine.config import EvaluationConfig
 from engine.data.oracle import fair_ceiling
 from engine.evaluation.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.glossary import term_of
 from engine.evaluation.report import COHORTS, Estimate, Evaluation
 
 Kind = Literal["oracle", "best of all models"]
@@ -85,7 +86,7 @@ def ceilings(
 
     Args:
         evaluation: what was measured.
-        metric: a column of its `per_user`; lower is better for "log_rank" alone.
+        metric: a column of its `per_user`; the glossary says which way is better.
         config: samples, confidence and seed.
         oracle: what `engine.data.oracle.read_oracle` gave.
     """
@@ -93,7 +94,7 @@ def ceilings(
     rows = {model: evaluation.per_user[evaluation.per_user["model"] == model] for model in models}
     first = rows[models[0]]
     values = np.column_stack([rows[m].set_index("user_idx")[metric].loc[first["user_idx"]] for m in models])
-    best = values.min(axis=1) if metric == "log_rank" else values.max(axis=1)
+    best = values.min(axis=1) if term_of(metric).better == "lower" else values.max(axis=1)
     side = np.asarray(first["user_cohort"])
     inside = {"all": np.ones(len(side), dtype=bool), **{cohort: side == cohort for cohort in COHORTS}}
     inside = {cohort: chosen for cohort, chosen in inside.items() if chosen.any()}

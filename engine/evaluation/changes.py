@@ -16,6 +16,8 @@ from engine.evaluation.groups import Group
 from engine.evaluation.report import Estimate, Evaluation
 from engine.evaluation.separation import Moments, p_values
 
+_ROUNDING = 1e-12
+
 
 @dataclass(frozen=True)
 class Served:
@@ -44,12 +46,17 @@ class GapChange:
         new_gap: by the new one.
         gain: new less old, over the group.
         gain_other: over the other.
-        difference: the difference in differences: `gain` less `gain_other`, which is `new_gap` less `old_gap`.
+        difference: the difference in differences: `gain` less `gain_other`, which is `new_gap` less `old_gap`. It says
+            who gained more; where the gap turns over it says nothing of its size.
         p_value: two-sided, of the difference; see `engine.evaluation.separation.p_values`.
         significant: the difference's interval leaves out 0, the p-value agrees at the same level, and neither group is
             too small.
         too_small: a group has fewer than 30 users, or all its users changed by one amount.
-        narrowed: the new gap is nearer to 0 than the old one.
+        size: |new_gap| less |old_gap|: below 0 the groups are nearer to each other than before.
+        size_p: two-sided p-value of `size`, the signs of both gaps taken as they were seen.
+        size_significant: the interval of `size` leaves out 0, its p-value agrees, and neither group is too small.
+        narrowed: the new gap is nearer to 0 than the old one, clearly or not.
+        turned: the gaps have opposite signs: whoever was behind is ahead.
         paid: names of the groups that are served worse than before: the interval of their gain lies on the worse side
             of 0. Empty for a figure that has no better end.
     """
@@ -67,7 +74,11 @@ class GapChange:
     p_value: float
     significant: bool
     too_small: bool
+    size: Estimate
+    size_p: float
+    size_significant: bool
     narrowed: bool
+    turned: bool
     paid: tuple[str, ...]
 
 
@@ -80,7 +91,10 @@ def gap_change(
     metric: str = "ndcg@10",
     config: EvaluationConfig | None = None,
 ) -> GapChange:
-    """The difference in differences between two models and two groups: (B_g - A_g) - (B_h - A_h).
+    """What a change of models does to the gap between two groups: its size, and the difference in differences.
+
+    The size changes by |B_g - B_h| - |A_g - A_h|; the difference in differences is (B_g - A_g) - (B_h - A_h). The two
+    are the same but for the sign as long as the gap keeps its sign.
 
     Users keep their figures of both models together when they are resampled, and each group is resampled by itself.
 
@@ -112,15 +126,20 @@ def gap_change(
 
     gains, drawn_gains = after - before, drawn_after - drawn_before
     gain, gain_other = (estimate(gains[at], drawn_gains[:, at]) for at in (0, 1))
-    old_gap = estimate(before[0] - before[1], drawn_before[:, 0] - drawn_before[:, 1])
-    new_gap = estimate(after[0] - after[1], drawn_after[:, 0] - drawn_after[:, 1])
-    difference = estimate(gains[0] - gains[1], drawn_gains[:, 0] - drawn_gains[:, 1])
-    level = 1 - config.confidence
-    asked = inside.any(axis=0)
-    change, own = (values[asked, 1] - values[asked, 0])[:, None], inside[:1, asked]
-    moments = Moments.of(change, own)
-    p_value = float(p_values(change, own, moments, level, config.seed)[0, 0])
-    small = bool(too_small(moments.n, moments.variance)[0, 0] or too_small(moments.n_rest, moments.variance_rest)[0, 0])
+    gaps, drawn_gaps = (before[0] - before[1], after[0] - after[1]), (_apart(drawn_before), _apart(drawn_after))
+    old_gap, new_gap = (estimate(value, drawn) for value, drawn in zip(gaps, drawn_gaps, strict=True))
+    difference = estimate(gains[0] - gains[1], _apart(drawn_gains))
+    size = estimate(abs(gaps[1]) - abs(gaps[0]), np.abs(drawn_gaps[1]) - np.abs(drawn_gaps[0]))
+    level, asked = 1 - config.confidence, inside.any(axis=0)
+    # What each user adds to the gap's growth: the new figure less the old one, each with the sign of its gap.
+    signs = np.sign(gaps) if gaps[0] and gaps[1] else np.full(2, np.sign(sum(gaps)))
+    changes = values[asked] @ np.array([[-1.0, -signs[0]], [1.0, signs[1]]])
+    changes[np.abs(changes) < _ROUNDING] = 0
+    own = inside[:1, asked]
+    moments = Moments.of(changes, own)
+    p_value, size_p = (float(p) for p in p_values(changes, own, moments, level, config.seed)[0])
+    few = too_small(moments.n, moments.variance) | too_small(moments.n_rest, moments.variance_rest)
+    small = bool(few[0, 0])
     return GapChange(
         metric=metric,
         group=group.name,
@@ -133,9 +152,13 @@ def gap_change(
         gain_other=gain_other,
         difference=difference,
         p_value=p_value,
-        significant=not difference.low <= 0 <= difference.high and p_value <= level and not small,
+        significant=_leaves_out_0(difference) and p_value <= level and not small,
         too_small=small,
-        narrowed=abs(new_gap.value) < abs(old_gap.value),
+        size=size,
+        size_p=size_p,
+        size_significant=_leaves_out_0(size) and size_p <= level and not few.any(),
+        narrowed=size.value < 0,
+        turned=old_gap.value * new_gap.value < 0,
         paid=tuple(g.name for g, got in ((group, gain), (other, gain_other)) if _is_loss(metric, got)),
     )
 
@@ -216,6 +239,15 @@ def _check_groups(group: Group, other: Group, inside: np.ndarray) -> None:
                 f"Group {each.name!r} ({each.rule}) holds 0 test users with the figure, so there is no gap to it; "
                 "take another group."
             )
+
+
+def _apart(means: np.ndarray) -> np.ndarray:
+    """(samples,) the group's means less the other's."""
+    return means[:, 0] - means[:, 1]
+
+
+def _leaves_out_0(found: Estimate) -> bool:
+    return not found.low <= 0 <= found.high
 
 
 def _is_loss(metric: str, gain: Estimate) -> bool:

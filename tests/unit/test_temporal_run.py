@@ -104,7 +104,7 @@ def test_the_table_of_the_command_line_counts_several_right_items(run: engine.Ru
     assert [column.header for column in table.columns] == [
         "model", "Precision@10\nall users", "Recall@10\nall users", "F1@10\nall users", "MAP@10\nall users"
     ]  # fmt: skip
-    assert "temporal" in tables.evaluation_note(run.evaluation, 0.95).plain
+    assert "temporal" in tables.evaluation_note(run.evaluation, run.config).plain
 
 
 def test_a_log_without_times_is_refused_with_a_way_out(tiny_log_dir: Path, tmp_path: Path) -> None:
