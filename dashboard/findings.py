@@ -319,7 +319,8 @@ def uneven_rows(found: Disparity, ranks: Disparity, protocol: str) -> list[tuple
     if found.between is not None:
         text = _("Worst group: {group}").format(group=group_name(found.between.worst))
         rows.append((text, found.between.worst_value, term_meaning(found.metric)))
-        rows.append((_("Between the best group and the worst"), found.between.difference, group_name(found.between.best)))
+        text = _("Between the best group and the worst")
+        rows.append((text, found.between.difference, group_name(found.between.best)))
     return rows
 
 

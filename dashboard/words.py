@@ -173,7 +173,7 @@ def protocol(name: str, cuts: tuple[int, int] | None) -> str:
 
 def ranked(settings: RunConfig) -> str:
     """What is ranked: whether what a user has met is left out."""
-    if settings.evaluation.exclude_seen is False:  # "auto" is decided by the data when a run is trained
+    if settings.evaluation.exclude_seen is False:  # "auto", not yet decided by data, leaves them out by itself
         return _("All items ranked, seen ones too")
     return _("All items ranked, seen ones left out")
 

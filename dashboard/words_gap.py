@@ -137,6 +137,14 @@ def _one_way(gap: Gap, by: By) -> str:
         }[by]
         ratio = gap.ratio
         return text.format(times=figure(ratio.value, 2), low=figure(ratio.low, 2), high=figure(ratio.high, 2), n=total)
+    if not _has_ratio(gap):
+        text = {
+            ("users", True): _("This model serves tail users worse than head users, by {amount}, on {n} users."),
+            ("users", False): _("This model serves tail users better than head users, by {amount}, on {n} users."),
+            ("items", True): _("This model finds tail items worse than head items, by {amount}, on {n} users."),
+            ("items", False): _("This model finds tail items better than head items, by {amount}, on {n} users."),
+        }[by, worse]
+        return text.format(amount=_amount(gap), n=total)
     text = {
         ("users", True): _("This model serves tail users {amount} worse than head users on {n} users."),
         ("users", False): _("This model serves tail users {amount} better than head users on {n} users."),

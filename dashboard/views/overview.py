@@ -7,11 +7,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-<<<<<<< HEAD
-from dashboard import cache, components, words, words_targets
-=======
-from dashboard import cache, components, words, words_gap
->>>>>>> 7074e60 (Say of a gap what all metrics say, of its change whether it turned over; no luck as inequality; settings decide what is said of the protocol)
+from dashboard import cache, components, words, words_gap, words_targets
 from dashboard.charts import overview as charts
 from dashboard.i18n import _, count, figure, moment, ngettext, percent, tell
 from dashboard.views.blend import who_answers

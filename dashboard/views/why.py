@@ -6,11 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-<<<<<<< HEAD
-from dashboard import cache, components, findings, state, words
-=======
-from dashboard import cache, components, findings, words, words_gap
->>>>>>> 7074e60 (Say of a gap what all metrics say, of its change whether it turned over; no luck as inequality; settings decide what is said of the protocol)
+from dashboard import cache, components, findings, state, words, words_gap
 from dashboard.charts import why as charts
 from dashboard.i18n import _
 from dashboard.views.frame import Page

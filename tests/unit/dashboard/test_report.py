@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 import engine
-from dashboard import findings, i18n
+from dashboard import findings, i18n, words, words_gap
 from dashboard.charts import scale
 from dashboard.report import report
 from engine import Estimate, GapParts
@@ -55,9 +57,34 @@ def test_it_says_what_the_page_says(tiny_run_dir: Path, lang: str):
     assert {"en": "Why is there a gap?", "zh": "为什么有差距？"}[lang] in html
     facts, answers = engine.run_facts(run), run.answers
     spread = engine.disparity(run.evaluation, facts, (), "ndcg@10", answers, run.config.evaluation)
-    for e in (spread.gini, run.evaluation.models[answers].users["tail"].metrics["novelty@10"]):
-        assert e is not None
-        assert f"<td>{i18n.figure(e.value)}" in html
+    novelty = run.evaluation.models[answers].users["tail"].metrics["novelty@10"]
+    assert f"<td>{i18n.figure(novelty.value)}" in html
+    assert spread.gini is not None
+    assert f"<td>{i18n.figure(spread.gini.value)}" not in html  # with one target a user it measures luck
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_report_in_log_ranks_explains_them_and_is_not_inverted(tiny_run_dir: Path, lang: str):
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    html = report(run, "log_rank", lang)
+    found = engine.whole_gap(run.evaluation, "log_rank", run.answers, "users", run.config.evaluation)
+    i18n.use(lang)
+    try:
+        assert words_gap.verdict(found).text in html
+        assert escape(words.metric_gloss("log_rank")) in html
+        assert escape(words.metric_gloss("ndcg@10")) not in html
+        assert words.ranked(run.config) in html
+    finally:
+        i18n.use("en")
+    assert found.gap.ratio is None
+
+
+def test_what_is_said_of_the_protocol_follows_the_settings():
+    for seen, new in itertools.product((True, False), repeat=2):
+        config = engine.load_config(None, [f"evaluation.exclude_seen={str(seen).lower()}",
+                                           f"evaluation.new_items={str(new).lower()}"])  # fmt: skip
+        assert ("left out" in words.ranked(config)) == seen
+        assert ("Only items that training met" in words.recommendable(config)) == (not new)
     groups = engine.standard_groups(engine.about_users(facts))
     assert html.count("<tr>") > len(groups) > 10
 
@@ -130,7 +157,7 @@ def test_the_worst_group_is_named_only_if_it_is_clear():
     rows = [("region=A", -0.2, True, 40), ("region=B", -0.3, False, 4), ("region=C", 0.1, True, 40)]
     gaps = pd.DataFrame(rows, columns=["rule", "difference", "significant", "n"]).assign(low=-0.4, high=-0.1)
     assert "Worst served: Region: A." in findings.worst_group(gaps, "ndcg@10")
-    assert "Worst served: Region: C." in findings.worst_group(gaps, "log_rank", lower_is_better=True)
+    assert "Worst served: Region: C." in findings.worst_group(gaps, "log_rank")
     assert "No group fares clearly worse" in findings.worst_group(gaps.loc[~gaps["significant"]], "ndcg@10")
 
 

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard import i18n, words
-from engine import Attribution, Blend, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations
+from dashboard import i18n, words, words_gap
+from engine import Attribution, Blend, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations, WholeGap
 
 
 @pytest.fixture(autouse=True)
@@ -36,45 +36,52 @@ WORSE = Gap(
 )
 
 
+def verdict(gap: Gap, by: words_gap.By = "users") -> words_gap.Verdict:
+    return words_gap.verdict(WholeGap(gap, {}), by)
+
+
 def test_a_worse_tail_is_called_worse_with_its_share_and_evidence() -> None:
-    found = words.verdict(WORSE)
+    found = verdict(WORSE)
     assert (found.kind, found.text) == (
         "worse",
-        "This model serves tail users 28\u202f% worse than head users on 22,363 users.",
+        "This model serves tail users 28\u202f% (23\u202f% to 32\u202f%) worse than head users on 22,363 users.",
     )
     assert found.evidence == (
-        "NDCG@10 0.0360 ± 0.0020 for tail (n = 18,363) against 0.0500 ± 0.0020 for head (n = 4,000). "
-        "Difference −0.0140 (interval −0.0170 to −0.0110)."
+        "NDCG@10 0.0360 (0.0340 to 0.0380) for tail (n = 18,363) against 0.0500 (0.0480 to 0.0520) for head "
+        "(n = 4,000). Difference −0.0140 (−0.0170 to −0.0110)."
     )
 
 
 def test_a_better_tail_is_called_better() -> None:
     better = replace(WORSE, difference=Estimate(0.014, 0.011, 0.017), ratio=Estimate(1.28, 1.2, 1.4))
-    assert words.verdict(better).text.startswith("This model serves tail users 28\u202f% better")
-    assert "4.2 times as well" in words.verdict(replace(better, ratio=Estimate(4.2, 3, 6))).text
+    assert verdict(better).text.startswith("This model serves tail users 28\u202f% (20\u202f% to 40\u202f%) better")
+    assert "4.2 times (3 to 6) as well" in verdict(replace(better, ratio=Estimate(4.2, 3, 6))).text
 
 
 def test_no_significant_gap_is_no_clear_difference() -> None:
-    found = words.verdict(replace(WORSE, significant=False))
+    found = verdict(replace(WORSE, significant=False))
     assert (found.kind, found.text) == ("even", "No clear difference between tail and head users on 22,363 users.")
 
 
 @pytest.mark.parametrize(("n", "text"), [(1, "head, has 1 tested user."), (12, "head, has 12 tested users.")])
 def test_too_few_users_come_before_significance(n: int, text: str) -> None:
-    found = words.verdict(replace(WORSE, n_head=n, too_small=True))
+    found = verdict(replace(WORSE, n_head=n, too_small=True))
     assert found.kind == "few"
     assert found.text.endswith(text)
 
 
 def test_a_ratio_that_nothing_bounds_is_not_quoted() -> None:
-    found = words.verdict(replace(WORSE, ratio=None))
-    assert found.text == "This model serves tail users worse than head users, by 0.0140, on 22,363 users."
+    found = verdict(replace(WORSE, ratio=None))
+    assert (
+        found.text
+        == "This model serves tail users worse than head users, by 0.0140 (0.0110 to 0.0170), on 22,363 users."
+    )
 
 
 def test_item_gaps_speak_of_items_and_chinese_of_both() -> None:
-    assert "finds tail items" in words.verdict(replace(WORSE, by="items"), "items").text
+    assert "finds tail items" in verdict(replace(WORSE, by="items"), "items").text
     i18n.use("zh")
-    assert words.verdict(WORSE).text == "在 22,363 位用户上，该模型对尾部用户的服务比头部用户差 28%。"
+    assert verdict(WORSE).text == "在 22,363 位用户上，该模型对尾部用户的服务比头部用户差 28%（23% 到 32%）。"
 
 
 def test_an_estimate_without_an_interval_is_its_value() -> None:
@@ -96,9 +103,11 @@ def _compared(difference: float, significant: bool) -> Comparison:
 
 
 def test_the_model_is_ahead_behind_or_level() -> None:
-    assert words.comparison(_compared(0.02, True)) == "The Transformer is ahead of the best baseline, EASE, by 0.0200."
-    assert "behind the best baseline" in words.comparison(_compared(-0.02, True))
-    assert "level with" in words.comparison(_compared(0.02, False))
+    assert (
+        words_gap.comparison(_compared(0.02, True)) == "The Transformer is ahead of the best baseline, EASE, by 0.0200."
+    )
+    assert "behind the best baseline" in words_gap.comparison(_compared(-0.02, True))
+    assert "level with" in words_gap.comparison(_compared(0.02, False))
 
 
 EVENT = Event(5, "i3", "Lamp", None, None, "tail")
