@@ -13,7 +13,6 @@ from rich.text import Text
 import engine
 from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
-from dashboard import words
 from dashboard.cli_options import RUNS, Config, Json, NoTime, RunName, RunsDir, Set, TimeFormat
 from dashboard.cli_output import Answer, ProgressView
 

@@ -61,6 +61,8 @@ def test_it_says_what_the_page_says(tiny_run_dir: Path, lang: str):
     assert f"<td>{i18n.figure(novelty.value)}" in html
     assert spread.gini is not None
     assert f"<td>{i18n.figure(spread.gini.value)}" not in html  # with one target a user it measures luck
+    groups = engine.standard_groups(engine.about_users(facts))
+    assert html.count("<tr>") > len(groups) > 10
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
@@ -85,8 +87,6 @@ def test_what_is_said_of_the_protocol_follows_the_settings():
                                            f"evaluation.new_items={str(new).lower()}"])  # fmt: skip
         assert ("left out" in words.ranked(config)) == seen
         assert ("Only items that training met" in words.recommendable(config)) == (not new)
-    groups = engine.standard_groups(engine.about_users(facts))
-    assert html.count("<tr>") > len(groups) > 10
 
 
 def test_the_command_writes_it_and_keeps_what_is_there(tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path):
