@@ -25,8 +25,8 @@ from dashboard import cli_documents as documents
 from dashboard import cli_explain as explaining
 from dashboard import cli_faithfulness as trusting
 from dashboard import cli_search as searching
+from dashboard import cli_streams, serving
 from dashboard import cli_tables as tables
-from dashboard import serving
 from dashboard.cli_options import (
     RUNS,
     About,
@@ -74,8 +74,10 @@ def main() -> None:
     # Read when torch is first imported. Threads that wait by spinning slow everything down as soon as two processes
     # share the cores, such as a training and the dashboard.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    cli_streams.prepare()
     try:
-        app()
+        with cli_streams.told():
+            app()
     except engine.EngineError as error:
         complain(str(error))
         sys.exit(1)
@@ -256,7 +258,7 @@ def demo(
     """Train on the sample shop, unless that is done already, then open the dashboard."""
     answer = Answer(json)
     serving.require_free(address, port)  # before a minute of training, not after it
-    if not (runs / SAMPLE_RUN).is_dir():  # a run folder in sight is whole, and to ask the engine would load torch
+    if not (runs / SAMPLE_RUN / "config.json").is_file():  # a run in sight is whole; to ask the engine would load torch
         remark(f"Training on the sample shop; the run is kept as {runs / SAMPLE_RUN}.")
         with _making_a_run(answer) as view:
             run = engine.train_run(serving.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)

@@ -15,6 +15,7 @@ from dashboard import cli_documents as documents
 from dashboard import cli_tables as tables
 from dashboard.cli_options import RUNS, Config, Json, NoTime, RunName, RunsDir, Set, TimeFormat
 from dashboard.cli_output import Answer, ProgressView
+from dashboard.cli_streams import check_output, write_output
 
 if TYPE_CHECKING:
     from engine import Dataset, Outside
@@ -74,23 +75,22 @@ def report(
     from dashboard.report import report as written
 
     answer = Answer(json)
-    if output.is_dir():
-        raise typer.BadParameter(f"--output {output} is a folder; name a file, such as {output / 'report.html'}.")
-    if output.exists() and not overwrite:
-        raise typer.BadParameter(f"--output {output} is there already; choose another name, or pass --overwrite.")
+    check_output("--output", output, _is_report, "report of this command", overwrite)
     with answer.working(), ProgressView() as view:
         text = written(engine.load_run(run, runs_dir=runs), metric.lower(), lang.value, view)
-    beside = output.with_name(output.name + ".new")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(output)
-    except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise engine.EngineError(
-            f"{output} cannot be written ({error.strerror}); choose another --output, or make room."
-        ) from error
+    write_output(output, text)
     size = output.stat().st_size
     answer.give({"run": run, "output": str(output), "bytes": size}, Text(f"Wrote {output} ({size / 1000:,.0f} kB)."))
+
+
+def _is_report(path: Path) -> bool:
+    """Whether a file begins as our reports do."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(2000).decode("utf-8", "replace")
+    except OSError:
+        return False
+    return head.startswith("<!DOCTYPE html>") and "<title>Tailscope" in head
 
 
 def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:

@@ -29,9 +29,23 @@ class Preset(StrEnum):
     BEST = "best"
 
 
+def _folder_of_runs(given: Path) -> Path:
+    """What --runs names, if runs can be there."""
+    try:
+        is_another = given.exists() and not given.is_dir()
+    except OSError as error:  # a name too long, or within a folder that may not be read
+        raise typer.BadParameter(f"--runs {given} cannot be read ({error.strerror}).") from None
+    if is_another:
+        raise typer.BadParameter(f"--runs {given} is a file; name a folder.")
+    return given
+
+
 RunName = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run; `tailscope runs` lists them.")]
 Log = Annotated[Path, typer.Argument(metavar="PATH", help="A log: a file or a folder.")]
-RunsDir = Annotated[Path, typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.")]
+RunsDir = Annotated[
+    Path,
+    typer.Option("--runs", metavar="DIR", envvar="TAILSCOPE_RUNS", help="Folder of runs.", callback=_folder_of_runs),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document; all else goes to standard error.")]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="TOML file of settings.")]
 Set = Annotated[

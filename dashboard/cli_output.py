@@ -17,6 +17,8 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
+from dashboard.cli_streams import is_unicode
+
 if TYPE_CHECKING:
     from engine import Progress as EngineProgress
 
@@ -36,12 +38,23 @@ STAGES = {
 }
 
 
+class _Aside(Console):
+    """Standard error: nobody who reads it, or no room for it, is no reason to end the work."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:
+            self.quiet = True
+
+
 def console(stderr: bool = False) -> Console:
     """A console on today's standard streams; never guesses markup or emoji in what it is given."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
-        file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else PLAIN_WIDTH
-    )
+    stream, kind = (sys.stderr, _Aside) if stderr else (sys.stdout, Console)
+    return kind(file=stream, markup=False, emoji=False, highlight=False, width=None if stream.isatty() else PLAIN_WIDTH)
 
 
 def complain(message: str) -> None:
@@ -71,7 +84,7 @@ class Answer:
     def give(self, document: Any, *renderables: RenderableType) -> None:
         """Print the document when JSON was asked for, else the renderables."""
         if self.as_json:
-            sys.stdout.write(to_json(document) + "\n")
+            sys.stdout.write(to_json(document, ascii_only=not is_unicode(sys.stdout)) + "\n")
             sys.stdout.flush()
             return
         out = console()
@@ -79,9 +92,9 @@ class Answer:
             out.print(renderable, soft_wrap=isinstance(renderable, str | Text))
 
 
-def to_json(document: Any) -> str:
+def to_json(document: Any, ascii_only: bool = False) -> str:
     """JSON text with whole floats; a number that is not finite becomes null, since JSON has no word for it."""
-    text = json.dumps(_plain(document), ensure_ascii=False, allow_nan=False, indent=2)
+    text = json.dumps(_plain(document), ensure_ascii=ascii_only, allow_nan=False, indent=2)
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -35,6 +35,7 @@ from dashboard.cli_options import (
     read_settings,
 )
 from dashboard.cli_output import Answer, ProgressView, complain, duration, figure, remark
+from dashboard.cli_streams import check_output, write_output
 
 if TYPE_CHECKING:
     from engine import CrossValidation, Search, Spread
@@ -128,8 +129,13 @@ def tune(
     answer = Answer(json)
     if (name or overwrite) and not train:
         raise typer.BadParameter("--name and --overwrite belong to a run: add --train.")
-    if name and (runs / name).exists() and not overwrite:  # before hours of search, not after them
-        raise typer.BadParameter(f"{runs / name} is there already; choose another --name, or pass --overwrite.")
+    if name:  # before hours of search, not after them
+        try:
+            engine.check_free(name, runs, overwrite)
+        except engine.EngineError as error:
+            raise typer.BadParameter(str(error)) from None
+    if output is not None:
+        check_output("--output", output, _holds_settings, "file of settings", overwrite=True)
     settings = read_settings(
         config, changes, seed, user, item, time_column, rating, min_rating, preset, time_format, no_time
     )
@@ -140,7 +146,7 @@ def tune(
         )  # fmt: skip
         text = engine.describe_config(found.config)
         if output is not None:
-            output.write_text(text, encoding="utf-8")
+            write_output(output, text)
         if train:
             run = engine.train_best(
                 found, path, name=name, runs_dir=runs, on_progress=view, overwrite=overwrite
@@ -154,6 +160,15 @@ def tune(
         lines += [*tables.several_targets(run.evaluation, run.answers)]
         lines += [tables.evaluation_note(run.evaluation, run.config)]
     answer.give(documents.search(found, run.name if run else None), *lines, *([] if output else [text.rstrip()]))
+
+
+def _holds_settings(path: Path) -> bool:
+    """Whether a file is one of settings, as this command writes them."""
+    try:
+        engine.load_config(path)
+    except (engine.EngineError, ValueError):
+        return False
+    return True
 
 
 METRICS = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from engine.data.report import CleaningIssue, CleaningReport
     from engine.data.schema import display_columns
     from engine.diagnosis import Diagnosis, diagnose_evaluation, diagnose_run, is_diagnosed
+    from engine.disk import write_text
     from engine.ensemble.ensemble import Blend
     from engine.errors import ConfigError, DataError, EngineError, Message, RunError, TrainingError, UnknownIdError
     from engine.evaluation.agreement import WholeGap, whole_gap
@@ -109,6 +110,7 @@ if TYPE_CHECKING:
     from engine.progress import OnProgress, Progress
     from engine.projection import ItemMap, Method, has_tsne, item_map
     from engine.run_groups import about_users, delete_group, facts_of, load_groups, run_facts, save_group
+    from engine.run_place import check_free
     from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
     from engine.scoreboard import Aucs, Faithfulness, MethodScore, Retraining
     from engine.search import Search, Trial, train_best, tune
@@ -132,6 +134,7 @@ _HOMES = {
     "engine.data.report": "CleaningIssue CleaningReport",
     "engine.data.schema": "display_columns",
     "engine.diagnosis": "Diagnosis diagnose_evaluation diagnose_run is_diagnosed",
+    "engine.disk": "write_text",
     "engine.ensemble.ensemble": "Blend",
     "engine.errors": "ConfigError DataError EngineError Message RunError TrainingError UnknownIdError",
     "engine.evaluation.agreement": "WholeGap whole_gap",
@@ -167,6 +170,7 @@ _HOMES = {
     "engine.scoreboard": "Aucs Faithfulness MethodScore Retraining",
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group facts_of load_groups run_facts save_group",
+    "engine.run_place": "check_free",
     "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
     "engine.persons": "Moved Person Reasons ScoredPerson WhatIf attributes_of attributes_read confidence_by_event "
     "person_of reasons score_person what_if",
@@ -272,6 +276,7 @@ __all__ = [
     "attributes_of",
     "attributes_read",
     "by_category",
+    "check_free",
     "columns_of_lists",
     "comparable_models",
     "compare",
@@ -357,6 +362,7 @@ __all__ = [
     "warm_up",
     "what_if",
     "whole_gap",
+    "write_text",
 ]
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
 
+from engine import disk
 from engine.data.dataset import Dataset
 from engine.data.splits import Split
-from engine.errors import EngineError, RunError, UnknownIdError
+from engine.errors import EngineError, Message, RunError, UnknownIdError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.groups import Group, target_facts, user_facts
 from engine.evaluation.rules import Rule, members
@@ -17,6 +21,10 @@ from engine.run_folder import read_json, write_json
 from engine.runs import Run
 
 COHORTS = "cohorts.json"
+LOCK = ".cohorts.lock"
+
+PATIENCE = 10.0
+"""Seconds to wait for others who change the groups of a run; each takes moments."""
 
 _NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\u2028\u2029]{0,79}")
 
@@ -83,14 +91,17 @@ def save_group(run: Run, group: Group, overwrite: bool = False) -> None:
     """
     _check_name(group.name)
     members(group.rule, run_facts(run))
-    held = load_groups(run)
-    if not overwrite and any(group.name == other.name for other in held):
-        raise EngineError(
-            f"A group called {group.name!r} is saved with run {run.name!r} already; choose another name, delete that "
-            "one first, or overwrite it."
-        )
-    kept = {other.name: other for other in held} | {group.name: group}
-    _write(run, tuple(kept.values()))
+    with _alone(run):
+        held = load_groups(run)
+        if not overwrite and any(group.name == other.name for other in held):
+            raise EngineError(
+                "A group called {group!r} is saved with run {run!r} already; choose another name, delete that one "
+                "first, or overwrite it.",
+                group=group.name,
+                run=run.name,
+            )
+        kept = {other.name: other for other in held} | {group.name: group}
+        _write(run, tuple(kept.values()))
 
 
 def delete_group(run: Run, name: str) -> None:
@@ -100,24 +111,47 @@ def delete_group(run: Run, name: str) -> None:
         UnknownIdError: none has that name.
         RunError: the file of groups is damaged or cannot be written.
     """
-    held = load_groups(run)
-    names = [group.name for group in held]
-    if name not in names:
-        raise UnknownIdError(
-            f"No group {name!r} is saved with run {run.name!r}; there are {', '.join(map(repr, names)) or 'none'}."
-        )
-    _write(run, tuple(group for group in held if group.name != name))
+    with _alone(run):
+        held = load_groups(run)
+        names = [group.name for group in held]
+        if name not in names:
+            raise UnknownIdError(
+                "No group {group!r} is saved with run {run!r}; there are {names}.",
+                group=name,
+                run=run.name,
+                names=", ".join(map(repr, names)) or Message("none"),
+            )
+        _write(run, tuple(group for group in held if group.name != name))
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Within this nobody else changes the run's groups, so that none is lost between reading and writing.
+
+    Raises:
+        RunError: others are at it for long, or the folder cannot be written to.
+    """
+    try:
+        with disk.alone(run.path / LOCK, PATIENCE) as mine:
+            if not mine:
+                raise RunError("Somebody else is changing the groups of run {run!r}; try again.", run=run.name)
+            yield
+    except OSError as error:
+        path, way = run.path / COHORTS, Message("look whether the folder is still there")
+        if error.errno in disk.NO_ROOM:
+            way = Message("make room")
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            way = Message("make the folder writable")
+        raise RunError(
+            "{path} cannot be written ({reason}); the groups saved before are as they were: {way}.",
+            path=path,
+            reason=error.strerror or str(error),
+            way=way,
+        ) from error
 
 
 def _write(run: Run, groups: tuple[Group, ...]) -> None:
-    path = run.path / COHORTS
-    try:
-        write_json(path, {"groups": [{"name": group.name, "rule": str(group.rule)} for group in groups]})
-    except OSError as error:
-        raise RunError(
-            f"{path} cannot be written ({error.strerror or error}); the groups saved before are as they were. Make "
-            "the folder writable, or make room."
-        ) from error
+    write_json(run.path / COHORTS, {"groups": [{"name": group.name, "rule": str(group.rule)} for group in groups]})
 
 
 def _group(entry: Any) -> Group:

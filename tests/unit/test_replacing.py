@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import sys
@@ -14,13 +15,20 @@ from pathlib import Path
 import pytest
 
 import engine
+import engine.fitting
 from engine import disk, run_place
 from engine.errors import RunError
+from engine.model.checkpoint import save_network
 from engine.run_folder import OWN_FILES
 from engine.run_place import is_whole, put_in_place, settle, strangers, why_no_run, working_folder
 from tests.conftest import TINY_RUN, tiny_config
 
 QUICK = {"training__max_epochs": 1, "model__d_model": 8, "evaluation__bootstrap_samples": 20}
+LONG = {"training__max_epochs": 3, "training__patience": 9, "training__validate_every": 1}
+
+
+class Cut(Exception):
+    """Stands for a kill."""
 
 
 @pytest.fixture
@@ -207,3 +215,106 @@ def test_every_file_that_the_engine_keeps_in_a_run_is_known(tiny_run_dir: Path) 
     names = set(re.findall(r'^[A-Z_]+ = "(\w+\.(?:json|parquet|safetensors|jsonl|sqlite))"', source, re.MULTILINE))
     assert {"confidence.json", "growth.json"} <= names
     assert names - {"oracle.json"} <= OWN_FILES  # that one stands beside a log
+
+
+class TestInterrupted:
+    """What a training that was cut off had learnt is lost to no other training."""
+
+    @pytest.fixture
+    def cut(self, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A folder of runs with a training cut off after two epochs, named by its data."""
+        monkeypatch.setattr("engine.fitting.CHECKPOINT_SECONDS", 0.0)
+
+        def kill(progress: engine.Progress) -> None:
+            if progress.stage == "train" and progress.epoch == 2:
+                raise Cut
+
+        with pytest.raises(Cut):
+            engine.train_run(tiny_log_dir, runs_dir=tmp_path, config=tiny_config(**{**QUICK, **LONG}), on_progress=kill)
+        return tmp_path
+
+    def test_another_training_without_a_name_takes_another_one(self, cut: Path, tiny_log_dir: Path) -> None:
+        (working,) = cut.iterdir()
+        before = files(working)
+        name = working.name.removeprefix(".").removesuffix(".training")
+        other = engine.train_run(tiny_log_dir, runs_dir=cut, config=tiny_config(**QUICK, training__seed=7))
+        assert other.name == f"{name}-2"
+        assert files(working) == before
+        same = engine.train_run(tiny_log_dir, runs_dir=cut, config=tiny_config(**{**QUICK, **LONG}))
+        assert (same.name, same.history["epoch"].tolist()) == (name, [1, 2, 3])
+
+    def test_another_training_of_its_name_is_refused_unless_asked_for(self, cut: Path, tiny_log_dir: Path) -> None:
+        (working,) = cut.iterdir()
+        before = files(working)
+        name = working.name.removeprefix(".").removesuffix(".training")
+        other = {"name": name, "runs_dir": cut, "config": tiny_config(**QUICK, training__seed=7)}
+        with pytest.raises(RunError, match=rf"was cut off and waits in .*--resume {name}`.*--overwrite"):
+            engine.train_run(tiny_log_dir, **other)
+        assert files(working) == before
+        assert engine.train_run(tiny_log_dir, **other, overwrite=True).config.training.seed == 7
+        assert [path.name for path in cut.iterdir()] == [name]
+
+    def test_a_resumed_training_whose_name_is_taken_is_told_before_it_trains(
+        self, cut: Path, tiny_run_dir: Path
+    ) -> None:
+        (working,) = cut.iterdir()
+        name = working.name.removeprefix(".").removesuffix(".training")
+        shutil.copytree(tiny_run_dir / TINY_RUN, cut / name)
+        before = files(cut)
+        with pytest.raises(RunError, match=rf"is there already.*waits in .*--resume {name} --overwrite"):
+            engine.resume_run(name, cut)
+        assert files(cut) == before
+        assert engine.resume_run(name, cut, overwrite=True).epochs == 3
+
+    def test_an_error_at_the_start_of_stage_two_keeps_the_pre_training(
+        self, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = tiny_config(**QUICK, training__pretrain_epochs=2)
+        real = engine.fitting.train
+
+        def train(split: object, settings: engine.RunConfig, *more: object) -> object:
+            if settings.model.architecture != "masked":
+                raise engine.TrainingError("no more memory")
+            return real(split, settings, *more)  # pyright: ignore
+
+        with monkeypatch.context() as patch:
+            patch.setattr("engine.fitting.train", train)
+            with pytest.raises(engine.TrainingError, match=r"pre-training is kept: .*--resume r "):
+                engine.train_run(tiny_log_dir, name="r", runs_dir=tmp_path, config=config)
+        assert (working_folder("r", tmp_path) / "checkpoint.pretraining.safetensors").is_file()
+        told: list[engine.Progress] = []
+        engine.resume_run("r", tmp_path, on_progress=told.append)
+        assert not [one for one in told if one.stage == "pretrain"]  # not a step of it again
+        assert [path.name for path in tmp_path.iterdir()] == ["r"]
+
+    def test_nothing_to_resume_is_not_answered_with_resume(self, tmp_path: Path) -> None:
+        working_folder("base", tmp_path).mkdir()
+        with pytest.raises(RunError, match=r"nothing to resume: `tailscope train PATH --name base`") as told:
+            engine.resume_run("base", tmp_path)
+        assert "--resume" not in str(told.value)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of POSIX")
+@pytest.mark.parametrize("room", [0, 100, 4096, 40_000])
+def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_the_old_one(
+    room: int, tiny_run_dir: Path, tmp_path: Path
+) -> None:
+    """Files larger than the room end as an error of the disk, whoever writes them."""
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / "r")
+    before = files(tmp_path)
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+        seen = 0
+        for write in (
+            lambda: save_network(run.recommender.network, tmp_path / "r" / "model.safetensors"),
+            lambda: disk.write_text(tmp_path / "r" / "config.json", "x" * 99_999),
+        ):
+            try:
+                write()
+            except OSError as error:
+                seen += error.errno in disk.NO_ROOM
+        os._exit(seen)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+    assert files(tmp_path) == before

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import engine
-from engine import Group, Rule, Run
+from engine import Group, Rule, Run, disk
 
 TAIL = Group("Tail in the west", Rule.parse("user_cohort=tail & region=西部"))
 
@@ -106,6 +106,49 @@ def test_a_write_that_fails_leaves_what_was_saved(run: Run, monkeypatch: pytest.
         engine.save_group(run, Group("b", Rule()))
     assert (run.path / "cohorts.json").read_bytes() == before
     assert json.loads(before) == {"groups": [{"name": TAIL.name, "rule": "user_cohort=tail & region=西部"}]}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_groups_that_many_save_at_once_are_all_kept(run: Run):
+    def save(who: int) -> int:
+        """Saves twelve groups in a fork, deletes half of them again; gives the process."""
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                for number in range(12):
+                    engine.save_group(run, Group(f"{who} {number}", Rule()))
+                    if number % 2:
+                        engine.delete_group(run, f"{who} {number}")
+                code = 0
+            finally:
+                os._exit(code)
+        return child
+
+    ends = [os.waitpid(child, 0)[1] for child in [save(who) for who in range(4)]]
+    assert ends == [0] * 4
+    kept = {group.name for group in engine.load_groups(run)}
+    assert kept == {f"{who} {number}" for who in range(4) for number in range(0, 12, 2)}
+    assert [path.name for path in run.path.iterdir()] == ["cohorts.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "way"), [(28, "make room"), (13, "make the folder writable"), (2, "still there"), (27, "make room")]
+)
+def test_a_failed_write_says_what_helps(run: Run, monkeypatch: pytest.MonkeyPatch, number: int, way: str):
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(engine.RunError, match=way):
+        engine.save_group(run, TAIL)
+    assert list(run.path.iterdir()) == []
+
+
+def test_who_waits_too_long_is_told(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("engine.run_groups.PATIENCE", 0.05)
+    with disk.alone(run.path / ".cohorts.lock"), pytest.raises(engine.RunError, match="Somebody else is changing"):
+        engine.save_group(run, TAIL)
 
 
 def test_a_saved_rule_means_the_same_users(run: Run):

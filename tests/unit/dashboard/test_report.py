@@ -93,13 +93,29 @@ def test_the_command_writes_it_and_keeps_what_is_there(tailscope: Tailscope, tin
     out = tmp_path / "gap.html"
     done = tailscope("report", TINY_RUN, "--output", out, "--runs", tiny_run_dir, "--json")
     assert (done.code, done.document["bytes"]) == (0, out.stat().st_size)
-    out.write_text("mine")
+    out.write_text(out.read_text() + "<!-- mine -->")
     again = tailscope("report", TINY_RUN, "--output", out, "--runs", tiny_run_dir)
     assert again.code == 2
     assert "pass --overwrite" in " ".join(again.err.replace("│", " ").split())
-    assert out.read_text() == "mine"
+    assert "mine" in out.read_text()
     assert tailscope("report", TINY_RUN, "--output", out, "--runs", tiny_run_dir, "--overwrite").code == 0
     assert out.read_text().startswith("<!DOCTYPE html>")
+    assert "mine" not in out.read_text()
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",)])
+def test_what_is_no_report_is_never_replaced(
+    more: tuple[str, ...], tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path
+):
+    out = tmp_path / "interactions.csv"
+    out.write_text("user_id,item_id\n")
+    done = tailscope("report", TINY_RUN, "--output", out, "--runs", tiny_run_dir, *more)
+    assert done.code == 2
+    told = " ".join(done.err.replace("│", " ").split())
+    assert "is no report" in told
+    assert "--overwrite" not in told
+    assert out.read_text() == "user_id,item_id\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["interactions.csv"]
 
 
 def test_a_folder_that_is_not_there_ends_with_a_message(tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path):
