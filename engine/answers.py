@@ -113,7 +113,7 @@ def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | 
         EngineError: k is under 1.
     """
     if k < 1:
-        raise EngineError(f"k ({k}) must be 1 or more.")
+        raise EngineError("k ({k}) must be 1 or more.", k=k)
     start = time.perf_counter()
     scores = scores_for(run, asked) if scores is None else scores
     items, values = top_of(scores[None, :], k)
@@ -232,7 +232,8 @@ def _looked_at_for(run: Run, asked: Asked, item_id: str | None) -> int:
     item = run.dataset.items.number(item_id)
     if not run.split.candidates[item]:
         raise EngineError(
-            f"Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items."
+            "Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items.",
+            item_id=item_id,
         )
     return item
 
@@ -278,8 +279,11 @@ def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
     if unknown := [item_id for item_id, item in zip(item_ids, history, strict=True) if item < 0]:
         sample = ", ".join(str(item_id) for item_id in run.dataset.items.ids[:3])
         raise UnknownIdError(
-            f"No item {', '.join(map(repr, unknown[:8]))}{' …' if len(unknown) > 8 else ''} among the "
-            f"{run.dataset.n_items:,} items of this data; ids are text, for example {sample}."
+            "No item {unknown}{what} among the {n_items:,} items of this data; ids are text, for example {sample}.",
+            unknown=", ".join(map(repr, unknown[:8])),
+            what=" …" if len(unknown) > 8 else "",
+            n_items=run.dataset.n_items,
+            sample=sample,
         )
     return history
 

@@ -116,7 +116,9 @@ def _measured(run: Run, on_progress: OnProgress) -> HeadRoles:
     seed = run.config.evaluation.seed
     chosen, shares = tested_users(run, _USERS, seed, _SHORTEST)
     if not chosen:
-        raise EngineError(f"No tested user has {_SHORTEST} events, so what heads do cannot be measured.")
+        raise EngineError(
+            "No tested user has {shortest} events, so what heads do cannot be measured.", shortest=_SHORTEST
+        )
     codes = _category_codes(run)
     tables: dict[str, np.ndarray] = {}
     total, done = sum(len(rows) for rows in chosen.values()), 0

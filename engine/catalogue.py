@@ -224,7 +224,10 @@ def _lists(run: Run, k: int) -> np.ndarray:
     if lists is None or lists.shape[1] < k:
         kept = 0 if lists is None else lists.shape[1]
         raise EngineError(
-            f"Run {run.name!r} keeps lists of {kept} items, and {k} were asked for; ask for fewer, or train it again."
+            "Run {run_name!r} keeps lists of {kept} items, and {k} were asked for; ask for fewer, or train it again.",
+            run_name=run.name,
+            kept=kept,
+            k=k,
         )
     return lists[:, :k]
 

@@ -253,7 +253,12 @@ def _both(evaluation: Evaluation) -> bool:
 
 def _check(evaluation: Evaluation, metric: str) -> None:
     if metric not in (*evaluation.metrics, LOG_RANK):
-        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(evaluation.metrics)}, {LOG_RANK}.")
+        raise EngineError(
+            "No metric {metric!r} was measured; there are {metrics}, {log_rank}.",
+            metric=metric,
+            metrics=", ".join(evaluation.metrics),
+            log_rank=LOG_RANK,
+        )
 
 
 def _teller(on_progress: OnProgress) -> Callable[[str, float], None]:

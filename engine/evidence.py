@@ -12,7 +12,7 @@ from engine.answer_types import View
 from engine.answers import Asked, rank_of, scores_for
 from engine.data.dataset import Histories
 from engine.ensemble.ensemble import Ensemble
-from engine.errors import EngineError
+from engine.errors import EngineError, Message
 from engine.explaining import Newcomer, asked_by, item_or_top
 from engine.explanation.counterfactual import BUDGET, smallest_removal
 from engine.explanation.features import Feature, Parts, feature_values, member_values, parts_of
@@ -165,9 +165,12 @@ def explain_without(
     item = item_or_top(run, asked, scores, item_id)
     rank = rank_of(scores, item)
     if rank is None or rank > k:
-        where = "not ranked" if rank is None else f"ranked {rank:,}"
+        where = Message("not ranked") if rank is None else Message("ranked {rank:,}", {"rank": rank})
         raise EngineError(
-            f"Item {run.dataset.items.term(item)!r} is {where}, so it is in no top {k} that it could leave."
+            "Item {item!r} is {where}, so it is in no top {k} that it could leave.",
+            item=run.dataset.items.term(item),
+            where=where,
+            k=k,
         )
     start = time.perf_counter()
     barred = np.unique(history) if run.config.evaluation.seen_left_out else np.zeros(0, dtype=np.int64)
@@ -219,8 +222,9 @@ def explain_features(
     item = item_or_top(run, asked, scores, item_id)
     if not run.serving.candidates[item]:
         raise EngineError(
-            f"Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; choose one "
-            "of the recommended items."
+            "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
+            "choose one of the recommended items.",
+            item_id=item_id,
         )
     start = time.perf_counter()
     features, found = features_of(run, run_parts(run), asked.history, item, asked.number(run), seed)

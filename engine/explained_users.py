@@ -88,7 +88,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
     """
     if users < 2:
-        raise EngineError(f"users ({users}) must be 2 or more: one cannot be held against another.")
+        raise EngineError("users ({users}) must be 2 or more: one cannot be held against another.", users=users)
     held = held_explained_users(run, users, seed)
     if held is not None:
         return held

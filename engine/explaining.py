@@ -108,7 +108,7 @@ def explain_list(
         EngineError: nothing is known of them, nothing is left to recommend, or k is under 1.
     """
     if k < 1:
-        raise EngineError(f"k ({k}) must be 1 or more.")
+        raise EngineError("k ({k}) must be 1 or more.", k=k)
     run, asked = asked_by(run, who, view, lang)
     scores = scores_for(run, asked)
     items = top_of(scores[None, :], k)[0][0]
@@ -137,7 +137,7 @@ def explain_instead(
     scores = scores_for(run, asked)
     items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.number(other_id)])
     if items[0] == items[1]:
-        raise EngineError(f"Item {other_id!r} cannot be held against itself; choose another one.")
+        raise EngineError("Item {other_id!r} cannot be held against itself; choose another one.", other_id=other_id)
     (first, second), found = attributions(run, asked, scores, items, lang, seed, max_events)
     values, spread = found.difference(0, 1)
     players = tuple(
@@ -203,8 +203,11 @@ def item_or_top(run: Run, asked: Asked, scores: np.ndarray, item_id: str | None)
     """
     item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
     if item == 0:
-        who = "them" if asked.user_id is None else f"user {asked.user_id!r}"
-        raise EngineError(f"There is nothing left to recommend to {who}: every item was seen.")
+        if asked.user_id is None:
+            raise EngineError("There is nothing left to recommend: every item was seen.")
+        raise EngineError(
+            "There is nothing left to recommend to user {user!r}: every item was seen.", user=asked.user_id
+        )
     return item
 
 

@@ -64,7 +64,7 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
     """
     if users < 2:
-        raise EngineError(f"users ({users}) must be 2 or more: one has no interval.")
+        raise EngineError("users ({users}) must be 2 or more: one has no interval.", users=users)
     held = held_faithfulness(run, users, seed)
     if held is not None:
         return held
@@ -233,8 +233,10 @@ def retraining(run: Run, other: Run, users: int = USERS, seed: int = 0, on_progr
             pairs.setdefault(name, []).append(rank_correlation(values, second[name]))
     if n == 0:
         raise EngineError(
-            f"Run {other.name!r} knows none of the users, events and items that {run.name!r} was asked about; "
-            "give a run that was trained on the same data."
+            "Run {other_name!r} knows none of the users, events and items that {run_name!r} was asked about; "
+            "give a run that was trained on the same data.",
+            other_name=other.name,
+            run_name=run.name,
         )
     config = run.config.evaluation
     means = {m: mean_correlation(v, config.bootstrap_samples, config.confidence, seed) for m, v in pairs.items()}

@@ -159,7 +159,11 @@ def measure_growth(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = 
     if (held := held_growth(run, metric)) is not None:
         return held
     if metric not in run.evaluation.metrics:
-        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(run.evaluation.metrics)}.")
+        raise EngineError(
+            "No metric {metric!r} was measured; there are {metrics}.",
+            metric=metric,
+            metrics=", ".join(run.evaluation.metrics),
+        )
     found = _measure(run, metric, on_progress)
     with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
         write_json(run.path / GROWTH, {**_work(run, metric), "growth": found.to_dict()})

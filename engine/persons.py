@@ -295,7 +295,9 @@ def _known(run: Run, person: Person) -> Run:
     """
     if person.as_user is not None and person.about:
         raise EngineError(
-            f"A person is user {person.as_user!r} or has attributes of their own ({person.about[0][0]}), not both."
+            "A person is user {as_user!r} or has attributes of their own ({about}), not both.",
+            as_user=person.as_user,
+            about=person.about[0][0],
         )
     about: Mapping[str, str] = dict(person.about)
     return knowing(run, about)

@@ -72,7 +72,9 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
     unit = vectors / np.maximum(sizes, 1e-12)
     there = np.flatnonzero(run.recommender.candidates & (sizes[:, 0] > 0))
     if len(there) < 3:
-        raise EngineError(f"Run {run.name!r} can recommend {len(there)} items; a map needs three.")
+        raise EngineError(
+            "Run {run_name!r} can recommend {n_there} items; a map needs three.", run_name=run.name, n_there=len(there)
+        )
     drawn = there
     if len(there) > SAMPLE:
         drawn = np.sort(np.random.default_rng(run.config.evaluation.seed).choice(there, SAMPLE, replace=False))

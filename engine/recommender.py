@@ -327,9 +327,12 @@ def score_chunks(
             row = int(np.flatnonzero(bad)[0])
             column = int(np.flatnonzero(np.isnan(scores[row]))[0])
             raise EngineError(
-                f"Model {recommender.name!r} scored item index {column} as NaN (not a number) for history row "
-                f"{start + row}; scores must be numbers or -inf. Train the model again, with a smaller "
-                "training.learning_rate if its loss was unsteady."
+                "Model {recommender_name!r} scored item index {column} as NaN (not a number) for history row "
+                "{start}; scores must be numbers or -inf. Train the model again, with a smaller "
+                "training.learning_rate if its loss was unsteady.",
+                recommender_name=recommender.name,
+                column=column,
+                start=start + row,
             )
         yield rows, scores
 

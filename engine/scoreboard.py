@@ -85,8 +85,10 @@ def summarise(
     drawn["overall"] = sum((weights[c] * drawn[c] for c in present), np.zeros((samples, table.shape[1])))
     if plain["overall"][0] <= 0:
         raise EngineError(
-            f"Over {len(found)} users, histories add {plain['overall'][0]:.3g} to the score of what is recommended, so "
-            "there is nothing to explain; train for longer, or ask more users."
+            "Over {n_found} users, histories add {plain:.3g} to the score of what is recommended, so there "
+            "is nothing to explain; train for longer, or ask more users.",
+            n_found=len(found),
+            plain=plain["overall"][0],
         )
     n = {**{c: int((side == c).sum()) for c in present}, "overall": len(side)}
     m = len(methods)

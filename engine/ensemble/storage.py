@@ -59,10 +59,12 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             bool(about["pays"]),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+        raise RunError("{path} cannot be read ({error}); train the run again.", path=path, error=error) from None
     n_items = len(transformer.candidates) - 1
     if any(part.n_items != n_items for part in parts) or blend.weights.shape != (len(blend.longest) + 1, len(members)):
-        raise RunError(f"{path} does not belong to a run of {n_items:,} items; train the run again.")
+        raise RunError(
+            "{path} does not belong to a run of {n_items:,} items; train the run again.", path=path, n_items=n_items
+        )
     return Ensemble(transformer, parts, blend)
 
 

@@ -215,8 +215,12 @@ def _both(old: Served, new: Served, facts: pd.DataFrame, metric: str) -> np.ndar
     targets = [_rows(served, facts, ["target_idx"])["target_idx"].to_numpy() for served in (old, new)]
     if other := int((targets[0] != targets[1]).sum()):
         raise EngineError(
-            f"{old.model} and {new.model} were asked for different items of {other:,} of the {len(facts):,} users, so "
-            "they cannot be compared user by user; compare runs on the same data with the same protocol."
+            "{model} and {model_2} were asked for different items of {other:,} of the {n_facts:,} users, so "
+            "they cannot be compared user by user; compare runs on the same data with the same protocol.",
+            model=old.model,
+            model_2=new.model,
+            other=other,
+            n_facts=len(facts),
         )
     return values
 
@@ -230,14 +234,19 @@ def _rows(served: Served, facts: pd.DataFrame, columns: list[str]) -> pd.DataFra
 def _check_groups(group: Group, other: Group, inside: np.ndarray) -> None:
     if shared := int(inside.all(axis=0).sum()):
         raise EngineError(
-            f"Groups {group.name!r} and {other.name!r} have {shared:,} users in common, so there is no gap between "
-            "them; take groups without a user in common."
+            "Groups {group_name!r} and {other_name!r} have {shared:,} users in common, so there is no gap "
+            "between them; take groups without a user in common.",
+            group_name=group.name,
+            other_name=other.name,
+            shared=shared,
         )
     for each, members in ((group, inside[0]), (other, inside[1])):
         if not members.any():
             raise EngineError(
-                f"Group {each.name!r} ({each.rule}) holds 0 test users with the figure, so there is no gap to it; "
-                "take another group."
+                "Group {each_name!r} ({rule}) holds 0 test users with the figure, so there is no gap to it; take "
+                "another group.",
+                each_name=each.name,
+                rule=each.rule,
             )
 
 

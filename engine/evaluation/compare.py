@@ -134,7 +134,12 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, 
         first = [row for row in rows if (row[0].run, row[1]) == base]
         if not first:
             known = ", ".join(f"{run.run}/{model}" for run, model in rows)
-            raise EngineError(f"There is no {base[0]}/{base[1]} to compare with; there are {known}.")
+            raise EngineError(
+                "There is no {base}/{base_2} to compare with; there are {known}.",
+                base=base[0],
+                base_2=base[1],
+                known=known,
+            )
         rows = [*first, *(row for row in rows if row is not first[0])]
     merged = _merged(rows, metric)
     settings = runs[0].config.evaluation
@@ -196,45 +201,62 @@ def _checked_rows(runs: Sequence[Measured], metric: str) -> list[tuple[Measured,
         raise EngineError("There is nothing to compare: name at least one run; `tailscope runs` lists them.")
     for at, run in enumerate(runs):
         if run.run in [other.run for other in runs[:at]]:
-            raise EngineError(f"Run {run.run!r} is named twice; name each run once.")
+            raise EngineError("Run {run!r} is named twice; name each run once.", run=run.run)
         _check_comparable(runs[0], run, metric)
     return _rows(runs, metric)
 
 
 def _check_comparable(first: Measured, run: Measured, metric: str) -> None:
-    pair = f"Runs {first.run!r} and {run.run!r}"
+    pair = {"one": first.run, "other": run.run}
     if metric not in run.evaluation.metrics:
         raise EngineError(
-            f"Run {run.run!r} has not measured {metric!r}; it has {', '.join(run.evaluation.metrics)}. "
-            "evaluation.ks sets the list lengths."
+            "Run {run!r} has not measured {metric!r}; it has {metrics}. evaluation.ks sets the list lengths.",
+            run=run.run,
+            metric=metric,
+            metrics=", ".join(run.evaluation.metrics),
         )
     if run.fingerprint != first.fingerprint:
         raise EngineError(
-            f"{pair} were trained on different data, so their figures cannot be compared user by user "
-            f"(fingerprints {first.fingerprint[:12]} and {run.fingerprint[:12]}); train both on one log with the same "
-            "data settings."
+            "Runs {one!r} and {other!r} were trained on different data, so their figures cannot be compared user by "
+            "user (fingerprints {fingerprint} and {fingerprint_2}); train both on one log with the same data "
+            "settings.",
+            **pair,
+            fingerprint=first.fingerprint[:12],
+            fingerprint_2=run.fingerprint[:12],
         )
     if run.evaluation.protocol != first.evaluation.protocol:
         raise EngineError(
-            f"{pair} hold out differently ({first.evaluation.protocol} and {run.evaluation.protocol}); train one of "
-            "them again with the same evaluation.protocol."
+            "Runs {one!r} and {other!r} hold out differently ({protocol} and {protocol_2}); train one of them again "
+            "with the same evaluation.protocol.",
+            **pair,
+            protocol=first.evaluation.protocol,
+            protocol_2=run.evaluation.protocol,
         )
     ours, theirs = first.config.evaluation, run.config.evaluation
     if theirs.exclude_seen != ours.exclude_seen:
         raise EngineError(
-            f"{pair} rank different items (evaluation.exclude_seen is {ours.exclude_seen} and "
-            f"{theirs.exclude_seen}); train one of them again with the same value."
+            "Runs {one!r} and {other!r} rank different items (evaluation.exclude_seen is {exclude_seen} and "
+            "{exclude_seen_2}); train one of them again with the same value.",
+            **pair,
+            exclude_seen=ours.exclude_seen,
+            exclude_seen_2=theirs.exclude_seen,
         )
     left, right = (_users_of(each.evaluation) for each in (first, run))
     if not np.array_equal(left["user_idx"].to_numpy(), right["user_idx"].to_numpy()):
         raise EngineError(
-            f"{pair} were tested on different users ({len(left):,} and {len(right):,}), so they cannot be compared "
-            "user by user; train one of them again with the evaluation settings of the other."
+            "Runs {one!r} and {other!r} were tested on different users ({n_left:,} and {n_right:,}), so they cannot "
+            "be compared user by user; train one of them again with the evaluation settings of the other.",
+            **pair,
+            n_left=len(left),
+            n_right=len(right),
         )
     if not np.array_equal(left["user_cohort"].to_numpy(), right["user_cohort"].to_numpy()):
         raise EngineError(
-            f"{pair} cut head and tail differently (evaluation.head_share is {ours.head_share} and "
-            f"{theirs.head_share}); train one of them again with the same value."
+            "Runs {one!r} and {other!r} cut head and tail differently (evaluation.head_share is {head_share} and "
+            "{head_share_2}); train one of them again with the same value.",
+            **pair,
+            head_share=ours.head_share,
+            head_share_2=theirs.head_share,
         )
 
 

@@ -113,7 +113,7 @@ def disparity(
     config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
     if not 0 < alpha <= 1:
         raise EngineError(
-            f"alpha ({alpha}) is the share of users who are served worst: above 0 and at most 1, like 0.2."
+            "alpha ({alpha}) is the share of users who are served worst: above 0 and at most 1, like 0.2.", alpha=alpha
         )
     values = figures_of(evaluation, facts, (metric,), model)
     direction = better or _direction(metric)
@@ -121,7 +121,9 @@ def disparity(
     _check_apart(groups, inside)
     known = ~np.isnan(values[:, 0])
     if not known.any():
-        raise EngineError(f"Nobody has a figure for {metric!r} of {model}, so there is nothing to compare.")
+        raise EngineError(
+            "Nobody has a figure for {metric!r} of {model}, so there is nothing to compare.", metric=metric, model=model
+        )
     moments = Moments.of(values, inside)
     small = too_small(moments.n, moments.variance)[:, 0]
     large = np.flatnonzero(~small)
@@ -252,8 +254,9 @@ def _direction(metric: str) -> Better:
     better = term_of(metric).better
     if better == "neither":
         raise EngineError(
-            f"{metric!r} has no better end, so that no group is served worst by it; say which way is better, "
-            'as in better="higher".'
+            "{metric!r} has no better end, so that no group is served worst by it; say which way is better, "
+            'as in better="higher".',
+            metric=metric,
         )
     return better
 
@@ -263,8 +266,11 @@ def _check_apart(groups: Sequence[Group], inside: np.ndarray) -> None:
     if len(shared):
         names = [group.name for group, members in zip(groups, inside, strict=True) if members[shared[0]]][:2]
         raise EngineError(
-            f"Groups {names[0]!r} and {names[1]!r} have users in common ({len(shared):,} users are in more than one "
-            "group), so they cannot be set against each other; take groups along one column."
+            "Groups {names!r} and {names_2!r} have users in common ({n_shared:,} users are in more than one "
+            "group), so they cannot be set against each other; take groups along one column.",
+            names=names[0],
+            names_2=names[1],
+            n_shared=len(shared),
         )
 
 

@@ -134,14 +134,8 @@ def gap(
     frame = _rows(evaluation, metric, model)
     column = {"users": "user_cohort", "items": "item_cohort"}[by]
     values = {side: frame.loc[frame[column] == side, metric].to_numpy() for side in ("head", "tail")}
-    for side, other in (("head", "tail"), ("tail", "head")):
-        if len(values[side]) == 0:
-            what, setting = {"users": ("users", "head_share"), "items": ("targets", "item_head_share")}[by]
-            raise EngineError(
-                f"There is no head-tail gap by {by} to measure: of {len(frame):,} test {what} the {side} holds 0 and "
-                f"the {other} {len(values[other]):,}. Set evaluation.{setting} (now {getattr(config, setting)}) to "
-                f"another share, or use a log whose {by} differ more."
-            )
+    if not all(len(part) for part in values.values()):
+        raise _no_gap(by, len(values["head"]), len(values["tail"]), config)
     if most_of(metric) is None and min(len(v) for v in values.values()) >= FEW:
         return _of_many(values["head"], values["tail"], metric, model, by, config)
     rng = np.random.default_rng(config.seed)
@@ -227,8 +221,11 @@ def paired_difference(
         ours = ours[ours["user_cohort"] == cohort]
     if len(ours) == 0:
         raise EngineError(
-            f"{model} and {baseline} cannot be compared on the {cohort} cohort: it holds 0 test users. "
-            "Compare on 'all', or set evaluation.head_share to another share."
+            "{model} and {baseline} cannot be compared on the {cohort} cohort: it holds 0 test users. "
+            "Compare on 'all', or set evaluation.head_share to another share.",
+            model=model,
+            baseline=baseline,
+            cohort=cohort,
         )
     one, other = np.asarray(ours[metric]), np.asarray(theirs.loc[ours.index, metric])
     change = one - other
@@ -299,12 +296,37 @@ def length_bins(lengths: np.ndarray) -> list[tuple[int, int]]:
     return [(int(low), int(high)) for low, high in value_bins(lengths, _BINS)]
 
 
+def _no_gap(by: Literal["users", "items"], n_head: int, n_tail: int, config: EvaluationConfig) -> EngineError:
+    if by == "users":
+        return EngineError(
+            "There is no head-tail gap by users to measure: of {n:,} test users {n_head:,} are head and {n_tail:,} "
+            "tail. Set evaluation.head_share (now {share}) to another share, or use a log whose users differ more.",
+            n=n_head + n_tail,
+            n_head=n_head,
+            n_tail=n_tail,
+            share=config.head_share,
+        )
+    return EngineError(
+        "There is no head-tail gap by items to measure: of {n:,} test targets {n_head:,} are head items and {n_tail:,} "
+        "tail items. Set evaluation.item_head_share (now {share}) to another share, or use a log whose items differ "
+        "more.",
+        n=n_head + n_tail,
+        n_head=n_head,
+        n_tail=n_tail,
+        share=config.item_head_share,
+    )
+
+
 def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
     known = (*evaluation.metrics, *(column for column in (LOG_RANK,) if column in evaluation.per_user))
     if metric not in known:
-        raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(known)}.")
+        raise EngineError(
+            "No metric {metric!r} was measured; there are {known}.", metric=metric, known=", ".join(known)
+        )
     if model not in evaluation.models:
-        raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
+        raise EngineError(
+            "No model {model!r} was measured; there are {models}.", model=model, models=", ".join(evaluation.models)
+        )
     frame = evaluation.per_user
     return frame.loc[frame["model"] == model]
 

@@ -36,9 +36,12 @@ def evaluate_given(
     asked = given.items.take(split.test.users)
     if not asked.lengths.any():
         raise DataError(
-            f"{given.source}: none of the {len(split.test):,} tested users has a list, though "
-            f"{int((given.items.lengths > 0).sum()):,} other users do; recommend for the users who are tested "
-            f"(protocol {split.protocol})."
+            "{source}: none of the {n_test:,} tested users has a list, though {lengths:,} other users do; "
+            "recommend for the users who are tested (protocol {protocol}).",
+            source=given.source,
+            n_test=len(split.test),
+            lengths=int((given.items.lengths > 0).sum()),
+            protocol=split.protocol,
         )
     ranking = _ranking(given, split, config)
     facts = facts or item_facts(None, split, cohorts)

@@ -260,16 +260,23 @@ def figures_of(evaluation: Evaluation, facts: pd.DataFrame, metrics: Sequence[st
     known = [str(c) for c in frame.columns if "@" in str(c) or c == LOG_RANK]
     for metric in metrics:
         if metric not in known:
-            raise EngineError(f"No metric {metric!r} was measured; there are {', '.join(known)}.")
+            raise EngineError(
+                "No metric {metric!r} was measured; there are {known}.", metric=metric, known=", ".join(known)
+            )
     if model not in evaluation.models:
-        raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
+        raise EngineError(
+            "No model {model!r} was measured; there are {models}.", model=model, models=", ".join(evaluation.models)
+        )
     own = frame.loc[frame["model"] == model]
     measured, users = own["user_idx"].to_numpy(), facts["user_idx"].to_numpy()
     rows = pd.Index(measured).get_indexer(pd.Index(users))
     if len(measured) != len(users) or (rows < 0).any():
         raise EngineError(
-            f"The facts are of {len(users):,} users, and {model} was measured on {len(measured):,}, not all of them "
-            "the same; take the facts of the run that the evaluation belongs to."
+            "The facts are of {n_users:,} users, and {model} was measured on {n_measured:,}, not all of them "
+            "the same; take the facts of the run that the evaluation belongs to.",
+            n_users=len(users),
+            model=model,
+            n_measured=len(measured),
         )
     return own[list(metrics)].to_numpy(dtype=np.float64)[rows]
 

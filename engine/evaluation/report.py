@@ -173,7 +173,7 @@ def evaluate(
     names = [recommender.name for recommender in recommenders]
     if len(set(names)) < len(names):
         raise EngineError(
-            f"Two recommenders share a name: {', '.join(names)}; reports are kept by name, so rename one."
+            "Two recommenders share a name: {names}; reports are kept by name, so rename one.", names=", ".join(names)
         )
     tell = progress or (lambda message, share: None)
     config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.schema import LIST_SEPARATOR
-from engine.errors import EngineError
+from engine.errors import EngineError, Message
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[&|=]|[^&|="]+', re.DOTALL)
 _SPECIAL = re.compile(r'[&|="]|\.\.')
@@ -42,7 +42,11 @@ class OneOf:
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise EngineError(f"A condition on {self.column!r} names no value; write {_quoted(self.column)}=VALUE.")
+            raise EngineError(
+                "A condition on {column!r} names no value; write {column_2}=VALUE.",
+                column=self.column,
+                column_2=_quoted(self.column),
+            )
 
     def __str__(self) -> str:
         return f"{_quoted(self.column)}={'|'.join(map(_quoted, self.values))}"
@@ -68,13 +72,19 @@ class Between:
     def __post_init__(self) -> None:
         ends = [end for end in (self.low, self.high) if end is not None]
         if not ends:
-            raise EngineError(f"The range of {self.column!r} is open at both ends; give it one, such as 3.. or ..5.")
+            raise EngineError(
+                "The range of {column!r} is open at both ends; give it one, such as 3.. or ..5.", column=self.column
+            )
         if not all(map(math.isfinite, ends)):
-            raise EngineError(f"The range {self} has an end that is no finite number; leave an open end empty.")
+            raise EngineError(
+                "The range {this} has an end that is no finite number; leave an open end empty.", this=self
+            )
         if len(ends) == 2 and ends[0] > ends[1]:
             raise EngineError(
-                f"The range {self} is empty: its low end is above its high end; write {plain_number(ends[1])}.."
-                f"{plain_number(ends[0])}."
+                "The range {this} is empty: its low end is above its high end; write {ends}..{ends_2}.",
+                this=self,
+                ends=plain_number(ends[1]),
+                ends_2=plain_number(ends[0]),
             )
 
     def __str__(self) -> str:
@@ -137,8 +147,10 @@ def members(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
     for condition in rule.conditions:
         if condition.column not in facts.columns:
             raise EngineError(
-                f"The rule {str(rule)!r} asks for {condition.column!r}, which is not known of these users; known are "
-                f"{', '.join(map(str, facts.columns))}."
+                "The rule {rule!r} asks for {column!r}, which is not known of these users; known are {columns}.",
+                rule=str(rule),
+                column=condition.column,
+                columns=", ".join(map(str, facts.columns)),
             )
         column = pd.Series(facts[condition.column])
         if isinstance(condition, Between):
@@ -161,15 +173,23 @@ def split_texts(column: pd.Series) -> pd.Series:
 def _lie_between(condition: Between, column: pd.Series, rule: Rule) -> np.ndarray:
     if not pd.api.types.is_numeric_dtype(column.dtype):
         raise EngineError(
-            f"The rule {str(rule)!r} asks for a range of {condition.column!r}, which holds text and no numbers; name "
-            f"values of it, such as {OneOf(condition.column, (_common(column)[0],))}."
+            "The rule {rule!r} asks for a range of {column!r}, which holds text and no numbers; name values "
+            "of it, such as {condition}.",
+            rule=str(rule),
+            column=condition.column,
+            condition=OneOf(condition.column, (_common(column)[0],)),
         )
     numbers = column.to_numpy(dtype=np.float64)
     low = -np.inf if condition.low is None else condition.low
     high = np.inf if condition.high is None else condition.high
     inside = (numbers >= low) & (numbers <= high)
     if not inside.any():
-        raise EngineError(f"The rule {str(rule)!r} asks for {condition}, and nobody is there; {_span(numbers)}.")
+        raise EngineError(
+            "The rule {rule!r} asks for {condition}, and nobody is there; {span}.",
+            rule=str(rule),
+            condition=condition,
+            span=_span(numbers),
+        )
     return inside
 
 
@@ -183,8 +203,11 @@ def _have_numbers(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray
             has = np.zeros(len(numbers), dtype=bool)
         if not has.any():
             raise EngineError(
-                f"The rule {str(rule)!r} asks for {OneOf(condition.column, (value,))}, a number that nobody has; "
-                f"{_span(numbers)}; a range is written low..high."
+                "The rule {rule!r} asks for {condition}, a number that nobody has; {span}; a range is written "
+                "low..high.",
+                rule=str(rule),
+                condition=OneOf(condition.column, (value,)),
+                span=_span(numbers),
             )
         inside |= has
     return inside
@@ -200,8 +223,10 @@ def _have_texts(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray:
         has = matching[codes]
         if not has.any():
             raise EngineError(
-                f"The rule {str(rule)!r} asks for {OneOf(condition.column, (value,))}, a value that nobody has; common "
-                f"ones are {', '.join(map(_quoted, _common(column)[:_SHOWN]))}."
+                "The rule {rule!r} asks for {condition}, a value that nobody has; common ones are {common}.",
+                rule=str(rule),
+                condition=OneOf(condition.column, (value,)),
+                common=", ".join(map(_quoted, _common(column)[:_SHOWN])),
             )
         inside |= has
     return inside
@@ -212,12 +237,12 @@ def _common(column: pd.Series) -> list[str]:
     return [str(value) for value in split_texts(column).value_counts().index] or ["VALUE"]
 
 
-def _span(numbers: np.ndarray) -> str:
+def _span(numbers: np.ndarray) -> Message:
     known = numbers[~np.isnan(numbers)]
-    return (
-        f"it runs from {plain_number(known.min())} to {plain_number(known.max())}"
-        if len(known)
-        else "no number is known"
+    if not len(known):
+        return Message("no number is known")
+    return Message(
+        "it runs from {low} to {high}", {"low": plain_number(known.min()), "high": plain_number(known.max())}
     )
 
 
@@ -225,7 +250,9 @@ def _tokens(text: str) -> list[str]:
     """Quoted texts, bare texts without the white space around them, and the signs `&`, `|` and `=`."""
     found = _TOKEN.findall(text)
     if sum(map(len, found)) < len(text):
-        raise EngineError(f'The rule {text!r} has a double quote that is not closed; write \\" for one in a value.')
+        raise EngineError(
+            'The rule {text!r} has a double quote that is not closed; write \\" for one in a value.', text=text
+        )
     return [bare for token in found if (bare := token if token[0] == '"' else token.strip())]
 
 
@@ -235,9 +262,11 @@ def _condition(tokens: list[str], text: str) -> Condition:
     well_formed = len(tokens) >= 3 and len(tokens) % 2 and signs[0] == "=" and all(sign == "|" for sign in signs[1:])
     if not well_formed or any(name in ("&", "|", "=") for name in names):
         raise EngineError(
-            f"The rule {text!r} cannot be read at {' '.join(tokens)!r}; a condition is column=value, "
-            'column=value|value or column=low..high, conditions are joined by &, and what holds one of &|=" or .. '
-            "stands in double quotes."
+            "The rule {text!r} cannot be read at {tokens!r}; a condition is column=value, column=value|value "
+            'or column=low..high, conditions are joined by &, and what holds one of &|=" or .. stands in '
+            "double quotes.",
+            text=text,
+            tokens=" ".join(tokens),
         )
     column, values = _unquoted(names[0], text), names[1:]
     ranges = [value for value in values if value[0] != '"' and ".." in value]
@@ -245,8 +274,11 @@ def _condition(tokens: list[str], text: str) -> Condition:
         return OneOf(column, tuple(_unquoted(value, text) for value in values))
     if len(values) > 1:
         raise EngineError(
-            f"The rule {text!r} has the range {ranges[0]!r} beside other values of {column!r}; make two rules of it, "
-            "or put double quotes round it if it is a value."
+            "The rule {text!r} has the range {ranges!r} beside other values of {column!r}; make two rules of "
+            "it, or put double quotes round it if it is a value.",
+            text=text,
+            ranges=ranges[0],
+            column=column,
         )
     low, _, high = values[0].partition("..")
     return Between(column, _end(low, text), _end(high, text))
@@ -259,8 +291,10 @@ def _end(spelled: str, text: str) -> float | None:
         return float(spelled)
     except ValueError:
         raise EngineError(
-            f"The rule {text!r} has {spelled!r} as the end of a range, which is no number; write numbers, or put "
-            "double quotes round a value that holds two dots."
+            "The rule {text!r} has {spelled!r} as the end of a range, which is no number; write numbers, or "
+            "put double quotes round a value that holds two dots.",
+            text=text,
+            spelled=spelled,
         ) from None
 
 
@@ -276,7 +310,12 @@ def _unquoted(token: str, text: str) -> str:
     try:
         return json.loads(token, strict=False)
     except ValueError as error:
-        raise EngineError(f"The rule {text!r} has {token}, whose backslashes spell nothing ({error}).") from None
+        raise EngineError(
+            "The rule {text!r} has {token}, whose backslashes spell nothing ({error}).",
+            text=text,
+            token=token,
+            error=error,
+        ) from None
 
 
 def plain_number(number: float | None) -> str:

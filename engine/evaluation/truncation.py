@@ -104,8 +104,11 @@ def truncation_experiment(
     is_head = (_frame(evaluation, recommenders[0].name, test)["user_cohort"] == "head").to_numpy()
     if is_head.all() or not is_head.any():
         raise EngineError(
-            f"Head users cannot be cut to the tail's lengths: of {len(is_head):,} test users {int(is_head.sum()):,} "
-            f"are head. Set evaluation.head_share (now {config.head_share}) to another share."
+            "Head users cannot be cut to the tail's lengths: of {n_is_head:,} test users {is_head:,} are "
+            "head. Set evaluation.head_share (now {head_share}) to another share.",
+            n_is_head=len(is_head),
+            is_head=int(is_head.sum()),
+            head_share=config.head_share,
         )
     for_lengths, for_head, for_tail = np.random.default_rng(config.seed).spawn(3)
     head, known = test.take(np.flatnonzero(is_head)), test.histories.lengths
@@ -216,7 +219,9 @@ def _frame(evaluation: Evaluation, model: str, holdout: Holdout) -> pd.DataFrame
         EngineError: the model was not measured.
     """
     if model not in evaluation.models:
-        raise EngineError(f"No model {model!r} was measured; there are {', '.join(evaluation.models)}.")
+        raise EngineError(
+            "No model {model!r} was measured; there are {models}.", model=model, models=", ".join(evaluation.models)
+        )
     rows = evaluation.per_user.loc[evaluation.per_user["model"] == model].set_index("user_idx")
     return rows.loc[holdout.users]
 

@@ -133,8 +133,10 @@ class EASE:
                 break
         if weights is None:
             raise ConfigError(
-                f"evaluation.ease_l2 = {l2:g} is too small: EASE's matrix of {n_items:,} items cannot be inverted "
-                "stably; try 100 or more."
+                "evaluation.ease_l2 = {l2:g} is too small: EASE's matrix of {n_items:,} items cannot be inverted "
+                "stably; try 100 or more.",
+                l2=l2,
+                n_items=n_items,
             )
         scale = -1 / np.diag(weights).copy()
         weights *= scale  # column j by -1 / P_jj

@@ -71,7 +71,7 @@ def load_contents(
             _content("users", network.user_vectors, words, arrays, user_columns),
         )
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+        raise RunError("{path} cannot be read ({error}); train the run again.", path=path, error=error) from None
 
 
 def _content(

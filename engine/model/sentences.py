@@ -93,7 +93,9 @@ def _loaded(model: str) -> Any:
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise ConfigError(f"model.text_model = {model!r} needs sentence-transformers: {_WAY_OUT}.") from None
+        raise ConfigError(
+            "model.text_model = {model!r} needs sentence-transformers: {way_out}.", model=model, way_out=_WAY_OUT
+        ) from None
     try:
         return SentenceTransformer(
             str(folder),
@@ -104,8 +106,12 @@ def _loaded(model: str) -> Any:
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ConfigError(
-            f"model.text_model = {model!r}: {folder} is no sentence-transformers model that can be read ({error}); "
-            f"give a folder with its weights in safetensors, or {MINILM!r}."
+            "model.text_model = {model!r}: {folder} is no sentence-transformers model that can be read "
+            "({error}); give a folder with its weights in safetensors, or {minilm!r}.",
+            model=model,
+            folder=folder,
+            error=error,
+            minilm=MINILM,
         ) from None
 
 
@@ -114,11 +120,15 @@ def _folder(model: str) -> Path:
         try:
             return Path(str(files(_PACKAGE) / "model"))
         except ModuleNotFoundError:
-            raise ConfigError(f"model.text_model = {model!r} is not installed: {_WAY_OUT}.") from None
+            raise ConfigError(
+                "model.text_model = {model!r} is not installed: {way_out}.", model=model, way_out=_WAY_OUT
+            ) from None
     folder = Path(model).expanduser()
     if not (folder / "config.json").is_file() and not (folder / "modules.json").is_file():
         raise ConfigError(
-            f"model.text_model = {model!r} is no folder with a sentence-transformers model (a modules.json or "
-            f"config.json in it); give one, or {MINILM!r}."
+            "model.text_model = {model!r} is no folder with a sentence-transformers model (a modules.json or "
+            "config.json in it); give one, or {minilm!r}.",
+            model=model,
+            minilm=MINILM,
         )
     return folder
