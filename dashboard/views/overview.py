@@ -7,7 +7,7 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, words, words_gap, words_targets
+from dashboard import cache, components, state, words, words_gap, words_targets
 from dashboard.charts import overview as charts
 from dashboard.i18n import _, count, figure, moment, ngettext, percent, tell
 from dashboard.views.blend import who_answers
@@ -207,8 +207,14 @@ def draw() -> None:
     with right:
         models(page, metric)
     with st.container(horizontal=True):
-        st.page_link("views/gap.py", label=_("Whom it fails"), icon=":material/balance:")
-        st.page_link("views/recommendations.py", label=_("Meet a tail user"), icon=":material/person_search:")
+        here = state.link()
+        st.page_link("views/gap.py", label=_("Whom it fails"), icon=":material/balance:", query_params=here)
+        st.page_link(
+            "views/recommendations.py",
+            label=_("Meet a tail user"),
+            icon=":material/person_search:",
+            query_params=here,
+        )
     cleaning(page)
     provenance(page)
 
