@@ -153,3 +153,50 @@ def test_movers_by_hand(make_evaluation):
     assert again["user_idx"].tolist() == [3, 5]
     assert again["old_rank"].tolist() == [0, 3]
     assert again["target_idx"].tolist() == [4, 6]
+
+
+def planted_gaps(make_evaluation, before: float, after: float) -> tuple[Evaluation, pd.DataFrame]:
+    """Tail minus head is one by the old model and another by the new one."""
+    rng = np.random.default_rng(5)
+    is_head = np.arange(2000) < 800
+    values = {
+        name: 0.5 + rng.normal(0, 0.1, 2000) + np.where(is_head, 0, apart)
+        for name, apart in (("old", before), ("new", after))
+    }
+    return make_evaluation(is_head, **values), facts_of(800, 1200)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "turned", "size", "moved"),
+    [
+        (0.05, -0.05, True, 0, -1),  # the gap turns over, and is as large as before
+        (0.1, -0.02, True, -1, -1),
+        (-0.02, 0.1, True, 1, 1),
+        (0.1, 0.02, False, -1, -1),
+        (-0.02, -0.1, False, 1, -1),
+        (0.05, 0.05, False, 0, 0),
+    ],
+)
+def test_the_size_of_a_gap_and_who_gains_are_told_apart(make_evaluation, before, after, turned, size, moved):
+    evaluation, facts = planted_gaps(make_evaluation, before, after)
+    found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
+    assert found.turned == turned
+    assert found.size.value == pytest.approx(abs(found.new_gap.value) - abs(found.old_gap.value))
+    assert (np.sign(found.size.value) if found.size_significant else 0) == size
+    assert (np.sign(found.difference.value) if found.significant else 0) == moved
+    assert found.size.low <= found.size.value <= found.size.high
+    if not turned:
+        assert found.size_p == pytest.approx(found.p_value)
+
+
+def test_a_size_that_does_not_change_is_found_to_at_most_as_often_as_the_level_says(make_evaluation):
+    rng = np.random.default_rng(6)
+    facts, worlds, called = facts_of(100, 200), 100, 0
+    for seed in range(worlds):
+        is_head = np.arange(300) < 100
+        old, new = (rng.normal(np.where(is_head, 0, apart), 1, 300) for apart in (0.4, -0.4))
+        evaluation = make_evaluation(is_head, old=old, new=new)
+        config = EvaluationConfig(bootstrap_samples=100, seed=seed)  # pyright: ignore[reportCallIssue]
+        found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=config)
+        called += found.size_significant
+    assert called / worlds <= 0.05 + 3 * (0.05 * 0.95 / worlds) ** 0.5
