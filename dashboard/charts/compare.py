@@ -41,12 +41,12 @@ class Row:
 
 
 def by_cohort(rows: Sequence[Row], axis: str, dark: bool, differences: bool = False) -> go.Figure:
-    """Rows from the top, each with a dot for head and for tail users; differences get a zero line and signs."""
+    """Rows from the top, each with a dot for head and for tail users where there are some; differences get a zero line and signs."""
     p = palette(dark)
     fig = figure(dark, 76 + 84 * max(len(rows), 1))
     written = signed if differences else number
     for cohort, colour, shift in (("head", p.head, OFFSET), ("tail", p.tail, -OFFSET)):
-        known = [(len(rows) - 1 - at, row, row.estimates[cohort]) for at, row in enumerate(rows)]
+        known = [(len(rows) - 1 - at, row, e) for at, row in enumerate(rows) if (e := row.estimates.get(cohort))]
         fig.add_scatter(
             x=[e.value for _place, _row, e in known],
             y=[place + shift for place, _row, _e in known],

@@ -252,7 +252,12 @@ def draw() -> None:
     old, new = (of_run[before[0]], before[1]), (of_run[after[0]], after[1])
     table = cache_compare.compared(keys, metric, before)
     with top:
-        _answer(page, old, new, metric, names[before], names[after])
+        if all(table.sizes.get(cohort) for cohort in ("head", "tail")):
+            _answer(page, old, new, metric, names[before], names[after])
+        else:
+            components.headline(_("Head and tail cannot be compared in this run"))
+            sizes = {cohort: count(table.sizes.get(cohort, 0)) for cohort in ("head", "tail")}
+            components.note(_("Of the tested users {head} are head and {tail} are tail.").format(**sizes))
     side_by_side(page, table, names, after)
     settings(table)
     movers(page, old, new)

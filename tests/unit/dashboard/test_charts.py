@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from dashboard import i18n
 from dashboard.blocks import Chart, Shape
 from dashboard.charts import attention, blend, curve, explain, gap, overview, scale, style, what_if
+from dashboard.charts import compare as compare_charts
 from engine import AttentionMap, Attribution, Blend, Estimate, Moved, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
@@ -476,3 +477,11 @@ def test_a_colour_on_the_way_from_one_to_another() -> None:
     assert scale.between("#FFFFFF", "#000000", 0) == "#FFFFFF"
     assert scale.between("#FFFFFF", "#000000", 1) == "#000000"
     assert scale.between("#000000", "#64C832", 0.5) == "#326419"
+
+
+@pytest.mark.parametrize("cohorts", [("head",), ("tail",), ()])
+def test_a_comparison_where_nobody_is_of_a_cohort(cohorts: tuple[str, ...]) -> None:
+    rows = [compare_charts.Row(name, "ease", {c: Estimate(0.1, 0.05, 0.2) for c in cohorts}) for name in ("one", "two")]
+    fig = compare_charts.by_cohort(rows, "NDCG@10", dark=False, differences=True)
+    drawn = [note.text for note in fig.layout.annotations]  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(drawn) == 2 * len(cohorts)
