@@ -41,7 +41,7 @@ class Row:
 
 
 def by_cohort(rows: Sequence[Row], axis: str, dark: bool, differences: bool = False) -> go.Figure:
-    """Rows from the top, each with a dot for head and for tail users where there are some; differences get a zero line and signs."""
+    """Rows from the top, with a dot for head and for tail users, where there are some; differences get a zero line."""
     p = palette(dark)
     fig = figure(dark, 76 + 84 * max(len(rows), 1))
     written = signed if differences else number
