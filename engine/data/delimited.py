@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,13 +20,27 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from engine.data.dialect import (
+    NUMBERED,
+    Preface,
+    has_spaced_quotes,
+    is_border,
+    is_row,
+    no_header,
+    preface_of,
+    refuse_matrix,
+    sniff,
+)
+from engine.data.files import EmptyError, Text
 from engine.data.names import first_twice
 from engine.data.report import FIRST_LINES, CleaningIssue, TableName, shorten
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 MAX_RECORD_LINES = 10_000
 """A quoted field that runs on for longer is taken for a quote that was never closed."""
 MAX_HEADER_BYTES = 1 << 20
+SAMPLE_LINES = 200
+"""As many lines are looked at to tell how fields are quoted and parted."""
 UNIT_SEPARATOR = b"\x1f"
 """Stands in for a delimiter of two characters, since Arrow splits by one."""
 
@@ -42,6 +56,8 @@ class Delimited:
         delimiter: one character.
         first_line: line number of the first line of `body`.
         quoting: whether `"` quotes; formats of their own (`u.data`, atomic files) hold it as a plain character.
+        spaced: whether spaces may stand between a delimiter and a quote.
+        notes: what was guessed of encoding and header.
     """
 
     path: Path
@@ -50,6 +66,13 @@ class Delimited:
     delimiter: str
     first_line: int = 1
     quoting: bool = True
+    spaced: bool = False
+    notes: tuple[Message, ...] = ()
+
+    @property
+    def last_line(self) -> int:
+        """Line number of the last line."""
+        return self.first_line + self.body.removesuffix(b"\n").count(b"\n")
 
 
 @dataclass
@@ -74,55 +97,101 @@ class _Broken:
         )
 
 
-def open_delimited(path: Path, text: bytes, delimiter: str | None = None, *, quoting: bool = True) -> Delimited:
+def open_delimited(
+    path: Path, text: Text, delimiter: str | None = None, *, quoting: bool = True, given: Collection[str] = ()
+) -> Delimited:
     """A delimited text with its header read; the delimiter is the likeliest one when not given.
 
+    Args:
+        path: the file, for messages.
+        text: its text.
+        delimiter: one character.
+        quoting: whether `"` quotes.
+        given: column names that the settings give; "column 3" counts from the left where there is no header.
+
     Raises:
-        DataError: the header cannot be read, names a column twice, or nothing follows it.
+        DataError: the header cannot be read, is a row, or names a column twice, or nothing follows it.
     """
-    start = len(text) - len(text.lstrip(b"\n"))
-    line = text.count(b"\n", 0, start) + 1
-    first = text[start : _line_end(text, start)].decode()
-    lines = _lines(text[start : start + MAX_HEADER_BYTES]) if quoting and '"' in first else None
-    delimiter = delimiter or sniff(first)
-    if lines is None:
-        fields, used = first.split(delimiter), 1
-    else:
-        with _long_fields():
-            fields, used, problem = _record(lines, 0, delimiter)
-        if problem:
-            raise DataError(
-                "{path}, line {line}: the header {header!r} has {problem}; mend its quotes.",
-                path=path,
-                line=line,
-                header=shorten(first),
-                problem=problem,
-            )
+    data = text.data
+    above = preface_of(path, data) if quoting else Preface(start := len(data) - len(data.lstrip(b"\n")), start + 1)
+    first = above.header or data[above.start : _line_end(data, above.start)].decode()
+    delimiter = delimiter or above.delimiter or sniff(first)
+    lines = _lines(data[above.start : above.start + MAX_HEADER_BYTES])
+    spaced = (
+        quoting
+        and '"' in first + "".join(lines[:SAMPLE_LINES])
+        and has_spaced_quotes([first, *lines[:SAMPLE_LINES]], delimiter)
+    )
+    fields, used = _header(path, first, None if above.header else lines, above.line, delimiter, quoting, spaced)
+    gaps = delimiter == " " and _parted_by_gaps(first, lines[1:SAMPLE_LINES])
+    if delimiter == " " and not spaced and '"' not in first:
+        fields = re.split(r"\s{2,}", first.strip()) if gaps else first.split()
     names = tuple(name.strip() or f"column {i}" for i, name in enumerate(fields, start=1))
+    if quoting and is_row(names, given):
+        if not any(NUMBERED.fullmatch(g) for g in given):
+            raise no_header(path, above.line, fields, delimiter)
+        names, used = tuple(f"column {i}" for i in range(1, len(names) + 1)), 0
     if (twice := first_twice(names)) is not None:
         raise DataError(
             "{path}, line {line}: the header names {name!r} twice; give each column its own name.",
             path=path,
-            line=line,
+            line=above.line,
             name=twice,
         )
-    end = start
+    refuse_matrix(path, names)
+    end, used = above.start, 0 if above.header else used
+    if quoting and used and len(lines) > used and is_border(lines[used]):
+        used += 1
     for _ in range(used):
-        end = min(_line_end(text, end) + 1, len(text))
-    if not text[end:].strip():
-        raise DataError(
+        end = min(_line_end(data, end) + 1, len(data))
+    body = data[end:]
+    if not body.strip():
+        raise EmptyError(
             "{path} has a header, {header!r}, and no row below it; it must hold at least one row.",
             path=path,
             header=shorten(first),
         )
-    return Delimited(path, names, text[end:], delimiter, line + used, quoting)
+    if delimiter == " " and b'"' not in body:
+        body, delimiter = without_padding(body, gaps), UNIT_SEPARATOR.decode() if gaps else " "
+    first_line = above.line + (1 if above.header else used)
+    notes = (*text.notes, *above.notes)
+    if spaced:
+        notes = (*notes, Message("{file} has spaces between fields and their quotes", {"file": path.name}))
+    return Delimited(path, names, body, delimiter, first_line, quoting, spaced, notes)
 
 
-def sniff(header: str) -> str:
-    """The likeliest delimiter of a header line: comma, tab, semicolon or bar; a space when none of them occurs."""
-    bare = re.sub(r'"[^"]*"', "", header)
-    likeliest = max((",", "\t", ";", "|"), key=bare.count)
-    return likeliest if likeliest in bare or " " not in bare.strip() else " "
+def _header(
+    path: Path, first: str, lines: list[str] | None, line: int, delimiter: str, quoting: bool, spaced: bool
+) -> tuple[list[str], int]:
+    """The fields of a header, and how many lines it takes."""
+    if not quoting or '"' not in first:
+        return first.split(delimiter), 1
+    with _long_fields():
+        fields, used, problem = _record(lines or [first], 0, delimiter, spaced=spaced)
+    if problem:
+        raise DataError(
+            "{path}, line {line}: the header {header!r} has {problem}; mend its quotes.",
+            path=path,
+            line=line,
+            header=shorten(first),
+            problem=problem,
+        )
+    return fields, used
+
+
+def _parted_by_gaps(first: str, rows: list[str]) -> bool:
+    """Whether columns stand below each other with two spaces or more between them, and single spaces are in values."""
+    wide = len(re.split(r"\s{2,}", first.strip()))
+    rows = [row.strip() for row in rows if row.strip()]
+    if wide < 2 or not rows or all(len(row.split()) == len(first.split()) for row in rows):
+        return False
+    return all(len(re.split(r"\s{2,}", row)) == wide for row in rows)
+
+
+def without_padding(body: bytes, gaps: bool = False) -> bytes:
+    """Rows with one delimiter between fields, whatever room was left between them; lines stay lines."""
+    body = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", body)
+    return re.sub(rb"[ \t]{2,}", UNIT_SEPARATOR, body) if gaps else re.sub(rb"[ \t]+", b" ", body)
 
 
 def split_rows(
@@ -150,7 +219,7 @@ def split_rows(
 
 def one_line_a_record(table: Delimited) -> bool:
     """Whether every quote belongs to a whole quoted field within one line, so that lines are records."""
-    if b"\r" in table.body:
+    if b"\r" in table.body or table.spaced:
         return False
     if not table.quoting or b'"' not in table.body:
         return True
@@ -215,7 +284,7 @@ def _split_carefully(table: Delimited, columns: list[str], broken: _Broken) -> t
                 at += 1
                 continue
             if "\r" in line or (table.quoting and '"' in line):
-                fields, used, problem = _record(lines, at, table.delimiter, table.quoting)
+                fields, used, problem = _record(lines, at, table.delimiter, table.quoting, table.spaced)
             else:
                 fields, problem = line.split(table.delimiter), ""
             if not problem and len(fields) != n:
@@ -233,14 +302,19 @@ def _split_carefully(table: Delimited, columns: list[str], broken: _Broken) -> t
     return frame, np.asarray(numbers, dtype=np.int64)
 
 
-def _record(lines: list[str], at: int, delimiter: str, quoting: bool = True) -> tuple[list[str], int, str]:
+def _record(
+    lines: list[str], at: int, delimiter: str, quoting: bool = True, spaced: bool = False
+) -> tuple[list[str], int, str]:
     """The fields of the record that begins at a line, how many lines it takes, and what is wrong with its quoting.
 
     Of a record with wrong quoting only the first line is taken: a quote left open would hide the good lines after it.
     """
     following = (lines[i] + "\n" for i in range(at, min(at + MAX_RECORD_LINES, len(lines))))
+    if spaced:  # spaces before a delimiter are as idle as those behind it
+        behind = re.compile(rf'" +(?={re.escape(delimiter)}|$)')
+        following = (behind.sub('"', line.strip(" ")) for line in following)
     style = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
-    reader = csv.reader(following, delimiter=delimiter, strict=True, quoting=style)
+    reader = csv.reader(following, delimiter=delimiter, strict=True, quoting=style, skipinitialspace=spaced)
     try:
         fields = next(reader)
     except csv.Error as error:

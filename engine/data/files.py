@@ -6,14 +6,16 @@ import gzip
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from engine.data.encoding import start_as_utf8, to_utf8
 from engine.errors import DataError, Message
 
 GZIP_MAGIC = b"\x1f\x8b"
 PARQUET_MAGIC = b"PAR1"
 MEGABYTE = 10**6
 _FOREIGN = {
-    b"PK\x03\x04": Message("a ZIP archive (or an Excel workbook); unpack it, or save the sheet as CSV"),
+    b"PK\x03\x04": Message("a ZIP archive; unpack it, and give the file or the folder that was in it"),
     b"\xd0\xcf\x11\xe0": Message("an old Excel workbook; save the sheet as CSV"),
     b"BZh": Message("compressed with bzip2; unpack it, or use gzip"),
     b"\xfd7zXZ\x00": Message("compressed with xz; unpack it, or use gzip"),
@@ -21,9 +23,36 @@ _FOREIGN = {
     b"7z\xbc\xaf\x27\x1c": Message("a 7-Zip archive; unpack it"),
     b"SQLite format 3\x00": Message("an SQLite database; export the table as CSV"),
     b"%PDF": Message("a PDF document; an interaction log is CSV, TSV, Parquet or plain text"),
-    b"\xff\xfe": Message("UTF-16 text; save it as UTF-8"),
-    b"\xfe\xff": Message("UTF-16 text; save it as UTF-8"),
+    b"\x93NUMPY": Message("a NumPy array; write its rows as CSV or Parquet"),
+    b"\x89HDF": Message("an HDF5 file; write its table as CSV or Parquet"),
+    b"ARROW1": Message("an Arrow or Feather file; write the table as Parquet"),
+    b"FEA1": Message("a Feather file; write the table as Parquet"),
+    b"%%MatrixMarket": Message(
+        "a matrix of Matrix Market; write a row for each entry with the columns user_id and item_id "
+        "(in Python: scipy.io.mmread(...).tocoo())"
+    ),
+    b"Obj\x01": Message("an Avro file; write the table as Parquet"),
+    b"ORC": Message("an ORC file; write the table as Parquet"),
+    b"\x80\x04\x95": Message("a pickle, which could run anything when opened; write its table as CSV or Parquet"),
+    b"\x80\x05\x95": Message("a pickle, which could run anything when opened; write its table as CSV or Parquet"),
 }
+_WORKBOOK = Message("an Excel workbook; save the sheet as CSV, or as CSV UTF-8 where names are not English")
+
+
+class EmptyError(DataError):
+    """A file that holds no row; a folder of parts may hold such."""
+
+
+class Text(NamedTuple):
+    """A file's text.
+
+    Attributes:
+        data: UTF-8 bytes with no byte order mark and with `\\n` at line ends.
+        notes: what was guessed of its encoding.
+    """
+
+    data: bytes
+    notes: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,12 +98,12 @@ NO_LIMIT = ReadLimit()
 
 
 def head(path: Path, size: int = 65_536) -> bytes:
-    """The first bytes of a file, gunzipped, for telling what it is."""
+    """The first bytes of a file, gunzipped and, where that is plain to see, in UTF-8, for telling what it is."""
     raw = _read(path, size)
     if not raw.startswith(GZIP_MAGIC):
-        return raw
+        return start_as_utf8(raw)
     try:
-        return zlib.decompressobj(wbits=31).decompress(raw, size)
+        return start_as_utf8(zlib.decompressobj(wbits=31).decompress(raw, size))
     except zlib.error as error:
         raise _damaged(path, error) from None
 
@@ -84,45 +113,49 @@ def is_parquet(path: Path) -> bool:
     return _read(path, 4) == PARQUET_MAGIC
 
 
-def read_text(path: Path, *, latin_1: bool = False, limit: ReadLimit = NO_LIMIT) -> bytes:
-    """The file's text as UTF-8 bytes with no byte order mark and with `\\n` at line ends.
+def read_text(path: Path, *, latin_1: bool = False, limit: ReadLimit = NO_LIMIT) -> Text:
+    """The file's text, whatever its encoding and its line ends.
 
     Args:
         path: file, gzipped or not.
-        latin_1: text that is not UTF-8 is taken as ISO 8859-1 (the older MovieLens files).
+        latin_1: text that is not UTF-8 is taken as ISO 8859-1 (the older MovieLens files) without a word.
         limit: how much may be read; at most a byte more is unpacked.
 
     Raises:
-        DataError: the file is missing, empty, binary, damaged, too large, or in another encoding; names the line and
-            the byte.
+        DataError: the file is missing, empty, binary, damaged, too large, or in an encoding that is not known; names
+            the line and the byte.
     """
     data = _unpacked(path, limit)
     limit.check_rows(path, data.count(b"\n"))
-    for magic, what in _FOREIGN.items():
-        if data.startswith(magic):
-            raise DataError("{path} is {what}.", path=path, what=what)
-    data = data.removeprefix(b"\xef\xbb\xbf")
-    if not data.strip():
-        raise DataError("{path} is empty; it must hold at least one interaction.", path=path)
-    if (at := data.find(0)) >= 0:
-        raise DataError(
-            "{path}, line {line}: a zero byte at offset {at:,}, so this is no text file; "
-            "give CSV, TSV or plain text in UTF-8, or Parquet.",
-            path=path,
-            line=line_of(data, at),
-            at=at,
-        )
-    data = _decodable(path, data, latin_1)
+    refuse_foreign(path, data)
+    if not data.removeprefix(b"\xef\xbb\xbf").strip():
+        raise EmptyError("{path} is empty; it must hold at least one interaction.", path=path)
+    if latin_1:
+        data, note = _as_latin_1(data), None
+    else:
+        data, note = to_utf8(path, data)
     if b"\r" in data:
         data = data.replace(b"\r\n", b"\n")
         if b"\n" not in data:
             data = data.replace(b"\r", b"\n")
+    return Text(data, () if note is None else (note,))
+
+
+def refuse_foreign(path: Path, data: bytes) -> None:
+    """Raises a DataError with advice where a file begins as another well-known kind of file does."""
+    for magic, what in _FOREIGN.items():
+        if data.startswith(magic):
+            is_workbook = magic.startswith(b"PK") and (b"xl/" in data[-65_536:] or b"[Content_Types]" in data[:4096])
+            raise DataError("{path} is {what}.", path=path, what=_WORKBOOK if is_workbook else what)
+
+
+def _as_latin_1(data: bytes) -> bytes:
+    data = data.removeprefix(b"\xef\xbb\xbf")
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1").encode("utf-8")
     return data
-
-
-def line_of(data: bytes, offset: int) -> int:
-    """1-based number of the line that holds the byte at `offset`."""
-    return data.count(b"\n", 0, offset) + 1
 
 
 def _unpacked(path: Path, limit: ReadLimit) -> bytes:
@@ -138,24 +171,6 @@ def _unpacked(path: Path, limit: ReadLimit) -> bytes:
         limit.check_bytes(path, len(data), at_least=True)
     elif most > 0 and len(data) == most:
         limit.check_bytes(path, path.stat().st_size)
-    return data
-
-
-def _decodable(path: Path, data: bytes, latin_1: bool) -> bytes:
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        if latin_1:
-            return data.decode("latin-1").encode("utf-8")
-        column = error.start - data.rfind(b"\n", 0, error.start)
-        raise DataError(
-            "{path}, line {line}, byte {column}: 0x{value:02x} is not UTF-8 text; "
-            "save the file as UTF-8, for example with `iconv -f latin1 -t utf-8`.",
-            path=path,
-            line=line_of(data, error.start),
-            column=column,
-            value=data[error.start],
-        ) from None
     return data
 
 

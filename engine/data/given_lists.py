@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from engine.data.dataset import Dataset, Histories
-from engine.data.files import NO_LIMIT, ReadLimit
+from engine.data.dataset import Dataset, Histories, Vocabulary
+from engine.data.delimited import Delimited, without_padding
+from engine.data.files import NO_LIMIT, ReadLimit, head, is_parquet, read_text
 from engine.data.names import listed
+from engine.data.pipes import on_disk
 from engine.data.recognise import stem
 from engine.data.report import CleaningIssue, shorten
 from engine.data.schema import ITEM_ID, LINE, USER_ID, USUAL_NAMES, find_column
-from engine.data.tables import open_table
+from engine.data.tables import Table, TextTable, open_table
 from engine.errors import DataError, Message
 
 RANK, SCORE = "rank", "score"
@@ -77,35 +81,59 @@ def read_lists(
         DataError: the file is no such table, is larger than it may be, or nothing in it belongs to the log; names the
             place, the rule, the way out.
     """
-    path = Path(path)
-    if not path.is_file():
-        template = (
-            "{path} is a folder; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
-            if path.is_dir()
-            else "{path} does not exist; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
-        )
-        raise DataError(template, path=path)
-    table = open_table(path, limit)
+    with on_disk(Path(path)) as place:
+        if not place.is_file():
+            template = (
+                "{path} is a folder; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
+                if place.is_dir()
+                else "{path} does not exist; give one CSV, TSV or Parquet file with a user, an item and a rank or "
+                "score."
+            )
+            raise DataError(template, path=place)
+        return replace(_read_lists(place, dataset, user, item, limit), source=str(path))
+
+
+def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None, limit: ReadLimit) -> GivenLists:
+    table = _open(path, limit, {r: c for r, c in ((USER_ID, user), (ITEM_ID, item)) if c is not None})
     roles = _roles(path, table.names, user, item)
     rows = table.rows("lists", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
     frame = rows.frame.set_axis([*roles, LINE], axis=1)
-    notes = [f"column {column!r} read as {role}" for role, column in roles.items() if column != role]
+    notes: list[Message | str] = [
+        Message("column {column!r} read as {role}", {"column": column, "role": role})
+        for role, column in roles.items()
+        if column != role
+    ]
     by = RANK if RANK in roles else SCORE
     places = _numbers(path, frame, by)
     issues = list(rows.malformed)
-    users = dataset.users.numbers(frame[USER_ID].astype(str).str.strip())
-    items = np.maximum(dataset.items.numbers(frame[ITEM_ID].astype(str).str.strip()), 0)
+    user_ids, item_ids = (frame[c].astype(str).str.strip() for c in (USER_ID, ITEM_ID))
+    users = dataset.users.numbers(user_ids)
+    items = np.maximum(dataset.items.numbers(item_ids), 0)
     kept = users >= 0
+    _refuse_lookalikes(path, dataset.users, user_ids[~kept])
     if not kept.any():
-        theirs, ours = (", ".join(map(repr, ids[:3])) for ids in (frame[USER_ID].unique(), dataset.users.ids))
         raise DataError(
             "{path}: none of its users is among the {n:,} of {log!r} (the file has {theirs}, the log {ours}); "
             "name the column of user ids with --user, or give the log that these lists are for.",
             path=path,
             n=dataset.n_users,
             log=dataset.name,
-            theirs=theirs,
-            ours=ours,
+            theirs=_some(frame[USER_ID].unique()),
+            ours=_some(dataset.users.ids),
+        )
+    strange = kept & (items == 0)
+    _refuse_lookalikes(path, dataset.items, item_ids[strange])
+    if 2 * strange.sum() > kept.sum():
+        raise DataError(
+            "{path}: {wrong:,} of {all:,} recommendations are of items that {log!r} does not know (the file has "
+            "{theirs}, the log {ours}); name the column of item ids with --item, or give the log that these lists are "
+            "for.",
+            path=path,
+            wrong=int(strange.sum()),
+            all=int(kept.sum()),
+            log=dataset.name,
+            theirs=_some(item_ids[strange].unique()),
+            ours=_some(dataset.items.ids),
         )
     _drop(issues, frame, ~kept, USER_ID, "user is not in the log")
     order = np.lexsort((np.arange(len(frame)), places, users))
@@ -119,12 +147,51 @@ def read_lists(
     _drop(issues, frame, twice, ITEM_ID, "item is in the user's list already")
     order = order[~twice[order]]
     if unknown := int((items[order] == 0).sum()):
-        notes.append(f"{unknown:,} places hold items that the log does not know; they count as places without a hit")
+        places_of = "{n:,} places hold items that the log does not know; they count as places without a hit"
+        notes.append(Message(places_of, {"n": unknown}))
     lists = _histories(users[order], items[order], dataset.n_users)
     ranks, as_given = _ranks(lists, places[order], by)
     if by == RANK and not as_given:
-        notes.append("ranks are not 1, 2, 3, … for every user, so only their order is used")
+        notes.append(Message("ranks are not 1, 2, 3, … for every user, so only their order is used"))
     return GivenLists(stem(path), str(path), lists, ranks, len(frame), (*notes, *rows.notes), tuple(issues))
+
+
+def _open(path: Path, limit: ReadLimit, given: dict[str, str]) -> Table:
+    """The table; the run files of TREC, which have no header, get one."""
+    first = [] if is_parquet(path) else head(path).split(b"\n", 1)[0].decode(errors="replace").split()
+    if len(first) != 6 or first[1] not in ("Q0", "0") or not first[3].isdigit():
+        return open_table(path, limit, given)
+    text = read_text(path, limit=limit)
+    note = Message("{file} read as a run of TREC: user, item, rank and score", {"file": path.name})
+    names = (USER_ID, "Q0", ITEM_ID, RANK, SCORE, "run")
+    return TextTable(Delimited(path, names, without_padding(text.data), " ", notes=(*text.notes, note)))
+
+
+def _refuse_lookalikes(path: Path, known: Vocabulary, unknown: pd.Series) -> None:
+    """Raises a DataError where unknown ids would be known without a ".0" at their end, or in other case."""
+    ours: dict[str, str] = {}
+    for term in known.ids if len(unknown) else ():
+        ours.setdefault(_bare(term), term)
+    alike = [term for term in unknown.unique() if _bare(term) in ours]
+    if not alike:
+        return
+    theirs, other = alike[0], ours[_bare(alike[0])]
+    template = (
+        "{path}: {n:,} {kind} ids are those of the log but for a '.0' at their end, as {theirs!r} for {ours!r}; write "
+        "ids as text or as whole numbers (in pandas: astype('Int64').astype(str))."
+        if theirs.casefold() != other.casefold()
+        else "{path}: {n:,} {kind} ids are those of the log but for capital letters, as {theirs!r} for {ours!r}; write "
+        "them as the log does."
+    )
+    raise DataError(template, path=path, n=len(alike), kind=Message(known.kind), theirs=theirs, ours=other)
+
+
+def _bare(term: str) -> str:
+    return re.sub(r"\.0+$", "", str(term)).casefold()
+
+
+def _some(ids: Iterable[object]) -> str:
+    return ", ".join(repr(str(i)) for i in islice(ids, 3))
 
 
 def _roles(path: Path, names: Sequence[str], user: str | None, item: str | None) -> dict[str, str]:

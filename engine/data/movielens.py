@@ -6,6 +6,7 @@ users.dat).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -39,11 +40,12 @@ _FILMS_1M = (ITEM_ID, TITLE, CATEGORY)
 _USERS_1M = (USER_ID, "gender", "age", "occupation", "zip_code")
 
 
-def open_folder(log: Path) -> tuple[Delimited, Delimited | None, Delimited | None]:
+def open_folder(log: Path, given: Collection[str] = ()) -> tuple[Delimited, Delimited | None, Delimited | None]:
     """The log, the users and the films of a MovieLens folder; None where a file is not there.
 
     Args:
         log: `u.data`, `ratings.dat` (fields parted by `::`) or `ratings.csv`, perhaps gzipped.
+        given: column names that the settings give.
 
     Raises:
         DataError: a file cannot be read.
@@ -51,13 +53,13 @@ def open_folder(log: Path) -> tuple[Delimited, Delimited | None, Delimited | Non
     name = log.name.lower().removesuffix(".gz")
     if name == "u.data":
         return (
-            Delimited(log, _LOG, read_text(log), "\t", quoting=False),
+            Delimited(log, _LOG, read_text(log).data, "\t", quoting=False),
             _bare(_beside(log, "u.user"), _USERS_100K, "|"),
             _bare(_beside(log, "u.item"), _FILMS_100K, "|"),
         )
     if name == "ratings.csv":
         films = _beside(log, "movies.csv")
-        return open_delimited(log, read_text(log)), None, films and open_delimited(films, read_text(films))
+        return open_delimited(log, read_text(log), given=given), None, films and open_delimited(films, read_text(films))
     ratings = _bare(log, _LOG, "::")
     assert ratings is not None
     return (
@@ -100,7 +102,7 @@ def _bare(path: Path | None, names: tuple[str, ...], delimiter: str) -> Delimite
     """A file without a header, in UTF-8 or, as GroupLens wrote the older ones, latin-1."""
     if path is None:
         return None
-    text = read_text(path, latin_1=True)
+    text = read_text(path, latin_1=True).data
     if delimiter == "::":
         text, delimiter = text.replace(b"::", UNIT_SEPARATOR), UNIT_SEPARATOR.decode()
     return Delimited(path, names, text, delimiter, quoting=False)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from engine.data.files import NO_LIMIT, ReadLimit
+from engine.data.files import NO_LIMIT, EmptyError, ReadLimit
 from engine.data.names import first_twice, listed
 from engine.data.schema import LIST_SEPARATOR
 from engine.errors import DataError
@@ -36,7 +38,7 @@ def parquet_columns(path: Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
     if (twice := first_twice(names)) is not None:
         raise DataError("{path} names the column {name!r} twice; give each column its own name.", path=path, name=twice)
     if rows == 0:
-        raise DataError(
+        raise EmptyError(
             "{path} holds the columns {names} and no row; it must hold at least one row.",
             path=path,
             names=listed(names),
@@ -44,19 +46,33 @@ def parquet_columns(path: Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
     return names
 
 
+def parquet_rows(path: Path) -> int:
+    """How many rows a Parquet file tells of.
+
+    Raises:
+        DataError: the file is damaged.
+    """
+    try:
+        return pq.read_metadata(path).num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
 def read_parquet(
     path: Path, columns: list[str], ids: frozenset[str], limit: ReadLimit = NO_LIMIT
-) -> tuple[pd.DataFrame, frozenset[str]]:
-    """Columns of a Parquet file and which of them hold text.
+) -> tuple[pd.DataFrame, frozenset[str], dict[str, np.ndarray]]:
+    """Columns of a Parquet file, which of them hold text, and which rows hold ids that are none.
 
     Args:
         path: the file.
         columns: the columns wanted.
-        ids: those of them that hold ids: integers become their digits, never "7.0".
+        ids: those of them that hold ids: numbers become their digits, never "7.0", bytes their text or digits, and
+            lists stay lists of such.
         limit: how much may be unpacked.
 
     Returns:
-        A frame (text as str with missing values as "", numbers as numbers, times as UTC), and its text columns.
+        A frame (text as str with missing values as "", numbers as numbers, times as UTC), its text columns, and for
+        each column of ids with numbers that are infinite or too large, (n,) bool where.
 
     Raises:
         DataError: the file is damaged, larger than it may be, or holds ids of a kind that is no id.
@@ -65,9 +81,17 @@ def read_parquet(
         table = _read(path, columns) if limit == NO_LIMIT else _read_within(path, columns, limit)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
-    arrays = {c: _id_text(path, c, table[c]) if c in ids else _plain(table[c]) for c in columns}
+    wrong: dict[str, np.ndarray] = {}
+    arrays: dict[str, Any] = {}
+    for column in columns:
+        if column not in ids:
+            arrays[column] = _plain(table[column])
+            continue
+        arrays[column], beyond = _id_text(path, column, table[column])
+        if beyond.any():
+            wrong[column] = beyond
     text = frozenset(c for c, array in arrays.items() if pa.types.is_large_string(array.type))
-    return pa.table(arrays).to_pandas(), text
+    return pa.table(arrays).to_pandas(), text, wrong
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
@@ -115,19 +139,28 @@ def _unpacked_bytes(array: Any) -> int:
     return (pc.sum(lengths).as_py() or 0) + 8 * len(array)
 
 
-def _id_text(path: Path, name: str, column: Any) -> Any:
+def _id_text(path: Path, name: str, column: Any) -> tuple[Any, np.ndarray]:
+    """Ids as text, and (n,) bool where a number is infinite or so large that its digits are lost."""
     column = _undictionary(column)
     kind = column.type
+    beyond = np.zeros(len(column), dtype=bool)
+    if _is_bytes(kind):
+        return _bytes_text(column), beyond
+    if pa.types.is_decimal(kind):
+        column = column.cast(pa.decimal256(76, kind.scale)) if kind.scale else column
+        whole = pc.equal(pc.floor(column), column) if kind.scale else None
+        if whole is not None and not pc.all(whole).as_py():
+            raise _fractions(path, name, kind)
+        text = column.cast(pa.string())
+        return pc.replace_substring_regex(text, r"\.0*$", "").cast(pa.large_string()).fill_null(""), beyond
     if pa.types.is_floating(kind):  # integers that a gap turned into floats
-        whole = column.fill_null(0)
-        if not pc.all(pc.equal(pc.floor(whole), whole)).as_py():
-            raise DataError(
-                "{path}: column {name!r} holds fractions ({kind}), which are no ids; store ids as text.",
-                path=path,
-                name=name,
-                kind=str(kind),
-            )
-        column = column.cast(pa.int64())
+        numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        beyond = np.isinf(numbers) | (np.abs(numbers) >= 2.0**63)
+        missing = np.isnan(numbers)
+        whole = np.where(beyond | missing, 0.0, numbers)
+        if (whole != np.floor(whole)).any():
+            raise _fractions(path, name, kind)
+        column = pa.chunked_array([pa.array(whole.astype(np.int64), mask=missing)])
     elif not (pa.types.is_integer(kind) or _is_text(kind)):
         raise DataError(
             "{path}: column {name!r} holds {kind} values, which are no ids; store ids as text.",
@@ -135,7 +168,37 @@ def _id_text(path: Path, name: str, column: Any) -> Any:
             name=name,
             kind=str(kind),
         )
-    return column.cast(pa.large_string()).fill_null("")
+    return column.cast(pa.large_string()).fill_null(""), beyond
+
+
+def _fractions(path: Path, name: str, kind: Any) -> DataError:
+    return DataError(
+        "{path}: column {name!r} holds fractions ({kind}), which are no ids; store ids as text.",
+        path=path,
+        name=name,
+        kind=str(kind),
+    )
+
+
+def _is_bytes(kind: Any) -> bool:
+    return _is_binary(kind) or pa.types.is_fixed_size_binary(kind) or isinstance(kind, pa.BaseExtensionType)
+
+
+def _bytes_text(column: Any) -> Any:
+    """Bytes as the text that they spell, else as UUIDs where they are sixteen, else as hexadecimal digits."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.cast(column.type.storage_type)
+    if not (_is_binary(column.type) or pa.types.is_fixed_size_binary(column.type)):
+        return column.cast(pa.large_string()).fill_null("")
+    values = column.to_pylist()
+    try:
+        texts = [None if v is None else v.decode("utf-8") for v in values]
+        if any(t is not None and not t.isprintable() for t in texts):
+            raise ValueError("control characters")
+    except ValueError:
+        sixteen = all(v is None or len(v) == 16 for v in values)
+        texts = [None if v is None else str(uuid.UUID(bytes=v)) if sixteen else v.hex() for v in values]
+    return pa.chunked_array([pa.array(texts, pa.large_string()).fill_null("")])
 
 
 def _plain(column: Any) -> Any:
@@ -145,6 +208,8 @@ def _plain(column: Any) -> Any:
         return column
     if pa.types.is_decimal(kind):
         return column.cast(pa.float64())
+    if _is_bytes(kind):
+        return _bytes_text(column)
     if pa.types.is_date(kind):
         return column.cast(pa.timestamp("ms"))
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):

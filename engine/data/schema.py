@@ -51,7 +51,7 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     ITEM_ID: _words(
         "item_id item iid items movie_id movie film_id product_id product article_id article asin parent_asin "
         "book_id isbn song_id track_id video_id content_id course_id game_id news_id post_id recipe_id business_id "
-        "venue_id poi_id location_id anime_id artist_id app_id show_id stock_code sku goods_id good_id"
+        "venue_id poi_id location_id anime_id artist_id app_id show_id stock_code sku goods_id good_id aid"
     ),
     TIMESTAMP: _words(
         "timestamp time_stamp unix_review_time unix_time event_time event_timestamp time datetime date_time date ts "

@@ -10,16 +10,17 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute
 
+from engine.data.dialect import preface_of
 from engine.data.files import read_text
 from engine.data.oracle import load_json
 from engine.data.report import FIRST_LINES, CleaningIssue, shorten
 from engine.data.schema import ATTRIBUTES, ITEM_ID, LINE, LIST_SEPARATOR, USER_ID
-from engine.errors import DataError
+from engine.errors import DataError, Message
 
 pc: Any = pyarrow.compute  # its functions are made at import, where a type checker cannot see them
 
 
-def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], list[str]]:
+def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], list[Message]]:
     """Interactions, malformed rows and notes of a file of sequences.
 
     Every item is an interaction, in the order of the line. A line with a user and no item is one malformed row.
@@ -27,7 +28,10 @@ def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], 
     Raises:
         DataError: the file is no readable text.
     """
-    lines = pc.utf8_trim_whitespace(pa.array(read_text(log).decode().split("\n"), type=pa.large_string()))
+    text = read_text(log)
+    above = preface_of(log, text.data, has_header=False)
+    data = text.data[above.start :]
+    lines = pc.utf8_trim_whitespace(pa.array(data.decode().split("\n"), type=pa.large_string()))
     numbers = np.flatnonzero(pc.not_equal(lines, "").to_numpy(zero_copy_only=False))  # blank lines are no rows
     words = pc.utf8_split_whitespace(lines.take(pa.array(numbers)))
     counts = pc.list_value_length(words).to_numpy(zero_copy_only=False)
@@ -40,20 +44,23 @@ def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], 
         {
             USER_ID: users.take(pa.array(np.repeat(np.arange(len(counts)), counts - 1))).to_pandas(),
             ITEM_ID: flat.filter(pa.array(is_item)).to_pandas(),
-            LINE: np.repeat(numbers + 1, counts - 1),
+            LINE: np.repeat(numbers + above.line, counts - 1),
         }
     )
     alone = np.flatnonzero(counts == 1)
     malformed: tuple[CleaningIssue, ...] = ()
     if len(alone):
-        first_lines = tuple(int(n) + 1 for n in numbers[alone[:FIRST_LINES]])
+        first_lines = tuple(int(n) + above.line for n in numbers[alone[:FIRST_LINES]])
         example = shorten(users[int(alone[0])].as_py())
         malformed = (
             CleaningIssue("interactions", "a user without items", "dropped", len(alone), first_lines, example),
         )
-    notes = [f"{log.name} read as sequences: each line a user and then that user's items, oldest first"]
+    file = {"file": log.name}
+    notes = [*text.notes, *above.notes]
+    notes.append(Message("{file} read as sequences: each line a user and then that user's items, oldest first", file))
     if repeated := len(users) - pc.count_distinct(users).as_py():
-        notes.append(f"{repeated:,} lines name the user of an earlier line; their items follow that line's")
+        follow = "{n:,} lines name the user of an earlier line; their items follow that line's"
+        notes.append(Message(follow, {"n": repeated}))
     return frame, malformed, notes
 
 
@@ -72,8 +79,11 @@ def read_item_attributes(log: Path, stem: str) -> pd.DataFrame | None:
     for item, values in pairs:
         if not isinstance(values, list) or any(isinstance(v, list | dict) for v in values):
             raise DataError(
-                f"{path}, {item!r}: {shorten(values)!r} is no list of attribute ids; the file must read "
-                '{"4": [1, 2], ...}, item by item. Mend it, or take it away to go without attributes.'
+                "{path}, {item!r}: {values!r} is no list of attribute ids; the file must read "
+                '{{"4": [1, 2], ...}}, item by item. Mend it, or take it away to go without attributes.',
+                path=path,
+                item=item,
+                values=shorten(values),
             )
     texts = [LIST_SEPARATOR.join(map(str, values)) for _, values in pairs]
     frame = pd.DataFrame({ITEM_ID: [item for item, _ in pairs], ATTRIBUTES: texts}, dtype="str")

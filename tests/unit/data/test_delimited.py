@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from engine.data import delimited
 from engine.data.delimited import _Broken, _split_carefully, _split_fast, one_line_a_record, open_delimited, split_rows
+from engine.data.files import Text
 from engine.errors import DataError
 
 
 def split(text: str, **options) -> tuple[pd.DataFrame, list[int], dict[str, tuple[int, tuple[int, ...]]]]:
-    table = open_delimited(Path("log.csv"), text.encode(), **options)
+    table = open_delimited(Path("log.csv"), Text(text.encode()), **options)
     frame, lines, broken = split_rows(table, "interactions")
     return frame, lines.tolist(), {b.reason: (b.rows, b.lines) for b in broken}
 
@@ -152,7 +153,7 @@ def test_a_ten_megabyte_line_is_read(quoted: bool) -> None:
 
 
 def test_only_the_wanted_columns_are_split_off() -> None:
-    table = open_delimited(Path("log.csv"), b"a,b,c\n1,2,3\n4,5\n")
+    table = open_delimited(Path("log.csv"), Text(b"a,b,c\n1,2,3\n4,5\n"))
     frame, _, broken = split_rows(table, "items", ["c", "a"])
     assert frame.to_dict("list") == {"c": ["3"], "a": ["1"]}
     assert (broken[0].table, broken[0].action, broken[0].example) == ("items", "dropped", "4,5")
@@ -181,7 +182,7 @@ def test_what_the_csv_module_writes_comes_back(rows: list[list[str]]) -> None:
 def test_both_ways_agree_on_any_text_that_the_fast_way_takes(body: str) -> None:
     if not body.strip():
         return
-    table = open_delimited(Path("log.csv"), b"x,y\n" + body.encode())
+    table = open_delimited(Path("log.csv"), Text(b"x,y\n" + body.encode()))
     if not one_line_a_record(table):
         return
     told: list[_Broken] = [_Broken(), _Broken()]
@@ -196,7 +197,7 @@ def test_both_ways_agree_on_any_text_that_the_fast_way_takes(body: str) -> None:
 def test_well_quoted_lines_go_the_fast_way(rows: list[list[str]]) -> None:
     out = io.StringIO()
     csv.writer(out, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows([["x", "y"], *rows])
-    assert one_line_a_record(open_delimited(Path("log.csv"), out.getvalue().encode()))
+    assert one_line_a_record(open_delimited(Path("log.csv"), Text(out.getvalue().encode())))
 
 
 def test_a_hundred_thousand_rows_split_in_about_a_second() -> None:

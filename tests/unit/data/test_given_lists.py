@@ -55,13 +55,13 @@ def test_ranks_that_are_no_places_count_by_their_order(log: Dataset, write: Writ
     given = read_lists(write("mine.csv", f"user_id,item_id,rank\n{rows}"), log)
     places = [rank for _, rank in rows_of(given, log, "u1")]
     assert places == [sum(other <= rank for other in ranks) for rank in sorted(ranks)]
-    assert any("only their order" in note for note in given.notes)
+    assert any("only their order" in str(note) for note in given.notes)
 
 
 def test_a_rank_counts_before_a_score_and_usual_names_are_known(log: Dataset, write: Write):
     given = read_lists(write("mine.tsv", "uid\tItem ID\tprediction\tposition\nu1\ti5\t1.0\t2\nu1\ti6\t0.5\t1\n"), log)
     assert rows_of(given, log, "u1") == [("i6", 1), ("i5", 2)]
-    assert set(given.notes) >= {"column 'uid' read as user_id", "column 'position' read as rank"}
+    assert set(map(str, given.notes)) >= {"column 'uid' read as user_id", "column 'position' read as rank"}
 
 
 def test_parquet_with_whole_number_ids_as_rectools_may_write_it(write: Write, tmp_path: Path):
@@ -83,7 +83,7 @@ def test_what_the_log_does_not_know_is_told_and_holds_its_place(log: Dataset, wr
         ("user is not in the log", 1, (2,)),
         ("item is in the user's list already", 1, (6,)),
     }
-    assert any(note.startswith("2 places hold items") for note in given.notes)
+    assert any(str(note).startswith("2 places hold items") for note in given.notes)
 
 
 def test_a_named_column_is_used(log: Dataset, write: Write):
@@ -127,3 +127,29 @@ def test_places_agree_with_counting(log: Dataset, write: Write):
         for user in {u for u, _, _ in rows}:
             mine = {i: s for u, i, s in rows if u == user}
             assert dict(rows_of(given, log, user)) == {i: sum(o >= s for o in mine.values()) for i, s in mine.items()}
+
+
+@pytest.mark.parametrize(("ids", "message"), [("i5.0", "but for a '.0'"), ("I5", "but for capital letters")])
+def test_ids_that_are_the_logs_but_for_their_spelling_are_an_error(write: Write, ids: str, message: str):
+    log = load_dataset(write("log.csv", "user_id,item_id\nu1,i5\nu1,i6\n"))[0]
+    with pytest.raises(DataError, match=rf"1 item ids are those of the log {message}.*{ids!r} for 'i5'"):
+        read_lists(write("mine.csv", f"user_id,item_id,rank\nu1,i6,1\nu1,{ids},2\n"), log)
+    with pytest.raises(DataError, match=rf"1 user ids are those of the log {message}"):
+        read_lists(
+            write(
+                "mine.csv",
+                f"user_id,item_id,rank\nu1,i6,1\n{ids.replace('5', '1').replace('i', 'u').replace('I', 'U')},i6,2\n",
+            ),
+            log,
+        )
+
+
+def test_many_unknown_items_are_an_error(log: Dataset, write: Write):
+    with pytest.raises(DataError, match=r"2 of 3 recommendations are of items that 'log' does not know .*--item"):
+        read_lists(write("mine.csv", "user_id,item_id,rank\nu1,x,1\nu1,y,2\nu1,i6,3\n"), log)
+
+
+def test_a_run_of_trec_is_read(log: Dataset, write: Write):
+    given = read_lists(write("mine.txt", "u1 Q0 i6 1 0.9 me\nu1 Q0 i5  2 0.8 me\n"), log)
+    assert rows_of(given, log, "u1") == [("i6", 1), ("i5", 2)]
+    assert "a run of TREC" in str(given.notes[0])
