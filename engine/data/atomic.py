@@ -85,8 +85,9 @@ def unfold(rows: RawTable, lists: dict[str, str]) -> RawTable:
         if all(len(times[i]) == len(items[i]) for i in kept):
             out[TIMESTAMP] = [moment for i in kept for moment in times[i]]
     if fewer := len(items) - len(kept):
-        again = "{n:,} rows are the beginning of another row of their user, and are not read again"
-        notes.append(Message(again, {"n": fewer}))
+        notes.append(
+            Message("{n:,} rows are the beginning of another row of their user, and are not read again", {"n": fewer})
+        )
     plain = pd.DataFrame(out).astype({c: "str" for c in out if c != LINE})
     return replace(rows, frame=plain, notes=(*rows.notes, *notes), in_lists=True)
 

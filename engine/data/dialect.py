@@ -68,10 +68,12 @@ def preface_of(path: Path, text: bytes, has_header: bool = True) -> Preface:
     bare = comments[-1][2].lstrip("#% ") if comments else ""
     is_header = has_header and bool(comments) and _names_columns(bare) and not _names_columns(here)
     if above := len(comments) - is_header:
-        template = "{n:,} lines at the top of {file} begin with {sign!r} and are passed over as comments"
+        told = {"n": above, "file": path.name, "sign": comments[0][2][0]}
         if above == 1:
-            template = "a line at the top of {file} begins with {sign!r} and is passed over as a comment"
-        notes.append(Message(template, {"n": above, "file": path.name, "sign": comments[0][2][0]}))
+            said = Message("a line at the top of {file} begins with {sign!r} and is passed over as a comment", told)
+        else:
+            said = Message("{n:,} lines at the top of {file} begin with {sign!r} and are passed over as comments", told)
+        notes.append(said)
     if is_header:
         return Preface(at, line - 1, delimiter, bare, tuple(notes))
     return Preface(at, line, delimiter, None, tuple(notes))

@@ -147,8 +147,11 @@ def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None
     _drop(issues, frame, twice, ITEM_ID, "item is in the user's list already")
     order = order[~twice[order]]
     if unknown := int((items[order] == 0).sum()):
-        places_of = "{n:,} places hold items that the log does not know; they count as places without a hit"
-        notes.append(Message(places_of, {"n": unknown}))
+        notes.append(
+            Message(
+                "{n:,} places hold items that the log does not know; they count as places without a hit", {"n": unknown}
+            )
+        )
     lists = _histories(users[order], items[order], dataset.n_users)
     ranks, as_given = _ranks(lists, places[order], by)
     if by == RANK and not as_given:

@@ -26,7 +26,7 @@ SAMPLE = 5_000
 _JSON = re.compile(rb"\s*(\{\s*(u?[\"']|\}|\Z)|\[\s*([\[{\]]|\Z))")
 _BETWEEN = re.compile(r"[\s,]*")
 _LISTS = ("history", "sequence", "item_seq", "products", "events")
-_NO_RECORD = "no JSON object"
+_NO_RECORD = Message("no JSON object")
 
 Record = dict[str, Any]
 
@@ -131,8 +131,8 @@ def open_records(path: Path, text: Text, given: Mapping[str, str], is_log: bool 
     lines, records = (data, None) if record is not None else (None, _all(path, data))
     if record is not None and data.strip() == first and (found := _unfolded(record)) is not None:
         lines, records = None, found
-    kind = "records" if lines is None else "lines"
-    notes.append(Message("{file} read as JSON {kind}", {"file": path.name, "kind": Message(kind)}))
+    file = {"file": path.name}
+    notes.append(Message("{file} read as JSON lines", file) if lines else Message("{file} read as JSON records", file))
     sample = list(islice((r for _, r, _ in _numbered(lines) if r), SAMPLE)) if lines is not None else records[:SAMPLE]  # pyright: ignore[reportOptionalSubscript]
     names = list(dict.fromkeys(key for r in sample for key in r))
     if not names:

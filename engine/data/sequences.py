@@ -59,8 +59,9 @@ def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], 
     notes = [*text.notes, *above.notes]
     notes.append(Message("{file} read as sequences: each line a user and then that user's items, oldest first", file))
     if repeated := len(users) - pc.count_distinct(users).as_py():
-        follow = "{n:,} lines name the user of an earlier line; their items follow that line's"
-        notes.append(Message(follow, {"n": repeated}))
+        notes.append(
+            Message("{n:,} lines name the user of an earlier line; their items follow that line's", {"n": repeated})
+        )
     return frame, malformed, notes
 
 

@@ -107,7 +107,7 @@ class ParquetTable:
             kept &= ~beyond
             if beyond.any():
                 lines = tuple(int(n) + 1 for n in np.flatnonzero(beyond)[:FIRST_LINES])
-                reason = f"{column} is infinite or too large a number for an id"
+                reason = Message("{column} is infinite or too large a number for an id", {"column": column})
                 issues.append(CleaningIssue(name, reason, "dropped", int(beyond.sum()), lines))
         frame = frame if kept.all() else frame.loc[kept].reset_index(drop=True)
         return RawTable(frame, malformed=tuple(issues), kinds=dict.fromkeys(text, "text"))

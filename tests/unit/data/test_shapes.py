@@ -364,7 +364,7 @@ def test_a_line_that_is_no_json_is_a_malformed_row(write: Write) -> None:
     )
     assert pairs(tables) == [("u1", "a"), ("u2", "b")]
     assert tables.interactions["line"].tolist() == [1, 5]
-    assert [(i.reason, i.rows, i.lines, i.example) for i in tables.malformed] == [
+    assert [(str(i.reason), i.rows, i.lines, i.example) for i in tables.malformed] == [
         ("no JSON object", 2, (3, 4), '{"user_id":')
     ]
 
