@@ -267,7 +267,8 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
     known: list[Table | Text] = [Text(heading, style="bold"), history]
     if not answer.history:
         known = [Text(f"{who}: no event is known", style="bold")]
-    out: list[Table | Text] = [*known, Text("Recommended next", style="bold"), ranked]
+    nothing = Text("Nothing is left to recommend: every item that could be was met already.")
+    out: list[Table | Text] = [*known, Text("Recommended next", style="bold"), ranked if answer.items else nothing]
     if answer.n_held_out > 1:
         hits = sum(item.is_held_out for item in answer.items)
         out.append(Text(f"Held out: {answer.n_held_out:,} items, {hits} of them in this list.", style="dim"))

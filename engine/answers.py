@@ -18,7 +18,7 @@ from engine.answer_types import (
     UserProfile,
     View,
 )
-from engine.data.dataset import NOBODY, Histories
+from engine.data.dataset import NOBODY, Histories, cut
 from engine.data.report import shorten
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
@@ -335,7 +335,8 @@ def rank_of(scores: np.ndarray, item: int) -> int | None:
 
 
 def _category(run: Run, item: int, lang: str) -> str | None:
-    return run.dataset.item_text(item, f"{CATEGORY}_{lang}", CATEGORY)
+    text = run.dataset.item_text(item, f"{CATEGORY}_{lang}", CATEGORY)
+    return text if text is None else cut(text)
 
 
 def describe(run: Run, item: int, lang: str) -> tuple[str, str | None, Cohort]:

@@ -112,6 +112,8 @@ def explain_list(
     run, asked = asked_by(run, who, view, lang)
     scores = scores_for(run, asked)
     items = top_of(scores[None, :], k)[0][0]
+    if not (items > 0).any():
+        raise EngineError("There is nothing left to recommend: every item that could be was seen.")
     return attributions(run, asked, scores, items[items > 0], lang, seed, max_events)[0]
 
 

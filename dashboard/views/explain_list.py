@@ -25,7 +25,11 @@ def answers_of(page: Page) -> tuple[engine.Attribution, ...]:
 
 def whole_list(page: Page, chosen: str) -> None:
     """Events against the recommended items."""
-    answers = answers_of(page)
+    try:
+        answers = answers_of(page)
+    except engine.EngineError:
+        components.note(_("This user has had every item, so there is no list to explain."))
+        return
     st.markdown(escape_markdown(words_explain.whole_list(answers)))
     fig = list_charts.heatmap(answers, page.dark, chosen)
     components.chart(fig, "heatmap", _("Events of the history against the recommended items, by what one adds."))

@@ -21,6 +21,15 @@ NOBODY = -1
 """The user index of somebody who is not in the data."""
 
 
+LONGEST_SHOWN = 300
+"""Letters of a title that are shown; a page that draws tens of thousands in each row stands still."""
+
+
+def cut(text: str) -> str:
+    """A text as long as it may be shown, with an ellipsis where more stands in the data."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1].rstrip() + "…"
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Ids as text on one side, contiguous integers on the other.
@@ -208,7 +217,7 @@ class Dataset:
         return len(self.histories.items)
 
     def title(self, item_idx: int, lang: str = "en") -> str:
-        """The item's title in a language where the data has one, else its title, else its id.
+        """The item's title in a language where the data has one, else its title, else its id; cut to be shown.
 
         Raises:
             UnknownIdError: there is no such index.
@@ -217,8 +226,8 @@ class Dataset:
         for column in (f"title_{lang}", "title"):
             value = self.item_text(item_idx, column)
             if value and value != "unknown":
-                return value
-        return item_id
+                return cut(value)
+        return cut(item_id)
 
     def item_text(self, item_idx: int, *columns: str) -> str | None:
         """What the first of these columns of the item table that is there says of an item; None without any."""

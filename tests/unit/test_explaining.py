@@ -96,3 +96,17 @@ def test_what_is_known_of_somebody_new_is_a_cause_of_its_own(tiny_run_dir: Path)
     assert told.user is not None
     if told.item_id == bare.item_id:
         assert told.standing == pytest.approx(bare.standing, abs=1e-5)
+
+
+def test_a_user_who_has_had_every_item_has_no_list_to_explain(kinds_of_runs: Path) -> None:
+    run = engine.load_run("plain", kinds_of_runs)
+    everything = engine.Newcomer(tuple(str(item) for item in run.dataset.items.ids))
+    with pytest.raises(engine.EngineError, match="nothing left to recommend"):
+        engine.explain_list(run, everything)
+
+
+def test_a_long_title_is_cut_where_it_leaves_the_data(kinds_of_runs: Path) -> None:
+    run = engine.load_run("odd", kinds_of_runs)
+    titles = [run.dataset.title(item) for item in range(1, run.dataset.n_items + 1)]
+    assert max(map(len, titles)) <= 300
+    assert any(title.endswith("…") for title in titles)

@@ -100,3 +100,13 @@ def test_about_a_column_that_holds_an_equals_sign(tailscope: Tailscope, kinds_of
     given = engine.recommend_for(run, ["1"], about={ODD_COLUMN: "S=small", "size": "L"})
     assert [(i["item_id"], i["score"]) for i in told.document["items"]] == [(i.item_id, i.score) for i in given.items]
     assert "read nothing of its users but events" in tailscope("explain", "plain", *command[2:], "--about", "a=b").err
+
+
+def test_nothing_left_to_recommend_is_said(tailscope: Tailscope, kinds_of_runs: Path):
+    everything = ",".join(str(item + 1) for item in range(30))
+    done = tailscope("recommend", "plain", "--events", everything, "--runs", kinds_of_runs)
+    assert "Nothing is left to recommend" in done.out
+    assert (
+        "nothing left to recommend"
+        in tailscope("explain", "plain", "--events", everything, "--list", "--runs", kinds_of_runs).err
+    )
