@@ -168,8 +168,8 @@ def validate(
     settings = read_settings(
         config, changes, None, user, item, time_column, rating, min_rating, None, time_format, no_time
     )
-    with answer.working():
-        dataset, report = engine.load_dataset(path, settings.data)
+    with answer.working(), ProgressView() as view:
+        dataset, report = engine.load_dataset(path, settings.data, view)
     hint = Text(f"Next: tailscope train {quote(str(path))}", style="dim")
     answer.give(documents.cleaning(report, dataset), *tables.cleaning_lines(report), tables.usable(dataset), hint)
 

@@ -11,6 +11,7 @@ from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.data.files import NO_LIMIT, ReadLimit
 from engine.data.given_lists import GivenLists, read_lists
+from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.data.tables import open_table
 from engine.errors import Message
@@ -64,6 +65,7 @@ def diagnose_lists(
     config = config or RunConfig()
     given = read_lists(path, dataset, user, item, limit)
     split = split_of(dataset, config)
+    config = with_seen_decided(config, [split])
     cohorts = cohorts_of(split, config)
     evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
     return Outside(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))

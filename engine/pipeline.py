@@ -107,7 +107,7 @@ def train_run(
     if name is not None:
         check_free(name, folder, overwrite)
     on_progress(Progress("read", 0.0, f"reading {path}"))
-    dataset, cleaning = load_dataset(Path(path), config.data)
+    dataset, cleaning = load_dataset(Path(path), config.data, on_progress)
     oracle = read_oracle(Path(path))
     split = split_of(dataset, config)
     config = resolve(begun_like(config, folder), split, dataset.item_table)

@@ -23,22 +23,29 @@ from engine.data.report import FIRST_LINES, CleaningIssue, CleaningReport, short
 from engine.data.schema import ITEM_ID, LINE, RATING, TIMESTAMP, USER_ID, interactions_schema
 from engine.data.times import Times, parse_times
 from engine.errors import DataError, Message
+from engine.progress import OnProgress, Progress, ignore
 
 SECONDS_A_DAY = 86_400
 
 
-def load_dataset(path: Path | str, config: DataConfig | None = None) -> tuple[Dataset, CleaningReport]:
+def load_dataset(
+    path: Path | str, config: DataConfig | None = None, on_progress: OnProgress = ignore
+) -> tuple[Dataset, CleaningReport]:
     """The Dataset of a log on disk, in any known format, and the report of its cleaning.
 
     Args:
-        path: file or folder.
+        path: file, folder or pipe, or a pattern that names parts of one table.
         config: column names and the least rating; guessed and none when not given.
+        on_progress: told how much has come out of a pipe, and when the rows are cleaned.
 
     Raises:
         DataError: the log cannot be used; names the place, the value, the rule and the way out.
     """
     config = config or DataConfig()  # pyright: ignore[reportCallIssue]
-    return clean(read(Path(path), config), config)
+    on_progress(Progress("read", 0.0, f"reading {path}"))
+    raw = read(Path(path), config, on_progress)
+    on_progress(Progress("read", 0.5, f"cleaning {len(raw.interactions):,} rows"))
+    return clean(raw, config)
 
 
 def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple[Dataset, CleaningReport]:
