@@ -97,6 +97,8 @@ class Reader:
         self.main = ""
         self.path = ""
         self.title = ""
+        self._now = ""
+        self.ends: list[tuple[int, list[str], str]] = []
         self.labels: list[str] = []
         self._urls: list[FileURLs] = []
         self.pages: dict[str, str] = {}
@@ -305,16 +307,18 @@ class Reader:
 
     def _is_the_end(self, message: ForwardMsg, fragment: str) -> bool:
         status = message.script_finished
+        self.ends.append((status, list(message.metadata.run.fragment_ids), fragment))
         if status == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             return False
         run = message.metadata.run
         asked = not fragment or fragment in run.fragment_ids or not run.fragment_ids
-        self._clear(run.script_run_id, set(run.fragment_ids))
+        self._clear(run.script_run_id or self._now, set(run.fragment_ids))
         return asked
 
     def _take_new_session(self, message: ForwardMsg) -> None:
         session = message.new_session
         self.main = session.main_script_hash
+        self._now = message.metadata.run.script_run_id  # what follows is of this run, and does not say so
         if not message.metadata.run.fragment_ids:
             self.page = session.page_script_hash
 
@@ -350,7 +354,7 @@ class Reader:
         node = Node(
             kind,
             shown,
-            message.metadata.run.script_run_id,
+            self._now,
             delta.fragment_id,
             message.metadata.active_script_hash,
             before.children if before is not None and change == "add_block" else {},
