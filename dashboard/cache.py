@@ -61,7 +61,10 @@ def run_key(name: str) -> RunKey | None:
     for run in runs():
         if run.name == name:
             # Not the folder's own time: a diagnosis kept in it later would make another run of it.
-            return (runs_dir(), name, (Path(run.path) / "config.json").stat().st_mtime)
+            try:
+                return (runs_dir(), name, (Path(run.path) / "config.json").stat().st_mtime)
+            except OSError:  # deleted a moment ago
+                return None
     return None
 
 

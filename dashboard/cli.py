@@ -230,9 +230,10 @@ def list_runs(runs: RunsDir = RUNS, json: Json = False) -> None:
     """List the runs, newest first."""
     answer = Answer(json)
     with answer.working():
-        found = engine.list_runs(runs)
+        found, damaged = engine.list_runs(runs), engine.damaged_runs(runs)
     empty = Text(f"No run in {runs} yet. Make one: tailscope train PATH, or tailscope demo.")
-    answer.give(documents.runs(found), tables.runs_table(found) if found else empty)
+    others = [Text(f"Left out: {run.reason}", style="red") for run in damaged]
+    answer.give(documents.runs(found, damaged), tables.runs_table(found) if found else empty, *others)
 
 
 @app.command(rich_help_panel=LOOK)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Contrast,
         Counterfactual,
         CrossValidation,
+        DamagedRun,
         Dataset,
         Difference,
         Estimate,
@@ -147,7 +148,7 @@ def player_title(player: Player) -> str:
     return player.label if player.item_id is not None else f"{player.n_events:,} earlier events"
 
 
-def runs(found: Sequence[RunSummary]) -> dict[str, Any]:
+def runs(found: Sequence[RunSummary], damaged: Sequence[DamagedRun] = ()) -> dict[str, Any]:
     """Of `runs`."""
     return {
         "runs": [
@@ -165,7 +166,7 @@ def runs(found: Sequence[RunSummary]) -> dict[str, Any]:
             }
             for run in found
         ]
-    }
+    } | ({"damaged": [{"name": run.name, "reason": str(run.reason)} for run in damaged]} if damaged else {})
 
 
 def comparison(given: RunComparison) -> dict[str, Any]:

@@ -111,7 +111,7 @@ if TYPE_CHECKING:
     from engine.projection import ItemMap, Method, has_tsne, item_map
     from engine.run_groups import about_users, delete_group, facts_of, load_groups, run_facts, save_group
     from engine.run_place import check_free
-    from engine.runs import Run, RunSummary, compare_runs, list_runs, load_run, measured_run
+    from engine.runs import DamagedRun, Run, RunSummary, compare_runs, damaged_runs, list_runs, load_run, measured_run
     from engine.scoreboard import Aucs, Faithfulness, MethodScore, Retraining
     from engine.search import Search, Trial, train_best, tune
 
@@ -171,7 +171,7 @@ _HOMES = {
     "engine.search": "Search Trial train_best tune",
     "engine.run_groups": "about_users delete_group facts_of load_groups run_facts save_group",
     "engine.run_place": "check_free",
-    "engine.runs": "Run RunSummary compare_runs list_runs load_run measured_run",
+    "engine.runs": "DamagedRun Run RunSummary compare_runs damaged_runs list_runs load_run measured_run",
     "engine.persons": "Moved Person Reasons ScoredPerson WhatIf attributes_of attributes_read confidence_by_event "
     "person_of reasons score_person what_if",
 }
@@ -199,6 +199,7 @@ __all__ = [
     "Contrast",
     "Counterfactual",
     "CrossValidation",
+    "DamagedRun",
     "DataError",
     "Dataset",
     "Diagnosis",
@@ -283,6 +284,7 @@ __all__ = [
     "compare_runs",
     "confidence_by_event",
     "cross_validate",
+    "damaged_runs",
     "delete_group",
     "describe_config",
     "diagnose_evaluation",

@@ -8,20 +8,32 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import stat
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.report import CleaningReport
 from engine.disk import write_json
-from engine.errors import RunError
+from engine.errors import EngineError, RunError
 from engine.evaluation.report import Evaluation
 
 FORMAT_VERSION = 2
+MOST_JSON = 2**28
+"""Bytes of a JSON file of a run."""
+FEW_ROWS, ROWS_A_BYTE = 20_000_000, 100
+"""Rows of a table that are read whatever its size, and rows for each byte of a larger one."""
+DAMAGE = (
+    EngineError, LookupError, TypeError, ValueError, OSError, AttributeError, ArithmeticError, RuntimeError,
+    AssertionError, MemoryError, pa.ArrowException,
+)  # fmt: skip
+"""What reading files that anybody may have changed can end in."""
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
 CONFIG, METRICS, PER_USER = "config.json", "metrics.json", "per_user.parquet"
 MODEL, CONTENTS = "model.safetensors", "contents.safetensors"
@@ -73,8 +85,11 @@ def read_about(folder: Path) -> dict[str, Any]:
     about = read_json(folder / CONFIG)
     if about.get("format_version") != FORMAT_VERSION:
         raise RunError(
-            f"{folder} has run format {about.get('format_version')!r}, and this version reads {FORMAT_VERSION}; "
-            "train the run again, or read it with the version that made it."
+            "{folder} has run format {version!r}, and this version reads {ours}; train the run again, or read it with "
+            "the version that made it.",
+            folder=folder,
+            version=about.get("format_version"),
+            ours=FORMAT_VERSION,
         )
     return about
 
@@ -88,15 +103,56 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object that a file of a run holds.
 
     Raises:
-        RunError: it cannot be read.
+        RunError: it cannot be read, or is too large or nested too deeply to be of ours.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+        require_file(path, MOST_JSON)
+        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(
+            "{path} cannot be read ({reason}); train the run again.", path=path, reason=_short(error)
+        ) from None
     if not isinstance(value, dict):
-        raise RunError(f"{path} holds no JSON object; train the run again.")
+        raise RunError("{path} holds no JSON object; train the run again.", path=path)
     return value
+
+
+def _no_number(word: str) -> float:
+    raise ValueError(f"{word} is no number")
+
+
+def _short(error: Exception) -> str:
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:300]
+
+
+def require_file(path: Path, most: int | None = None) -> None:
+    """Return if a path is a plain file within its folder, of a size that can be read.
+
+    Raises:
+        OSError: it is not there.
+        ValueError: it is a pipe, a device, a folder, a link out of its folder, or too large.
+    """
+    held = path.stat()
+    if not stat.S_ISREG(held.st_mode):
+        raise ValueError(f"{path.name} is no plain file")
+    if path.is_symlink() and path.parent.resolve() not in path.resolve().parents:
+        raise ValueError(f"{path.name} is a link out of its folder")
+    if most is not None and held.st_size > most:
+        raise ValueError(f"{path.name} has {held.st_size:,} bytes, and {most:,} at most are read")
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A Parquet table of a run.
+
+    Raises:
+        OSError: it is not there.
+        ValueError: it is no plain file, or claims far more rows than its bytes can tell.
+    """
+    require_file(path)
+    rows = pq.read_metadata(path).num_rows
+    if rows > FEW_ROWS and rows > path.stat().st_size * ROWS_A_BYTE:
+        raise ValueError(f"{path.name} claims {rows:,} rows, far more than it can hold")
+    return pd.read_parquet(path)
 
 
 def save_data(folder: Path, dataset: Dataset, cleaning: CleaningReport) -> None:
@@ -128,29 +184,64 @@ def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
         RunError: a file is missing or damaged.
     """
     try:
-        log = pd.read_parquet(folder / "dataset" / "interactions.parquet")
-        vocabulary = pd.read_parquet(folder / VOCABULARY)
-        users = _vocabulary(vocabulary, "user", 0)
+        log = read_table(folder / "dataset" / "interactions.parquet")
+        vocabulary = read_table(folder / VOCABULARY)
+        users, items = _vocabulary(vocabulary, "user", 0), _vocabulary(vocabulary, "item", 1)
+        owners = _within(log, "user_idx", 0, len(users))
+        if (np.diff(owners) < 0).any():
+            raise ValueError("user_idx does not rise")
         offsets = np.zeros(len(users) + 1, dtype=np.int64)
-        np.cumsum(np.bincount(log["user_idx"].to_numpy(), minlength=len(users)), out=offsets[1:])
+        np.cumsum(np.bincount(owners, minlength=len(users)), out=offsets[1:])
         report = read_json(folder / CLEANING)
+        tables = {kind: read_table(folder / "dataset" / f"{kind}s.parquet") for kind in ("user", "item")}
+        for kind, terms in (("user", users), ("item", items)):
+            if len(tables[kind]) != len(terms):
+                raise ValueError(f"{len(tables[kind]):,} rows for {len(terms):,} {kind}s")
         dataset = Dataset(
-            name=report.pop("name"),
+            name=_text(report.pop("name")),
             users=users,
-            items=_vocabulary(vocabulary, "item", 1),
-            histories=Histories(offsets, log["item_idx"].to_numpy(np.int32), np.arange(len(users))),
-            timestamps=log["timestamp"].to_numpy(np.int64) if "timestamp" in log else None,
+            items=items,
+            histories=Histories(
+                offsets, _within(log, "item_idx", 1, len(items) + 1).astype(np.int32), np.arange(len(users))
+            ),
+            timestamps=_within(log, "timestamp", *_TIMES).astype(np.int64) if "timestamp" in log else None,
             ratings=log["rating"].to_numpy(np.float32) if "rating" in log else None,
-            user_table=pd.read_parquet(folder / "dataset" / "users.parquet"),
-            item_table=pd.read_parquet(folder / "dataset" / "items.parquet"),
+            user_table=tables["user"],
+            item_table=tables["item"],
         )
         return dataset, CleaningReport.from_dict(report)
-    except (OSError, KeyError, ValueError, TypeError) as error:
-        raise RunError(f"The data in {folder} cannot be read ({error}); train the run again.") from error
+    except DAMAGE as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(
+            "The data in {folder} cannot be read ({reason}); train the run again.", folder=folder, reason=_short(error)
+        ) from error
+
+
+_TIMES = (-62_135_596_800, 253_402_300_800)  # the years 1 to 9999, which are all that can be written as a date
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.50} is no text")
+    return value
+
+
+def _within(table: pd.DataFrame, column: str, low: int, high: int) -> np.ndarray:
+    """A column of whole numbers from `low` to under `high`."""
+    values = table[column].to_numpy()
+    if values.dtype.kind not in "iu" or (len(values) and not (low <= values.min() and values.max() < high)):
+        raise ValueError(f"{column} is not within {low:,} to {high - 1:,}")
+    return values
 
 
 def _vocabulary(table: pd.DataFrame, kind: str, first: int) -> Vocabulary:
-    ids = table.loc[table["kind"] == kind].sort_values("index")["id"].to_numpy(dtype=object)
+    own = table.loc[table["kind"] == kind].sort_values("index")
+    ids = own["id"].to_numpy(dtype=object)
+    if not np.array_equal(own["index"].to_numpy(), np.arange(first, first + len(own))):
+        raise ValueError(f"the {kind}s are not numbered from {first} on")
+    if not all(isinstance(one, str) for one in ids) or len(set(ids)) < len(ids):
+        raise ValueError(f"the ids of {kind}s are not texts, each once")
     return Vocabulary(ids, first, kind)
 
 
@@ -218,16 +309,18 @@ def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, an
         OSError: a file is missing or damaged.
     """
     if (folder / LISTS).is_file():
-        table = pd.read_parquet(folder / LISTS)
+        table = read_table(folder / LISTS)
         parts = {str(name): table.loc[table["model"] == name] for name in table["model"].unique()}
         return {name: _list_array(part, dataset.n_items, users, width) for name, part in parts.items()}
-    own = pd.read_parquet(folder / OWN_LISTS)
+    own = read_table(folder / OWN_LISTS)
     numbers = {"user_idx": dataset.users.numbers(own["user_id"]), "item_idx": dataset.items.numbers(own["item_id"])}
     return {answers: _list_array(own.assign(**numbers), dataset.n_items, users, width)}
 
 
 def _list_array(table: pd.DataFrame, n_items: int, users: np.ndarray, width: int) -> np.ndarray:
     """(n, width) int32 item indices from rows of `user_idx`, `rank` and `item_idx`."""
+    if any(table[column].to_numpy().dtype.kind not in "iu" for column in ("user_idx", "rank", "item_idx")):
+        raise ValueError("lists are not whole numbers")
     row_of = np.full(int(users.max(initial=0)) + 1, -1)
     row_of[users] = np.arange(len(users))
     owners, ranks, items = (table[column].to_numpy() for column in ("user_idx", "rank", "item_idx"))

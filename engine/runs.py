@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +20,7 @@ from engine.data.report import CleaningReport
 from engine.data.splits import Split, leave_last_out, temporal
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
-from engine.errors import ConfigError, Message, RunError
+from engine.errors import EngineError, Message, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.metrics import log_ranks
@@ -28,16 +31,20 @@ from engine.model.transformer import Transformer
 from engine.recommender import Answering, TransformerRecommender
 from engine.run_folder import (
     CONFIG,
+    DAMAGE,
     ENSEMBLE,
     METRICS,
     MODEL,
     PER_USER,
     RUN_NAME,
+    VOCABULARY,
     check_name,
     load_data,
     load_lists,
     read_about,
     read_json,
+    read_table,
+    require_file,
 )
 from engine.run_place import settle_all, working_folder
 
@@ -123,37 +130,104 @@ class Run:
         return self.ensemble if self.answers == "ensemble" and self.ensemble is not None else self.recommender
 
 
+@dataclass(frozen=True)
+class DamagedRun:
+    """A folder that would be a run, but cannot be read.
+
+    Attributes:
+        name: the folder's name.
+        path: the folder.
+        reason: why not; its template and values can be worded in another language.
+    """
+
+    name: str
+    path: Path
+    reason: Message
+
+
 def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
-    """The whole runs in a folder, newest first; folders that are no run are left out."""
-    folder = Path(runs_dir)
-    found: list[RunSummary] = []
-    settle_all(folder)
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.is_dir() and RUN_NAME.fullmatch(path.name) and (path / CONFIG).is_file():
-            try:
-                found.append(_summary(path))
-            except (RunError, KeyError, TypeError, ValueError):
-                continue  # `load_run` says what is wrong with it; a list must not fail for one of its members
+    """The whole runs in a folder, newest first; folders that are no run are left out, and so are damaged runs.
+
+    Raises:
+        RunError: the folder cannot be read.
+    """
+    found = [entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, RunSummary)]
     return tuple(sorted(found, key=lambda run: run.created, reverse=True))
 
 
+def damaged_runs(runs_dir: str | Path = "runs") -> tuple[DamagedRun, ...]:
+    """The runs in a folder that are damaged or of another version, by name.
+
+    Raises:
+        RunError: the folder cannot be read.
+    """
+    return tuple(entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, DamagedRun))
+
+
+def _look_through(folder: Path) -> list[RunSummary | DamagedRun]:
+    """All that look like runs, in the order of their names; one that goes meanwhile is none."""
+    settle_all(folder)
+    try:
+        paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    except OSError as error:
+        raise RunError(
+            "{folder} cannot be read ({reason}).", folder=folder, reason=error.strerror or str(error)
+        ) from None
+    found: list[RunSummary | DamagedRun] = []
+    for path in paths:
+        if RUN_NAME.fullmatch(path.name) and os.path.lexists(path / CONFIG):
+            try:
+                found.append(_summary(path))
+            except RunError as error:
+                if path.is_dir():
+                    found.append(DamagedRun(path.name, path, error.message))
+    return found
+
+
 def _summary(path: Path) -> RunSummary:
-    about, metrics = read_about(path), read_json(path / METRICS)
-    overall = metrics["models"].get(_answers(metrics), {}).get("overall", {})
-    ndcg = Estimate(**overall["ndcg@10"]) if "ndcg@10" in overall else None
-    size = about["size"]
-    return RunSummary(
-        path.name,
-        path,
-        about["created"],
-        about["dataset"],
-        size["users"],
-        size["items"],
-        size["interactions"],
-        about["epochs"],
-        about["seconds"]["train"],
-        ndcg,
-    )
+    about = read_about(path)
+    try:
+        for name in (MODEL, VOCABULARY, PER_USER):
+            require_file(path / name)
+        metrics = read_json(path / METRICS)
+        overall = metrics["models"].get(_answers(metrics), {}).get("overall", {})
+        ndcg = Estimate(**{k: _number(v) for k, v in overall["ndcg@10"].items()}) if "ndcg@10" in overall else None
+        size = about["size"]
+        return RunSummary(
+            path.name,
+            path,
+            datetime.fromisoformat(about["created"]).isoformat(),
+            _text(about["dataset"]),
+            _count(size["users"]),
+            _count(size["items"]),
+            _count(size["interactions"]),
+            _count(about["epochs"]),
+            _number(about["seconds"]["train"]),
+            ndcg,
+        )
+    except DAMAGE as error:
+        raise _damaged(path.name, path, error) from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.50} is no text")
+    return value
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
+        raise TypeError(f"{value!r:.50} is no count")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """A finite number; None, as a figure that is undefined has it, stays."""
+    if value is None:
+        return None
+    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
+        raise TypeError(f"{value!r:.50} is no number")
+    return value
 
 
 def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
@@ -163,16 +237,18 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         RunError: there is none of that name, or it is damaged or of another version.
     """
     path = Path(runs_dir) / check_name(name)
-    if not (path / CONFIG).is_file():
+    if not os.path.lexists(path / CONFIG):
         raise _no_such_run(name, Path(runs_dir))
     about = read_about(path)
     try:
+        _summary(path)
         config = parse_config(about["config"], str(path / CONFIG))
         dataset, cleaning = load_data(path)
         split = split_of(dataset, config)
         config = with_seen_decided(config, [split])
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
+        _check_belongs(network, dataset)
         recommender = TransformerRecommender(network, candidates_of(split, config, network))
         return Run(
             name=name,
@@ -185,32 +261,63 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             cleaning=cleaning,
             evaluation=_evaluation(path, metrics, dataset, split, config, recommender.candidates),
             oracle=about.get("oracle"),
-            epochs=about["epochs"],
-            best_epoch=about["best_epoch"],
-            stopped_by=about["stopped_by"],
-            seconds=about["seconds"],
-            versions=about["versions"],
-            device=about["device"],
-            history=pd.DataFrame(about["history"], columns=["epoch", "loss", "valid_ndcg", "seconds"]),
+            epochs=_count(about["epochs"]),
+            best_epoch=_count(about["best_epoch"]),
+            stopped_by=_text(about["stopped_by"]),
+            seconds={_text(k): _number(v) for k, v in about["seconds"].items()},
+            versions={_text(k): _text(v) for k, v in about["versions"].items()},
+            device=_text(about["device"]),
+            history=_history(about["history"]),
             recommender=recommender,
             ensemble=load_ensemble(path / ENSEMBLE, recommender) if "ensemble" in metrics["models"] else None,
             answers=_answers(metrics),
         )
-    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+    except DAMAGE as error:
         raise _damaged(name, path, error) from error
+
+
+def _check_belongs(network: Transformer, dataset: Dataset) -> None:
+    """Return if the weights are of this data.
+
+    Raises:
+        ValueError: they are of another run's.
+    """
+    shape = network.shape
+    if shape.n_items != dataset.n_items or shape.n_users not in (0, dataset.n_users):
+        raise ValueError(
+            f"its weights are of {shape.n_items:,} items and {shape.n_users:,} users, and its data of "
+            f"{dataset.n_items:,} and {dataset.n_users:,}"
+        )
+
+
+def _history(rows: Any) -> pd.DataFrame:
+    names = ["epoch", "loss", "valid_ndcg", "seconds"]
+    return pd.DataFrame([{name: _number(row[name]) for name in names} for row in rows], columns=names)
+
+
+def _per_user(path: Path, metrics: dict[str, Any]) -> pd.DataFrame:
+    """The figures of each user, if they are of the models that were measured."""
+    table = read_table(path / PER_USER)
+    if set(table["model"].astype(str).unique()) != set(metrics["models"]):
+        raise ValueError(f"{PER_USER} is of other models than {METRICS}")
+    if table["user_idx"].to_numpy().dtype.kind not in "iu":
+        raise ValueError("user_idx is no whole number")
+    return table
 
 
 def _evaluation(
     path: Path, metrics: dict[str, Any], dataset: Dataset, split: Split, config: RunConfig, candidates: np.ndarray
 ) -> Evaluation:
     """What was measured; a run made before there was `log_rank` or `lists` is brought up to date as far as can be."""
-    per_user = pd.read_parquet(path / PER_USER)
+    per_user = _per_user(path, metrics)
     if "log_rank" not in per_user:
         own = per_user["model"].isin(get_args(Answering)).to_numpy()
         sizes = np.where(own, candidates.sum(), split.candidates.sum())
         ranks = log_ranks(per_user["rank"].to_numpy(), sizes)
         per_user.insert(list(per_user.columns).index("rank") + 1, "log_rank", ranks)
     lists = load_lists(path, dataset, split.test.users, max(config.evaluation.ks), _answers(metrics))
+    if not np.isin(per_user["user_idx"].to_numpy(), split.test.users).all():
+        raise ValueError(f"{PER_USER} is of users who were not tested")
     targets = _targets(metrics) or target_facts(split, config.evaluation.seen_left_out)
     return Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], lists, targets)
 
@@ -263,17 +370,25 @@ def _measured(name: str, folder: Path) -> Measured:
     about = read_about(path)
     try:
         metrics = read_json(path / METRICS)
-        per_user, targets = pd.read_parquet(path / PER_USER), _targets(metrics)
+        per_user, targets = _per_user(path, metrics), _targets(metrics)
         evaluation = Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], targets=targets)
         config = parse_config(about["config"], str(path / CONFIG))
         seconds, answers = about["seconds"]["train"], _answers(metrics)
         return Measured(name, about["fingerprint"], config, seconds, about["epochs"], evaluation, answers)
-    except (KeyError, TypeError, ValueError, OSError, ConfigError) as error:
+    except DAMAGE as error:
         raise _damaged(name, path, error) from error
 
 
-def _damaged(name: str, path: Path, error: Exception) -> RunError:
-    return RunError(f"Run {name!r} in {path} is damaged ({error}); train it again under another name.")
+def _damaged(name: str, path: Path, error: BaseException) -> RunError:
+    if isinstance(error, RunError) and str(error).startswith("Run "):
+        return error
+    reason = error.message if isinstance(error, EngineError) else (str(error) or type(error).__name__)[:300]
+    return RunError(
+        "Run {name!r} in {path} is damaged ({reason}); train it again under another name.",
+        name=name,
+        path=path,
+        reason=reason,
+    )
 
 
 def _no_such_run(name: str, folder: Path) -> RunError:

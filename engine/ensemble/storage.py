@@ -58,7 +58,7 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             arrays["n_users"],
             bool(about["pays"]),
         )
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError("{path} cannot be read ({error}); train the run again.", path=path, error=error) from None
     n_items = len(transformer.candidates) - 1
     if any(part.n_items != n_items for part in parts) or blend.weights.shape != (len(blend.longest) + 1, len(members)):
@@ -70,6 +70,13 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
 
 def _part(name: SetModel, arrays: dict[str, np.ndarray]) -> ItemWeights:
     data, columns, starts = (arrays[f"{name}/{key}"] for key in ("data", "columns", "starts"))
+    whole_numbers = columns.dtype.kind in "iu" and starts.dtype.kind in "iu"
+    if not whole_numbers or len(starts) < 2 or not len(data) == len(columns) == starts[-1] or starts[0] != 0:
+        raise ValueError(f"{name} is no matrix")
+    if (np.diff(starts.astype(np.int64)) < 0).any() or (len(columns) and int(columns.max()) >= len(starts) - 1):
+        raise ValueError(f"{name} is no matrix")
+    if (len(columns) and int(columns.min()) < 0) or not np.isfinite(data).all():
+        raise ValueError(f"{name} holds what is no finite number")
     return ItemWeights(name, packed(data, columns, starts))
 
 

@@ -31,11 +31,47 @@ def load_network(path: Path) -> Transformer:
     """
     tensors, words = _read(path)
     try:
-        network = blank(Shape.of(json.loads(words["shape"])))
+        shape = Shape.of(json.loads(words["shape"]))
+        _check_sizes(shape, tensors)
+        network = blank(shape)
         network.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise RunError(f"{path} does not hold this version's network ({error}); train the run again.") from None
+        _check_values(network)
+    except (LookupError, TypeError, ValueError, AttributeError, RuntimeError, ArithmeticError) as error:
+        raise RunError(
+            "{path} does not hold this version's network ({reason}); train the run again.",
+            path=path,
+            reason="it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:300],
+        ) from None
     return network.eval()
+
+
+def _check_sizes(shape: Shape, tensors: dict[str, torch.Tensor]) -> None:
+    """Return if a network of this shape could have these weights; before room is taken for it.
+
+    Raises:
+        ValueError: it is far larger.
+    """
+    there = sum(tensor.numel() for tensor in tensors.values())
+    sizes = {key: value for key, value in asdict(shape).items() if type(value) is int}
+    wanted = max(shape.n_items, shape.max_len, shape.d_ff, shape.n_users, 1) * shape.d_model
+    if min(sizes.values()) < 0 or wanted > max(there, shape.d_model) * 4 or shape.n_layers > len(tensors):
+        raise ValueError("its shape is not that of its weights")
+
+
+def _check_values(network: Transformer) -> None:
+    """Return if every weight is a number, and every row of content names categories that there are.
+
+    Raises:
+        ValueError: not so.
+    """
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds what is no finite number")
+    for vectors in (network.item_vectors.content, network.user_vectors):
+        if vectors is not None and vectors.tokens is not None and vectors.categories is not None:
+            tokens, n = vectors.tokens, vectors.categories.num_embeddings
+            if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) < n):
+                raise ValueError("its rows name categories that are not there")
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -76,7 +112,9 @@ def _write(tensors: dict[str, torch.Tensor], words: dict[str, str], path: Path) 
 
 def _read(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("it is no plain file")
         with safe_open(path, framework="pt") as file:
             return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise RunError(f"{path} cannot be read ({error}); train the run again.") from None
+    except (OSError, SafetensorError, RuntimeError, ValueError, LookupError, TypeError) as error:
+        raise RunError("{path} cannot be read ({reason}); train the run again.", path=path, reason=str(error)) from None

@@ -70,7 +70,7 @@ def load_contents(
             _content("items", network.item_vectors.content, words, arrays, item_columns),
             _content("users", network.user_vectors, words, arrays, user_columns),
         )
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, LookupError, TypeError, AttributeError, RuntimeError) as error:
         raise RunError("{path} cannot be read ({error}); train the run again.", path=path, error=error) from None
 
 
@@ -90,6 +90,12 @@ def _content(
         text = SentenceSpace(names["text_model"], arrays[f"{kind}.mean"], arrays[f"{kind}.components"])
     elif "ngrams" in names:
         text = TextSpace(tuple(names["ngrams"]), arrays[f"{kind}.idf"], arrays[f"{kind}.components"])
+    n_tokens = 0 if vectors.categories is None else vectors.categories.num_embeddings - 1
+    n_dense = 0 if vectors.dense is None else vectors.dense.shape[1]
+    if (len(names["tokens"]), len(names["dense"])) != (n_tokens, n_dense):
+        raise ValueError(f"its names of {kind} are not those of the network")
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise ValueError("it holds what is no finite number")
     tokens = np.zeros((n_rows, 0), dtype=np.int64) if vectors.tokens is None else vectors.tokens.numpy()
     dense = np.zeros((n_rows, 0), dtype=np.float32) if vectors.dense is None else vectors.dense.numpy()
     of_column = names.get("columns") or [_column_of(name, columns) for name in names["tokens"]]
