@@ -70,7 +70,7 @@ def _table(found: Faithfulness) -> Table:
     ]
     made = tables.table("Order of events", *columns, right=columns)
     for name, score in found.methods.items():
-        areas = [score.overall, *score.users.values()]
-        both: list[Estimate] = [a.deletion_auc for a in areas] + [a.insertion_auc for a in areas]
-        made.add_row(trust.method_name(name), *(tables.interval(e) for e in both))
+        areas = [score.overall, *(score.users.get(cohort) for cohort in found.n_users)]
+        both: list[Estimate | None] = [a and a.deletion_auc for a in areas] + [a and a.insertion_auc for a in areas]
+        made.add_row(trust.method_name(name), *("cannot be said" if e is None else tables.interval(e) for e in both))
     return made

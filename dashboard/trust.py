@@ -77,6 +77,15 @@ def whom(found: Faithfulness) -> str:
     asked = _("{head} head and {tail} tail users, each about the first recommendation.").format(
         head=count(found.n_users.get("head", 0)), tail=count(found.n_users.get("tail", 0))
     )
+    told = next(iter(found.methods.values())).users
+    for cohort in (cohort for cohort, n in found.n_users.items() if n and cohort not in told):
+        asked += (
+            " "
+            + {
+                "head": _("Of head users alone it cannot be said: their histories add too little to the scores."),
+                "tail": _("Of tail users alone it cannot be said: their histories add too little to the scores."),
+            }[cohort]
+        )
     if found.answers == "ensemble":
         asked += " " + _("Scores and SHAP are the ensemble's; attention is its Transformer's.")
     return asked

@@ -35,7 +35,8 @@ class MethodScore:
 
     Attributes:
         overall: over all users, cohorts weighted as they are among those who could be asked.
-        users: of "head" and of "tail"; without a cohort that has nobody.
+        users: of "head" and of "tail"; without a cohort that has nobody, or of which it cannot be said, as its
+            histories add nothing to the scores, or so little that over the resamples even the sign is open.
         against: "shap" and "random", where they are other methods: this one's areas minus theirs on the same users.
         deletion: (STEPS + 1,) mean curve along `GRID`, 1 where nothing is hidden.
         insertion: likewise, 0 where nothing is shown.
@@ -83,7 +84,7 @@ def summarise(
     weights = {c: shares[c] / sum(shares[p] for p in present) for c in present}
     plain["overall"] = sum((weights[c] * plain[c] for c in present), np.zeros(table.shape[1]))
     drawn["overall"] = sum((weights[c] * drawn[c] for c in present), np.zeros((samples, table.shape[1])))
-    if plain["overall"][0] <= 0:
+    if plain["overall"][0] <= 0 or not (drawn["overall"][:, 0] > 0).any():
         raise EngineError(
             "Over {n_found} users, histories add {plain:.3g} to the score of what is recommended, so there "
             "is nothing to explain; train for longer, or ask more users.",
@@ -99,11 +100,14 @@ def summarise(
             with np.errstate(invalid="ignore", divide="ignore"):
                 take = [rows[..., first + at] - (0 if minus is None else rows[..., first + minus]) for rows in
                         (plain[group], drawn[group])]  # fmt: skip
-                value, resamples = take[0] / plain[group][0], take[1] / drawn[group][:, 0]
+                adds = drawn[group][:, 0] > 0  # a quotient by what is nothing, or less, is no share
+                value, resamples = take[0] / plain[group][0], take[1][adds] / drawn[group][adds, 0]
             low, high = interval(resamples, confidence)
             both.append(Estimate(float(value), float(low), float(high)))
         return Aucs(both[0], both[1], n[group])
 
+    open_sign = (1 - confidence) / 2
+    said = {c: plain[c][0] > 0 and bool((drawn[c][:, 0] <= 0).mean() <= open_sign) for c in present}
     others = {name: methods.index(name) for name in ("shap", "random") if name in methods}
     gains = table[:, 0]
     per_user = np.array([weights[c] / n[c] for c in side])
@@ -112,7 +116,7 @@ def summarise(
         mean = [per_user @ np.stack([c.__dict__[part][at] for c in found]) / (per_user @ gains)
                 for part in ("deletion", "insertion")]  # fmt: skip
         against = {other: aucs("overall", at, place) for other, place in others.items() if place != at}
-        whole, parts = aucs("overall", at), {c: aucs(c, at) for c in present}
+        whole, parts = aucs("overall", at), {c: aucs(c, at) for c in present if said[c]}
         out[name] = MethodScore(whole, parts, against, mean[0], mean[1])
     return out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -11,6 +12,7 @@ from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
 from engine.explanation.faithfulness import (
     GRID,
+    Curves,
     Question,
     curves,
     order_of,
@@ -141,3 +143,23 @@ def test_rank_correlation_is_spearmans() -> None:
     mean = mean_correlation([0.5, 0.7, float("nan")], 100, 0.95, 0)
     assert mean is not None
     assert mean.value == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("gain", [0.0, -1.0, 1e-9])
+def test_a_cohort_whose_histories_add_nothing_is_left_out_and_all_figures_are_finite(gain: float) -> None:
+    rng = np.random.default_rng(0)
+
+    def curves_of(full: float) -> Curves:
+        shape = np.full((3, 21), full / 2)
+        return Curves(0.0, full, shape, shape, np.full(3, full / 2), np.full(3, full / 2))
+
+    found = [curves_of(2.0 + rng.random()) for _ in range(20)] + [curves_of(gain + rng.normal()) for _ in range(6)]
+    found[20:] = [replace(c, full=c.full - np.mean([d.full for d in found[20:]]) + gain) for c in found[20:]]
+    scores = summarise(
+        found, ["head"] * 20 + ["tail"] * 6, ("shap", "recency", "random"), {"head": 0.5, "tail": 0.5}, 200, 0.95, 0
+    )
+    for score in scores.values():
+        assert set(score.users) == {"head"}
+        for part in (score.overall, *score.users.values(), *score.against.values()):
+            for e in (part.deletion_auc, part.insertion_auc):
+                assert np.isfinite([e.value, e.low, e.high]).all()
