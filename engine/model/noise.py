@@ -1,7 +1,8 @@
 """Random numbers for training: dropout from a generator that is handed in, never from torch's global one.
 
 On a CPU torch draws dropout's numbers one at a time, which took a fifth of a step; a byte a place from NumPy is many
-times faster, at the price that a rate is a multiple of 1/256.
+times faster. A byte tells 256ths: a rate that is near enough to one (`NEAR`) is that, and of any other the places on
+the byte at the edge, one in 256, are decided by a finer number, so that it is the rate that was asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import math
 import numpy as np
 import torch
 from torch import Tensor
+
+NEAR = 0.02
+"""How far a multiple of 1/256 may be off the rate asked for, as a share of that and of what the rate leaves."""
 
 
 class Noise:
@@ -29,7 +33,15 @@ class Noise:
         """Bool tensor, True at a random `share` of places."""
         if self._generator is not None:
             return torch.rand(shape, device=self.device, generator=self._generator) < share
-        return self._bytes(shape) < round(share * 256)
+        places, rest = _places(share)
+        drawn = self._bytes(shape)
+        if places == 256:
+            return torch.ones_like(drawn, dtype=torch.bool)
+        chosen = drawn < places
+        if rest:
+            edge = (drawn == places).view(-1).nonzero().view(-1)
+            chosen.view(-1)[edge] = torch.from_numpy(self.rng.random(len(edge)) < rest)
+        return chosen
 
     def _bytes(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
         """(...) uint8 numbers, each as likely as any other."""
@@ -44,11 +56,10 @@ class Noise:
         """x with a random `share` of places zero and the rest scaled up, so that its mean stays (Srivastava 2014)."""
         if share == 0:
             return x
+        kept = self.mask(x.shape, share).logical_not_()
         if self._generator is None:
-            places = round(share * 256)
-            kept, share = self._bytes(x.shape) >= places, places / 256
-        else:
-            kept = ~self.mask(x.shape, share)
+            places, rest = _places(share)
+            share = share if rest else places / 256
         return x * kept.to(x.dtype).mul_(1 / (1 - share))
 
     def jitter(self, x: Tensor) -> Tensor:
@@ -60,6 +71,15 @@ class Noise:
         else:
             drawn = torch.from_numpy(self.rng.standard_normal(x.shape, dtype=np.float32))
         return x + drawn * (x.detach().norm(dim=-1, keepdim=True) * (self.input_noise / math.sqrt(x.shape[-1])))
+
+
+def _places(share: float) -> tuple[int, float]:
+    """A rate as bytes that are under it, of 256, and how much of the next belongs to it; 0 where bytes are enough."""
+    near = round(share * 256)
+    if abs(near / 256 - share) <= NEAR * min(share, 1 - share):
+        return near, 0.0
+    whole = math.floor(share * 256)
+    return whole, share * 256 - whole
 
 
 def drop(x: Tensor, share: float, noise: Noise | None) -> Tensor:

@@ -236,8 +236,14 @@ class _Loop:
     def seconds(self) -> float:
         return self.before + time.perf_counter() - self.start
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether training has lasted as long as it may."""
+        limit = self.config.training.max_seconds
+        return limit is not None and self.seconds >= limit
+
     def run_epoch(self) -> None:
-        """One pass, then a validation if one is due."""
+        """One pass, or as much of it as there is time for, then a validation if one is due."""
         t = self.config.training
         number = self.epoch + 1
         noise = self.noise((t.seed, number), self.device, self.config.augmentation.input_noise)
@@ -249,11 +255,13 @@ class _Loop:
             step = self.epoch * self.n_batches + i * self.n_batches / n_batches  # as if all epochs had as many
             loss, size = self._step(self.task(part.padded(), noise.rng), part.users, step, noise)
             total, count = total + loss * size, count + size
+            if self.out_of_time:  # what was learnt of this epoch is worth a look, so it is validated as a whole one
+                break
             if i % 20 == 19 and i + 1 < n_batches:  # the whole epoch is reported below, with its validation
                 self._report(number, (i + 1) / n_batches, total / count)
         if self.late:
             self.late.finish()
-        due = number % t.validate_every == 0 or number == self.max_epochs
+        due = number % t.validate_every == 0 or number == self.max_epochs or self.out_of_time
         ndcg = self.validate() if due else None
         previous = self.best_ndcg
         self.log.append(Epoch(number, total / count, ndcg, self.seconds))
@@ -347,7 +355,7 @@ class _Loop:
         since = sum(1 for e in self.log if e.valid_ndcg is not None and e.epoch > self.best_epoch)
         if t.patience and since >= t.patience:
             return "patience"
-        if t.max_seconds and self.log and self.seconds >= t.max_seconds:
+        if self.log and self.out_of_time:
             return "max_seconds"
         return None
 
@@ -406,8 +414,12 @@ class _Loop:
         scored = [e.valid_ndcg for e in self.log if e.valid_ndcg is not None]
         begun = len(self.log) if share == 1.0 else number - 1 + share
         fresh = begun / self.max_epochs
-        progress = Progress("train", done, f"epoch {number} of {self.max_epochs}", number, self.max_epochs, loss)
         remaining = (spent - self.pretraining) * (1 - fresh) / fresh if fresh > 0 else None
+        if (limit := self.config.training.max_seconds) is not None:  # whichever ends training first
+            left = max(limit - spent, 0.0)
+            remaining = left if remaining is None else min(remaining, left)
+            done = max(done, min(spent / limit, 1.0))
+        progress = Progress("train", done, f"epoch {number} of {self.max_epochs}", number, self.max_epochs, loss)
         self.on_progress(
             replace(progress, valid_ndcg=scored[-1] if scored else None, seconds=spent, remaining=remaining)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -212,6 +214,38 @@ def test_a_time_limit_ends_training() -> None:
     split = cycles()
     trained = train(split, settings(split, max_epochs=50, max_seconds=1e-6))
     assert (trained.stopped_by, len(trained.log)) == ("max_seconds", 1)
+
+
+def test_the_time_limit_is_heeded_within_an_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An epoch of a large log takes hours; what there was time for is validated and kept."""
+    split = cycles(n_users=120)
+    clock = iter(range(10_000))
+    steps: list[float] = []
+    step = training._Loop._step
+
+    def counted(loop: training._Loop, *given: Any) -> tuple[float, int]:
+        steps.append(given[2])
+        return step(loop, *given)
+
+    monkeypatch.setattr(training._Loop, "_step", counted)
+    monkeypatch.setattr(training.time, "perf_counter", lambda: float(next(clock)))
+    told: list[Progress] = []
+    config = settings(split, max_epochs=50, max_seconds=5, validate_every=50, batch_tokens=16)
+    trained = train(split, config, told.append)
+    assert trained.stopped_by == "max_seconds"
+    assert len(trained.log) == 1
+    assert len(steps) <= 5 < training.count_batches(training.windows(split.train, 8), 16)
+    assert trained.log[0].valid_ndcg is not None
+    assert told[-1].done == 1
+
+
+def test_the_time_left_is_no_longer_than_the_time_limit() -> None:
+    split, told = cycles(), []
+    train(split, settings(split, max_epochs=1000, max_seconds=0.5), told.append)
+    assert all(p.remaining is not None and p.seconds is not None for p in told)
+    assert all(p.remaining <= 0.5 - min(p.seconds, 0.5) + 1e-9 for p in told)
+    assert told[-1].done == 1
+    assert [p.done for p in told] == sorted(p.done for p in told)
 
 
 def test_an_interrupt_keeps_the_best_weights_so_far() -> None:
