@@ -144,9 +144,9 @@ def train(
                 path, name=name, runs_dir=runs, config=settings, on_progress=view, overwrite=overwrite
             )
     _tell_if_interrupted(run)
-    _give_evaluation(
-        answer, run, run.evaluation, dict(run.seconds), _next_step(run.name, runs), tables.cleaning_lines(run.cleaning)
-    )
+    hint = _next_step(run.name, runs)
+    cleaned = tables.cleaning_lines(run.cleaning)
+    _give_evaluation(answer, run, run.evaluation, dict(run.seconds), hint, run.config, cleaned)
 
 
 @app.command(rich_help_panel=MAKE)
@@ -188,8 +188,10 @@ def evaluate(
         settings = _evaluation_settings(found, config, changes or [])
         began = time.perf_counter()
         evaluation = engine.evaluate_run(found, config=settings, on_progress=view)
+        if evaluation.targets is not None:  # what auto came to
+            settings = settings.replace({"evaluation": {"exclude_seen": evaluation.targets.seen_left_out}})
         seconds = {"train": found.seconds["train"], "evaluate": time.perf_counter() - began}
-    _give_evaluation(answer, found, evaluation, seconds, _next_step(run, runs))
+    _give_evaluation(answer, found, evaluation, seconds, _next_step(run, runs), settings)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -296,11 +298,21 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:
     """The run's own settings, with the evaluation section changed where asked."""
-    for change in changes:
-        if not change.startswith("evaluation."):
-            raise typer.BadParameter(f"--set {change}: a trained run can be measured otherwise, by evaluation.… alone.")
-    given = engine.load_config(config, changes).evaluation.model_dump(exclude_unset=True)
-    return run.config.replace({"evaluation": given})
+    asked = engine.load_config(config, changes)
+    for section, fields in asked.model_dump(exclude_unset=True).items():
+        held = getattr(run.config, section)
+        for key, value in {} if section == "evaluation" else fields.items():
+            if value != getattr(held, key):  # a file that the run was trained with may say it all again
+                raise engine.ConfigError(
+                    "{section}.{key} = {value!r} changes what was trained, and run {name!r} has {held!r}; it can be "
+                    "measured otherwise by evaluation.… alone. Leave it out, or train anew with it.",
+                    section=section,
+                    key=key,
+                    value=value,
+                    name=run.name,
+                    held=getattr(held, key),
+                )
+    return run.config.replace({"evaluation": asked.evaluation.model_dump(exclude_unset=True)})
 
 
 @contextmanager
@@ -329,6 +341,7 @@ def _give_evaluation(
     evaluation: engine.Evaluation,
     seconds: dict[str, float],
     hint: Text,
+    config: engine.RunConfig,
     cleaned: Sequence[RenderableType] = (),
 ) -> None:
     """Print a run's figures; after training also what cleaning did to its log."""
@@ -342,8 +355,8 @@ def _give_evaluation(
         *([] if (answers := tables.answers_line(run)) is None else [answers]),
         *tables.several_targets(evaluation, run.answers),
         *tables.target_remarks(evaluation, run.answers),
-        *tables.verdict_lines(evaluation, run.answers, run.config),
-        tables.evaluation_note(evaluation, run.config),
+        *tables.verdict_lines(evaluation, run.answers, config),
+        tables.evaluation_note(evaluation, config),
         hint,
     )
 

@@ -57,6 +57,8 @@ def diagnose(
         dataset, cleaned = engine.load_dataset(data, settings.data)
         found = engine.diagnose_lists(lists, dataset, settings, user, item)
         seconds = {"evaluate": time.perf_counter() - began}
+        if found.evaluation.targets is not None:  # what auto came to
+            settings = settings.replace({"evaluation": {"exclude_seen": found.evaluation.targets.seen_left_out}})
         said = [] if json else _why(found, dataset, settings)
     told = {"cleaning": documents.cleaning(cleaned, dataset)}
     answer.give(document(found, seconds) | told, *tables.cleaning_lines(cleaned), *_lines(found, settings, said))
@@ -103,6 +105,7 @@ def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:
         "protocol": found.evaluation.protocol,
         "answers": name,
         "models": found.evaluation.to_dict(),
+        "targets": None if found.evaluation.targets is None else found.evaluation.targets.to_dict(),
         "lists": {
             "source": found.given.source,
             "rows": found.given.rows_read,
@@ -132,6 +135,7 @@ def _lines(found: Outside, settings: engine.RunConfig, said: list[str]) -> list[
         out.append(Text(f"Dropped: {issue.rows:,} rows, whose {issue.reason} (line {issue.lines[0]}: {issue.example})"))
     out.append(tables.evaluation_table(found.evaluation, name))
     out += tables.several_targets(found.evaluation, name)
+    out += tables.target_remarks(found.evaluation, name)
     out += tables.verdict_lines(found.evaluation, name, settings)
     note = tables.evaluation_note(found.evaluation, settings)
     out += [Text(text) for text in said]

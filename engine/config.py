@@ -10,9 +10,9 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from engine.errors import ConfigError
 
@@ -22,9 +22,19 @@ TIME_WORDS = (
 )  # fmt: skip
 """What `data.time_format` may be besides a format of strptime."""
 
+MOST = 10**9
+"""No count needs more; numbers that arithmetic cannot hold are refused before they meet it."""
+
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+
+
+def _each_once(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The members, if none is there twice."""
+    if twice := [value for i, value in enumerate(given) if value in given[:i]]:
+        raise ValueError(f"{list(given)!r} names {twice[0]!r} twice; each may stand there once.")
+    return given
 
 
 class DataConfig(_Section):
@@ -91,7 +101,7 @@ class ModelConfig(_Section):
         description="Share of sequences trained with a random part of their events masked: SHAP hides events too.",
     )
     output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
-    temperature: float | None = Field(None, gt=0, le=10, description="Divides cosine scores; smaller is sharper.")
+    temperature: float | None = Field(None, ge=1e-3, le=10, description="Divides cosine scores; smaller is sharper.")
     item_content: bool = Field(True, description="Items' categories, text and numbers are part of their vectors.")
     own_dropout: float | None = Field(
         None, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
@@ -118,11 +128,10 @@ class ModelConfig(_Section):
     def _none_is_nothing(cls, given: Any) -> Any:
         return () if given is None else given
 
-    @model_validator(mode="after")
-    def _members_differ(self) -> ModelConfig:
-        if len(set(self.ensemble)) < len(self.ensemble):
-            raise ValueError(f"ensemble {self.ensemble} must name each model once.")
-        return self
+    @field_validator("ensemble")
+    @classmethod
+    def _members_differ(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return _each_once(given)
 
     @model_validator(mode="after")
     def _heads_divide_width(self) -> ModelConfig:
@@ -156,15 +165,18 @@ class TrainingConfig(_Section):
     max_seconds: float | None = Field(
         None, gt=0, description="Stop after this long, best weights kept. None: no limit."
     )
-    patience: int | None = Field(None, ge=1, description="Validations without gain before training stops.")
-    validate_every: int | None = Field(None, ge=1, description="Epochs between validations.")
-    validation_users: int = Field(6000, ge=1, description="Users asked at a validation, drawn once by the seed.")
-    batch_tokens: int | None = Field(None, ge=8, description="Real events in a step; padding does not count.")
+    patience: int | None = Field(None, ge=1, le=MOST, description="Validations without gain before training stops.")
+    validate_every: int | None = Field(None, ge=1, le=MOST, description="Epochs between validations.")
+    validation_users: int = Field(
+        6000, ge=1, le=MOST, description="Users asked at a validation, drawn once by the seed."
+    )
+    batch_tokens: int | None = Field(None, ge=8, le=MOST, description="Real events in a step; padding does not count.")
     learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
-    weight_decay: float | None = Field(None, ge=0, description="AdamW's decoupled decay (L2).")
+    weight_decay: float | None = Field(None, ge=0, le=100, description="AdamW's decoupled decay (L2).")
     l1: float = Field(
         0.0,
         ge=0,
+        le=1e6,
         description="Every step moves each number of items' own vectors this times the step size towards zero, and "
         "leaves it there once reached (L1, as a soft threshold); 0: none.",
     )
@@ -184,7 +196,7 @@ class TrainingConfig(_Section):
     label_smoothing: float | None = Field(
         None, ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."
     )
-    warmup_steps: int = Field(50, ge=0, description="Steps over which the step size rises from zero.")
+    warmup_steps: int = Field(50, ge=0, le=MOST, description="Steps over which the step size rises from zero.")
     schedule: Literal["constant", "cosine", "linear"] = Field(
         "constant",
         description="After the warm-up: the peak throughout, or a fall along half a cosine wave or a line until the "
@@ -196,12 +208,24 @@ class TrainingConfig(_Section):
     average: float | None = Field(
         None, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
     )
-    clip_norm: float = Field(5.0, gt=0, description="Gradients longer than this are cut to it.")
+    clip_norm: float = Field(5.0, gt=0, le=1e9, description="Gradients longer than this are cut to it.")
     mask_share: float | None = Field(
         None, gt=0, lt=1, description="Share of a window's items hidden, which a masked network learns to fill in."
     )
     loss: Literal["full", "sampled"] | None = Field(None, description="Softmax over all items, or over a sample.")
-    n_negatives: int | None = Field(None, ge=1, description="Shared uniform negatives a step (sampled softmax).")
+    n_negatives: int | None = Field(
+        None, ge=1, le=10**7, description="Shared uniform negatives a step (sampled softmax)."
+    )
+
+    @model_validator(mode="after")
+    def _decay_leaves_weights_their_sign(self) -> TrainingConfig:
+        rate, decay = self.learning_rate, self.weight_decay
+        if rate is not None and decay is not None and rate * decay >= 1:
+            raise ValueError(
+                f"learning_rate ({rate:g}) times weight_decay ({decay:g}) must be under 1, or every step turns the "
+                f"weights over; try weight_decay = 0.01."
+            )
+        return self
 
 
 class AugmentationConfig(_Section):
@@ -245,7 +269,9 @@ class EvaluationConfig(_Section):
         lt=0.5,
         description="Temporal protocol: share of interactions, the latest, to test on; as many before them validate.",
     )
-    ks: tuple[int, ...] = Field((5, 10, 20), description="List lengths at which metrics are quoted.")
+    ks: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
+        (5, 10, 20), description="List lengths at which metrics are quoted."
+    )
     head_share: float = Field(0.2, gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
     item_head_share: float = Field(0.2, gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")
     new_items: bool = Field(
@@ -261,9 +287,33 @@ class EvaluationConfig(_Section):
     baselines: tuple[Literal["popularity", "itemknn", "ease"], ...] = Field(
         ("popularity", "itemknn", "ease"), description="Models trained and measured beside the Transformer."
     )
-    ease_max_items: int = Field(20_000, ge=1, description="EASE is left out at this many items: it inverts a square.")
-    ease_l2: float = Field(200.0, gt=0, description="EASE's ridge penalty.")
+    ease_max_items: int = Field(
+        20_000, ge=1, le=MOST, description="EASE is left out at this many items: it inverts a square."
+    )
+    ease_l2: float = Field(200.0, ge=1e-3, le=1e9, description="EASE's ridge penalty.")
     seed: int = Field(0, ge=0, lt=2**31, description="Seed of the bootstrap.")
+
+    @field_validator("exclude_seen", mode="before")
+    @classmethod
+    def _auto_or_bool(cls, given: Any) -> Any:
+        if given == "auto":
+            return given
+        try:
+            return TypeAdapter(bool).validate_python(given)
+        except ValidationError:
+            raise ValueError(f"{given!r} must be auto, true or false.") from None
+
+    @field_validator("ks")
+    @classmethod
+    def _some_length(cls, given: tuple[int, ...]) -> tuple[int, ...]:
+        if not given:
+            raise ValueError("[] leaves nothing to measure; name list lengths, such as [5, 10, 20].")
+        return given
+
+    @field_validator("ks", "baselines")
+    @classmethod
+    def _none_twice(cls, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        return _each_once(given)
 
     @property
     def seen_left_out(self) -> bool:

@@ -71,6 +71,9 @@ CHANGEABLE = (
 )  # fmt: skip
 """Settings of `training` that a resumed run may be given anew: how far and how large its steps go, and where."""
 
+FIXED = ("protocol", "test_share", "new_items")
+"""Settings of `evaluation` that decide what was trained on, so that a trained run cannot be measured by others."""
+
 _PACKAGES = ("tailscope", "torch", "numpy", "pandas", "scikit-learn", "shap")
 
 
@@ -219,7 +222,22 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
         run: a whole run.
         config: settings whose `evaluation` section counts; the run's own when not given.
         on_progress: told where the work stands.
+
+    Raises:
+        ConfigError: one of them was fixed when the run was trained, and is another now.
     """
+    for key in FIXED:
+        now, then = (getattr(c.evaluation, key) for c in (config or run.config, run.config))
+        if now != then:
+            raise ConfigError(
+                "evaluation.{key} = {now!r} cannot be measured on run {name!r}, which was trained with {then!r}: it "
+                "decides what training may see. Leave it out, or train anew with it: `tailscope train PATH --set "
+                "evaluation.{key}={now} --name ANOTHER`.",
+                key=key,
+                now=now,
+                then=then,
+                name=run.name,
+            )
     config = (config or run.config).replace({"model": run.config.model.model_dump()})
     return measure(run.recommender, run.split, config, on_progress, run.ensemble, dataset=run.dataset)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.config import EvaluationConfig
+from engine.config import EvaluationConfig, RunConfig
 from engine.data.given_lists import GivenLists
-from engine.data.splits import Split
+from engine.data.repeats import is_repeat, with_seen_decided
+from engine.data.splits import Holdout, Split
 from engine.errors import DataError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.items import ItemFacts, item_facts
 from engine.evaluation.ranking import Ranking
 from engine.evaluation.report import Evaluation, measured
+from engine.evaluation.targets import target_facts
 
 
 def evaluate_given(
@@ -43,10 +45,13 @@ def evaluate_given(
             lengths=int((given.items.lengths > 0).sum()),
             protocol=split.protocol,
         )
+    config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation
     ranking = _ranking(given, split, config)
     facts = facts or item_facts(None, split, cohorts)
     frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config, facts)
-    return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top})
+    listed = Holdout(split.test.users, split.test.histories, asked)
+    targets = target_facts(split, seen_left_out=not is_repeat(listed).any())  # whatever our own lists would do
+    return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top}, targets)
 
 
 def _ranking(given: GivenLists, split: Split, config: EvaluationConfig) -> Ranking:

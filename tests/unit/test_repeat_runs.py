@@ -35,7 +35,10 @@ def music(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, engine.Run]:
         own = rng.choice(30, 2, replace=False)
         rows += [(f"u{user}", f"song{rng.choice(own) if rng.random() < 0.8 else rng.integers(30)}") for _ in range(9)]
     return folder, engine.train_run(
-        _log(folder, rows), name="music", runs_dir=folder / "runs", config=tiny_config(training__max_epochs=1)
+        _log(folder, rows),
+        name="music",
+        runs_dir=folder / "runs",
+        config=tiny_config(training__max_epochs=1, evaluation__exclude_seen="auto"),
     )
 
 
@@ -95,7 +98,10 @@ def test_repeats_are_told_with_the_rule_that_is_quoted(music: tuple[Path, engine
 def test_a_log_without_repeats_is_as_it_was(tiny_run_dir: Path, tmp_path: Path) -> None:
     rows = [(f"u{u}", f"i{(u * 7 + n * n) % 41}") for u in range(30) for n in range(5)]
     run = engine.train_run(
-        _log(tmp_path, rows), name="shop", runs_dir=tmp_path, config=tiny_config(training__max_epochs=1)
+        _log(tmp_path, rows),
+        name="shop",
+        runs_dir=tmp_path,
+        config=tiny_config(training__max_epochs=1, evaluation__exclude_seen="auto"),
     )
     facts = run.evaluation.targets
     assert run.config.evaluation.exclude_seen is True

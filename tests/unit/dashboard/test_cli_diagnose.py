@@ -32,7 +32,7 @@ def test_a_runs_own_lists_get_its_own_figures(
     tailscope: Tailscope, lists: Path, tiny_log_dir: Path, tiny_run_dir: Path
 ):
     samples = engine.load_run(TINY_RUN, tiny_run_dir).config.evaluation.bootstrap_samples
-    settings = ("--set", f"evaluation.bootstrap_samples={samples}")
+    settings = ("--set", f"evaluation.bootstrap_samples={samples}", "--set", "evaluation.exclude_seen=true")
     document = tailscope("diagnose", lists, "--data", tiny_log_dir, *settings, "--json").document
     run = tailscope("evaluate", TINY_RUN, "--runs", tiny_run_dir, "--json").document
     assert set(run) <= set(document)

@@ -16,9 +16,7 @@ def _share(rate: float) -> float:
     return float(Noise((5,), CPU).mask(SHAPE, rate).float().mean())
 
 
-@pytest.mark.parametrize(
-    "rate", [1e-6, 0.0005, 0.001, 0.003, 0.01, 0.1, 0.2, 0.33, 0.5, 0.7, 0.99, 0.998, 0.999]
-)
+@pytest.mark.parametrize("rate", [1e-6, 0.0005, 0.001, 0.003, 0.01, 0.1, 0.2, 0.33, 0.5, 0.7, 0.99, 0.998, 0.999])
 def test_the_rate_is_the_one_asked_for(rate: float) -> None:
     n = SHAPE[0] * SHAPE[1]
     spread = 5 * (rate * (1 - rate) / n) ** 0.5
