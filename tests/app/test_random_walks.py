@@ -51,7 +51,7 @@ class Walk(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reader = Reader(self.address, patience=20)
+        self.reader = Reader(self.address)
         self.steps: list[str] = []
         self.user: str | None = None
         self.been: list[tuple[str, str]] = []
