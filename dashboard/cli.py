@@ -6,7 +6,6 @@ Nothing heavy is imported here: the facade loads torch, pandas and the rest when
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -25,7 +24,7 @@ from dashboard import cli_documents as documents
 from dashboard import cli_explain as explaining
 from dashboard import cli_faithfulness as trusting
 from dashboard import cli_search as searching
-from dashboard import cli_streams, serving
+from dashboard import cli_streams, serving, waiting
 from dashboard import cli_tables as tables
 from dashboard.cli_options import (
     RUNS,
@@ -71,9 +70,7 @@ MAKE, LOOK, HELP = "Train", "Look", "Settings and data"
 
 def main() -> None:
     """The console entry point: a problem that the caller can mend ends as a message and exit code 1."""
-    # Read when torch is first imported. Threads that wait by spinning slow everything down as soon as two processes
-    # share the cores, such as a training and the dashboard.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    waiting.awake()
     cli_streams.prepare()
     try:
         with cli_streams.told():
@@ -136,6 +133,11 @@ def train(
             )
     with _making_a_run(answer) as view:
         if path is None:
+            for file in engine.changed_files(resume or "", runs_dir=runs):
+                remark(
+                    f"{file} has changed since this training began; it goes on with what was read then. To read it "
+                    f"anew, train again: tailscope train PATH --name {quote(resume or '')} --overwrite"
+                )
             run = engine.resume_run(
                 resume or "", runs_dir=runs, on_progress=view, overwrite=overwrite, changes=changes or ()
             )

@@ -106,7 +106,7 @@ if TYPE_CHECKING:
         score_person,
         what_if,
     )
-    from engine.pipeline import document, evaluate_run, resume_run, train_run
+    from engine.pipeline import changed_files, document, evaluate_run, resume_run, train_run
     from engine.progress import OnProgress, Progress
     from engine.projection import ItemMap, Method, has_tsne, item_map
     from engine.run_groups import about_users, delete_group, facts_of, load_groups, run_facts, save_group
@@ -165,7 +165,7 @@ _HOMES = {
     "engine.growth": "Growth GrowthPoint Reliability held_growth measure_growth",
     "engine.projection": "ItemMap Method has_tsne item_map",
     "engine.outside": "Outside columns_of_lists diagnose_lists",
-    "engine.pipeline": "document evaluate_run resume_run train_run",
+    "engine.pipeline": "changed_files document evaluate_run resume_run train_run",
     "engine.progress": "OnProgress Progress",
     "engine.scoreboard": "Aucs Faithfulness MethodScore Retraining",
     "engine.search": "Search Trial train_best tune",
@@ -277,6 +277,7 @@ __all__ = [
     "attributes_of",
     "attributes_read",
     "by_category",
+    "changed_files",
     "check_free",
     "columns_of_lists",
     "comparable_models",

@@ -24,7 +24,7 @@ from engine.model.defaults import resolve
 from engine.model.features import Contents
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
-from engine.run_folder import digest, fingerprint, read_json, write_json
+from engine.run_folder import contents_fingerprint, digest, read_json, write_json
 from engine.run_place import lock
 from engine.runs import candidates_of, cohorts_of
 
@@ -128,7 +128,7 @@ def cross_validate(
     splits = _splits(dataset, folds, by, config)
     config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {
-        "fingerprint": fingerprint(dataset, times=by == "time"),
+        "fingerprint": contents_fingerprint(dataset),
         "by": by,
         "folds": folds,
         "config": config.model_dump(mode="json"),

@@ -38,6 +38,8 @@ from engine.run_folder import (
     MODEL,
     PROGRESS,
     as_rows,
+    contents_fingerprint,
+    files_at,
     fingerprint,
     load_data,
     read_about,
@@ -120,6 +122,8 @@ def train_run(
         "dataset": dataset.name,
         "source": str(path),
         "fingerprint": fingerprint(dataset, times=split.cuts is not None),
+        "contents": contents_fingerprint(dataset),
+        "files": files_at(Path(path).resolve()),
         "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
         "config": config.model_dump(mode="json"),
         "versions": {package: version(package) for package in _PACKAGES},
@@ -376,7 +380,33 @@ def _same_work(working: Path, about: dict[str, Any]) -> bool:
     except RunError:
         return False
     begun = held.get("begun_with", held.get("config"))
-    return held.get("fingerprint") == about["fingerprint"] and begun == about["config"]
+    if held.get("fingerprint") != about["fingerprint"] or begun != about["config"]:
+        return False
+    return _contents(working, held) == about["contents"]
+
+
+def _contents(working: Path, held: dict[str, Any]) -> str | None:
+    """What a training that was cut off had read; one begun by an older version is asked by its data."""
+    if "contents" in held:
+        return held["contents"]
+    try:
+        return contents_fingerprint(load_data(working)[0])
+    except RunError:
+        return None
+
+
+def changed_files(name: str, runs_dir: str | Path = "runs") -> tuple[str, ...]:
+    """Files that were read for a training that was cut off, and are no longer as they were.
+
+    `resume_run` goes on with what was read from them then.
+    """
+    working = working_folder(name, Path(runs_dir))
+    if not (working / CONFIG).is_file():
+        return ()
+    held = read_about(working)
+    if not isinstance(then := held.get("files"), dict):
+        return ()
+    return tuple(file for file, found in then.items() if Path(file).is_dir() or files_at(Path(file)).get(file) != found)
 
 
 def _begin(working: Path, name: str, about: dict[str, Any], dataset: Dataset, cleaning: CleaningReport, anew: bool):

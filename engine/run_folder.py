@@ -345,6 +345,27 @@ def fingerprint(dataset: Dataset, times: bool = False) -> str:
     return digest.hexdigest()
 
 
+def contents_fingerprint(dataset: Dataset) -> str:
+    """A hash of all that was read: of the log and its times and ratings, and of the tables of items and users.
+
+    `fingerprint` tells whether two runs may be compared, which these tables are no matter for; this one, whether work
+    that was cut off is of what is there now.
+    """
+    digest = hashlib.sha256(fingerprint(dataset, times=True).encode())
+    if dataset.ratings is not None:
+        digest.update(dataset.ratings.tobytes())
+    for table in (dataset.user_table, dataset.item_table):
+        digest.update(table.to_csv(index=False).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
+
+
+def files_at(path: Path) -> dict[str, list[int]]:
+    """Size and time of change of each file that a log may be read from, by name; pipes are left out."""
+    files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
+    stats = {str(file): file.stat() for file in files[:10_000]}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
+
+
 def digest(work: dict[str, Any]) -> str:
     """A short hash of plain values, to name a hidden folder by what is worked on in it."""
     return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:12]

@@ -38,7 +38,7 @@ from engine.model.features import Contents
 from engine.model.training import Trained
 from engine.pipeline import train_run
 from engine.progress import OnProgress, Progress, ignore
-from engine.run_folder import STUDY, digest, fingerprint, write_json
+from engine.run_folder import STUDY, contents_fingerprint, digest, write_json
 from engine.run_place import lock
 from engine.runs import Run, split_of
 from engine.search_space import as_written, search_space, value_of, with_settings
@@ -145,7 +145,7 @@ def tune(
     told = config if contents.items is not None else config.replace({"model": {"item_content": False}})
     space = search_space(told, resolve(told, split), contents.items is not None)
     work = {
-        "fingerprint": fingerprint(dataset, times=split.cuts is not None),
+        "fingerprint": contents_fingerprint(dataset),
         "config": config.model_dump(mode="json"),
         "space": {key: distribution_to_json(distribution) for key, distribution in space.items()},
         "version": version("tailscope"),
