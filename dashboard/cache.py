@@ -51,6 +51,16 @@ def runs() -> tuple[engine.RunSummary, ...]:
     return _runs(runs_dir())
 
 
+@st.cache_data(ttl=TOO_OLD, max_entries=8, show_spinner=False)
+def _damaged(directory: str) -> tuple[engine.DamagedRun, ...]:
+    return engine.damaged_runs(directory)
+
+
+def damaged_runs() -> tuple[engine.DamagedRun, ...]:
+    """The runs that are damaged or of another version, by name."""
+    return _damaged(runs_dir())
+
+
 def run_names() -> list[str]:
     """Names of the runs there are."""
     return [run.name for run in runs()]

@@ -14,6 +14,7 @@ from engine import EngineError
 
 WATCH_SECONDS = 10
 OFFERED_USERS = 200  # any other can be typed
+MOST_DAMAGED = 20  # runs told of by name
 
 
 @st.fragment(run_every=WATCH_SECONDS)
@@ -45,6 +46,7 @@ def draw(about_user: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="bar"):
         if names:
             _run_box(names, name if key is not None else None)
+        _damaged_runs()
         if key is not None and user is not None:
             _user_box(key, user)
             _view_switch()
@@ -80,6 +82,23 @@ def _run_box(names: list[str], name: str | None) -> None:
         on_change=state.choose_from,
         args=("run", "bar_run"),
     )
+
+
+def _damaged_runs() -> None:
+    """Say which runs are not offered, and why; nothing where all can be read."""
+    damaged = cache.damaged_runs()
+    if damaged:
+        with st.popover(
+            "",
+            icon=":material/warning:",
+            type="tertiary",
+            help=_("Some runs cannot be read and are not offered"),
+        ):
+            st.text(_("These runs cannot be read and are not offered:"))
+            for run in damaged[:MOST_DAMAGED]:
+                st.text(f"{run.name}\n{i18n.tell(run.reason)}")
+            if len(damaged) > MOST_DAMAGED:
+                st.text(_("and {n} more").format(n=i18n.count(len(damaged) - MOST_DAMAGED)))
 
 
 def _user_box(key: cache.RunKey, user: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -178,3 +179,21 @@ def test_a_fragment_that_is_drawn_in_another_thread_speaks_the_language_of_its_s
 def test_outside_a_page_the_language_is_english() -> None:
     i18n.use(None)
     assert (state.language(), i18n.language()) == ("en", "en")
+
+
+@pytest.mark.parametrize(("lang", "said"), [("en", "cannot be read"), ("zh", "无法读取")])
+def test_the_bar_offers_good_runs_and_tells_of_damaged_ones(
+    open_app: Open, tmp_path: Path, lang: str, said: str
+) -> None:
+    about = json.loads((tmp_path / "a-newer-one" / "config.json").read_text(encoding="utf-8"))
+    (tmp_path / "a-newer-one" / "config.json").write_text(json.dumps({**about, "format_version": 99}), encoding="utf-8")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.json").write_text("{", encoding="utf-8")
+    app = open_app(lang=lang)
+    assert not app.exception
+    assert not app.error
+    assert app.selectbox(key="bar_run").options == [TINY_RUN]
+    told = [text.value for text in app.text]
+    assert any(said in text for text in told)
+    assert any(text.startswith("a-newer-one\n") and "99" in text for text in told)
+    assert any(text.startswith("half\n") for text in told)
