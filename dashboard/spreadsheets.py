@@ -24,6 +24,13 @@ def defuse(value: Any, mark: str = TEXT_MARK) -> Any:
     return mark + value
 
 
+def typed(text: str) -> str:
+    """What a person typed or pasted, without the unseen mark that a cell copied from a page's table begins with."""
+    stripped = text.strip()
+    bare = stripped.removeprefix(UNSEEN_MARK)
+    return bare if bare != stripped and bare.startswith(BEGINS_A_FORMULA) else text
+
+
 def _is_number(text: str) -> bool:
     if not text.isascii() or "_" in text or text != text.strip():
         return False

@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 import engine
 from dashboard import i18n
+from dashboard.spreadsheets import typed
 
 VIEWS: tuple[engine.View, ...] = ("evaluated", "full")
 """With the last event held out, as measured; or with every event known."""
@@ -178,7 +179,7 @@ def choose_from(key: str, widget: str) -> None:
     """Callback of a widget: choose what it holds now."""
     value = st.session_state.get(widget)
     if value is not None:
-        choose(key, str(value))
+        choose(key, typed(str(value)))
 
 
 def choose_point(key: str, chart: str) -> None:

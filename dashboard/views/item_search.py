@@ -11,6 +11,7 @@ from dashboard import cache_what_if, words
 from dashboard.blocks import Act, Block, Chips, Note
 from dashboard.charts.style import shorten
 from dashboard.i18n import _, count
+from dashboard.spreadsheets import typed
 from dashboard.views.frame import Page
 
 OFFERED = 8
@@ -41,12 +42,13 @@ class Search:
             n: how many are.
         """
         self._icon: Literal["plus"] | None = icon
-        self._text = st.text_input(
+        text = st.text_input(
             label,
             key=f"{key}_text",
             placeholder=_("Part of a title or an id, then Enter"),
             icon=":material/search:",
-        ).strip()
+        )
+        self._text = typed(text).strip()
         enough = n + -(-len(without) // STEP) * STEP  # in steps, so that one event more or fewer finds its answer made
         barred = set(without)
         found = cache_what_if.find_items(page.key, self._text[:LONGEST_TEXT], page.lang, enough)

@@ -9,6 +9,7 @@ import engine
 from dashboard import cache, components, state, words
 from dashboard.components import escape_markdown
 from dashboard.i18n import _, count, day, figure, ngettext
+from dashboard.spreadsheets import typed
 from dashboard.views.frame import Page, open_page, random_buttons
 
 EVENTS_SHOWN = 200
@@ -57,7 +58,7 @@ def finder(page: Page) -> None:
                 )
                 if value is not None:
                     picked.append((column, value))
-        found = cache.find_users(page.key, text.strip(), cohort, tuple(picked), FOUND_USERS)
+        found = cache.find_users(page.key, typed(text).strip(), cohort, tuple(picked), FOUND_USERS)
         if found.empty:
             components.note(_("No user fits. Clear a filter, or shorten the id."))
             return

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dashboard
-from dashboard import spreadsheets
+from dashboard import spreadsheets, state
 
 HOSTILE = [
     "=1+1",
@@ -75,3 +75,26 @@ def test_every_table_that_the_browser_can_save_is_defused() -> None:
     assert sorted(direct) == ["components.py: dataframe", "spreadsheets.py: to_csv"]
     script = (home / "elements" / "chart.js").read_text(encoding="utf-8")
     assert "/^[=+\\-@\\t\\r\\n＝＋－＠]/" in script
+
+
+@pytest.mark.parametrize(
+    ("pasted", "meant"),
+    [
+        ("\u2060=1", "=1"),
+        (" \u2060-u7 ", "-u7"),
+        ("\u2060@a", "@a"),
+        ("=1", "=1"),
+        ("u7", "u7"),
+        (" u7", " u7"),
+        ("\u2060u7", "\u2060u7"),
+    ],
+)
+def test_a_cell_copied_from_a_table_is_the_id_that_it_shows(
+    monkeypatch: pytest.MonkeyPatch, pasted: str, meant: str
+) -> None:
+    assert spreadsheets.typed(pasted) == meant
+    chosen: list[tuple[str, str]] = []
+    monkeypatch.setattr(state.st, "session_state", {"bar_user": pasted})
+    monkeypatch.setattr(state, "choose", lambda key, value: chosen.append((key, value)))
+    state.choose_from("user", "bar_user")
+    assert chosen == [("user", meant)]
