@@ -76,6 +76,19 @@ $(INSTALLED_PEER): benchmarks/peer-requirements.txt | $(BIN)/pip
 	@$(PEER)/bin/python -m pip --disable-pip-version-check install --quiet --requirement benchmarks/peer-requirements.txt
 	@touch $@
 
+LOWEST := .venv-lowest
+
+.PHONY: lower-bounds
+lower-bounds: $(BIN)/pip ## Install the lowest versions that pyproject.toml allows into .venv-lowest, and test with them.
+	@$(BIN)/python -m venv --clear $(LOWEST)
+	@$(BIN)/python tests/lower_bounds.py > $(LOWEST)/lowest.txt
+	@$(LOWEST)/bin/python -m pip --disable-pip-version-check install --quiet --no-compile \
+		--constraint $(LOWEST)/lowest.txt --editable . packaging pytest pytest-timeout hypothesis
+	@$(LOWEST)/bin/python -m pytest -q -p no:cacheprovider $(LOWEST_TESTS)
+
+LOWEST_TESTS := tests/unit/test_config.py tests/unit/data tests/unit/explanation tests/unit/test_search.py \
+	tests/unit/dashboard/test_cli.py tests/unit/dashboard/test_charts.py tests/unit/test_runs.py tests/app/test_views.py
+
 .PHONY: screenshots
 screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
@@ -94,7 +107,7 @@ constraints: $(INSTALLED_DEV) ## Write constraints.txt from what is in .venv.
 
 .PHONY: clean
 clean: ## Remove .venv and everything that can be made again; runs and downloads stay.
-	@rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(LOWEST) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/pip:

@@ -300,6 +300,9 @@ def show_config(config: Config = None, changes: Set = None, json: Json = False) 
 
 def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str]) -> engine.RunConfig:
     """The run's own settings, with the evaluation section changed where asked."""
+    for change in changes:
+        if not change.strip().startswith("evaluation."):
+            raise typer.BadParameter(f"--set {change}: a trained run can be measured otherwise, by evaluation.… alone.")
     asked = engine.load_config(config, changes)
     for section, fields in asked.model_dump(exclude_unset=True).items():
         held = getattr(run.config, section)

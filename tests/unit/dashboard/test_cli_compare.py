@@ -23,6 +23,7 @@ def runs(tiny_run_dir: Path, tiny_log_dir: Path, tmp_path_factory: pytest.TempPa
         "model.d_model=24",
         "model.n_heads=2",
         "model.ensemble=none",
+        "evaluation.exclude_seen=true",
         "evaluation.bootstrap_samples=100",
     ]
     engine.train_run(tiny_log_dir, name="wide", runs_dir=folder, config=engine.load_config(changes=changes))
