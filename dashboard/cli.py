@@ -24,7 +24,7 @@ from dashboard import cli_documents as documents
 from dashboard import cli_explain as explaining
 from dashboard import cli_faithfulness as trusting
 from dashboard import cli_search as searching
-from dashboard import cli_streams, serving, waiting
+from dashboard import cli_streams, serving
 from dashboard import cli_tables as tables
 from dashboard.cli_options import (
     RUNS,
@@ -70,7 +70,6 @@ MAKE, LOOK, HELP = "Train", "Look", "Settings and data"
 
 def main() -> None:
     """The console entry point: a problem that the caller can mend ends as a message and exit code 1."""
-    waiting.awake()
     cli_streams.prepare()
     try:
         with cli_streams.told():

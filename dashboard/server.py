@@ -6,13 +6,14 @@ python -m dashboard.server [streamlit's own flags]
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import engine
-from dashboard import kinship, open_files, waiting
+from dashboard import kinship, open_files
 
 NEEDED = ("list_runs", "load_run", "gap", "recommend", "attention", "explain", "lift_over_uniform")
 """Names of the facade that pages use; touching one imports its home."""
@@ -24,7 +25,7 @@ def main() -> None:
     open_files.raise_limit()
     # Threads that have done their part of a sum sleep rather than spin: the browser wants the processor too, and with
     # two cores an edit of What if is answered in two thirds of the time. Read when torch is imported.
-    waiting.asleep()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     for name in NEEDED:
         getattr(engine, name)
     from streamlit.logger import get_logger

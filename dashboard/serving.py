@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from dashboard import kinship, open_files, waiting
+from dashboard import kinship, open_files
 from engine import EngineError
 
 HOME = Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Cal
     command = [sys.executable, "-m", "dashboard.server", *_flags(address, port)]
     # Streamlit looks for .streamlit/config.toml in the folder that it starts in, so it starts at home.
     # Its own talk goes to standard error, which leaves standard output to the answer.
-    server = kinship.start(command, HOME, waiting.asleep_in(os.environ) | {"TAILSCOPE_RUNS": str(runs.resolve())})
+    server = kinship.start(command, HOME, {**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())})
     before = {
         number: signal.signal(number, _leave) for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number
     }
