@@ -383,17 +383,30 @@ def load_config(path: str | Path | None = None, changes: Iterable[str] = ()) -> 
         try:
             values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
         except OSError as error:
-            raise ConfigError(f"{path} cannot be read ({error.strerror}); check the path given to --config.") from None
+            raise ConfigError(
+                "{path} cannot be read ({strerror}); check the path given to --config.",
+                path=path,
+                strerror=error.strerror,
+            ) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} is not TOML: {error}. `tailscope config` prints a file to start from.") from None
+            raise ConfigError(
+                "{path} is not TOML: {error}. `tailscope config` prints a file to start from.", path=path, error=error
+            ) from None
     for change in changes:
         key, equals, text = change.partition("=")
         section, dot, field = key.strip().partition(".")
         if not (equals and dot and section and field):
-            raise ConfigError(f"--set {change!r} must read section.key=value, for example model.d_model=128.")
+            raise ConfigError(
+                "--set {change!r} must read section.key=value, for example model.d_model=128.", change=change
+            )
         held = values.setdefault(section, {})
         if not isinstance(held, dict):
-            raise ConfigError(f"{source}: {section!r} must be a section such as [model], not {held!r}.")
+            raise ConfigError(
+                "{source}: {section!r} must be a section such as [model], not {held!r}.",
+                source=source,
+                section=section,
+                held=held,
+            )
         held[field] = _plain(text.strip())
         source = source if path else "--set"
     return parse_config(values, source)

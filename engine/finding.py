@@ -38,7 +38,11 @@ def find_users(
         keep &= run.cohorts.user_is_head == (cohort == "head")
     for column, value in (attributes or {}).items():
         if column not in shown:
-            raise UnknownIdError(f"Users have no attribute {column!r}; there are {', '.join(shown) or 'none'}.")
+            raise UnknownIdError(
+                "Users have no attribute {column!r}; there are {shown}.",
+                column=column,
+                shown=", ".join(shown) or "none",
+            )
         keep &= (table[column].astype(str) == value).to_numpy(dtype=bool)
     rows = np.flatnonzero(keep)
     exact = ids.iloc[rows].to_numpy() == text
@@ -63,5 +67,5 @@ def random_user(run: Run, cohort: str = "all", seed: int | None = None) -> str:
     if cohort != "all":
         users = users[run.cohorts.user_is_head[users] == (cohort == "head")]
     if len(users) == 0:
-        raise EngineError(f"This run has no {cohort} users with a held-out event; choose another cohort.")
+        raise EngineError("This run has no {cohort} users with a held-out event; choose another cohort.", cohort=cohort)
     return run.dataset.users.term(int(np.random.default_rng(seed).choice(users)))

@@ -59,21 +59,36 @@ def load_groups(run: Run) -> tuple[Group, ...]:
     path = run.path / COHORTS
     if not path.exists():
         return ()
-    way_on = f"mend {path}, or delete it to begin without saved groups"
+    way_on = Message("mend {path}, or delete it to begin without saved groups", {"path": path})
     try:
         held = read_json(path).get("groups")
     except RunError as error:
-        raise RunError(f"{str(error).removesuffix('; train the run again.')}; {way_on}.") from None
+        raise RunError(
+            "The saved groups cannot be read ({reason}); {way_on}.",
+            reason=str(error).removesuffix("; train the run again."),
+            way_on=way_on,
+        ) from None
     if not isinstance(held, list):
-        raise RunError(f'{path} has no list "groups"; {way_on}.')
+        raise RunError('{path} has no list "groups"; {way_on}.', path=path, way_on=way_on)
     groups: list[Group] = []
     for place, entry in enumerate(held, start=1):
         try:
             groups.append(_group(entry))
         except EngineError as error:
-            raise RunError(f"Group {place} in {path} cannot be read ({error}); {way_on}.") from None
+            raise RunError(
+                "Group {place} in {path} cannot be read ({error}); {way_on}.",
+                place=place,
+                path=path,
+                error=error,
+                way_on=way_on,
+            ) from None
         if groups[-1].name in {group.name for group in groups[:-1]}:
-            raise RunError(f"{path} holds two groups called {groups[-1].name!r}; {way_on}.")
+            raise RunError(
+                "{path} holds two groups called {groups_name!r}; {way_on}.",
+                path=path,
+                groups_name=groups[-1].name,
+                way_on=way_on,
+            )
     return tuple(groups)
 
 
@@ -163,7 +178,8 @@ def _group(entry: Any) -> Group:
 def _check_name(name: str) -> str:
     if not _NAME.fullmatch(name) or name != name.strip():
         raise EngineError(
-            f"A group cannot be called {name!r}: a name begins with a letter or digit, has at most 80 signs on one "
-            "line, and no white space at its end."
+            "A group cannot be called {name!r}: a name begins with a letter or digit, has at most 80 signs "
+            "on one line, and no white space at its end.",
+            name=name,
         )
     return name

@@ -46,8 +46,9 @@ def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> d
     left = {key: space[key] for key in sorted(space) if value_of(config, key) is None and key not in idle}
     if not left:
         raise ConfigError(
-            f"Nothing is left to search, since all of {', '.join(sorted(space))} are set or do nothing here; leave at "
-            "least one of them out of --set and --config."
+            "Nothing is left to search, since all of {space} are set or do nothing here; leave at least one "
+            "of them out of --set and --config.",
+            space=", ".join(sorted(space)),
         )
     return left
 

@@ -34,8 +34,12 @@ def begun_like(config: RunConfig, runs_dir: Path) -> RunConfig:
         wish, held = asked.get(field), getattr(other, field)
         if wish is not None and wish != held:
             raise ConfigError(
-                f"model.{field} = {wish!r}, but run {config.training.start_from!r}, whose weights training is to start "
-                f"from, has {held!r}; leave it out, or set it to that."
+                "model.{field} = {wish!r}, but run {start_from!r}, whose weights training is to start from, has "
+                "{held!r}; leave it out, or set it to that.",
+                field=field,
+                wish=wish,
+                start_from=config.training.start_from,
+                held=held,
             )
     return config.replace({"model": {field: getattr(other, field) for field in SHARED}})
 

@@ -64,10 +64,11 @@ class Vocabulary:
         if missing is not None:
             return missing
         sample = ", ".join(str(i) for i in self.ids[:3])
-        raise UnknownIdError(
-            f"No {self.kind} {term!r} among the {len(self):,} {self.kind}s of this data; "
-            f"ids are text, for example {sample}."
-        )
+        if self.kind == "user":
+            unknown = "No user {term!r} among the {n:,} users of this data; ids are text, for example {sample}."
+        else:
+            unknown = "No item {term!r} among the {n:,} items of this data; ids are text, for example {sample}."
+        raise UnknownIdError(unknown, term=term, n=len(self), sample=sample)
 
     def numbers(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:
         """(n,) int32 indices of ids; `missing` where an id is unknown."""
@@ -82,7 +83,11 @@ class Vocabulary:
         """
         if not self.first <= number < self.first + len(self):
             raise UnknownIdError(
-                f"No {self.kind} has the index {number}; indices run from {self.first} to {self.first + len(self) - 1}."
+                "No {kind} has the index {number}; indices run from {first} to {last}.",
+                kind=self.kind,
+                number=number,
+                first=self.first,
+                last=self.first + len(self) - 1,
             )
         return str(self.ids[number - self.first])
 

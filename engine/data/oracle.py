@@ -21,11 +21,15 @@ def load_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except json.JSONDecodeError as error:
         place = f"{path}, line {error.lineno}, column {error.colno}"
-        raise DataError(f"{place}: this is no JSON ({error.msg}); mend the file.") from None
+        raise DataError("{place}: this is no JSON ({msg}); mend the file.", place=place, msg=error.msg) from None
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: byte {error.start} is not UTF-8 text; save the file as UTF-8.") from None
+        raise DataError(
+            "{path}: byte {start} is not UTF-8 text; save the file as UTF-8.", path=path, start=error.start
+        ) from None
     except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); check its permissions.") from None
+        raise DataError(
+            "{path} cannot be read ({strerror}); check its permissions.", path=path, strerror=error.strerror
+        ) from None
 
 
 def read_oracle(path: Path | str) -> dict[str, Any] | None:
@@ -68,7 +72,13 @@ def _is_number(value: object) -> bool:
 
 
 def _wrong(file: Path, key: str, value: object, rule: str) -> DataError:
-    return DataError(f"{file}: {key} ({value!r}) {rule}; mend the file, or take it away to go without a ceiling.")
+    return DataError(
+        "{file}: {key} ({value!r}) {rule}; mend the file, or take it away to go without a ceiling.",
+        file=file,
+        key=key,
+        value=value,
+        rule=rule,
+    )
 
 
 def fair_ceiling(oracle: dict[str, Any]) -> dict[str, Any]:

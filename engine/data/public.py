@@ -71,7 +71,11 @@ def fetch_public(
         DataError: the name is unknown, the folder is taken by something else, or no source could be used.
     """
     if name not in PUBLIC_NAMES:
-        raise DataError(f"No public data set is called {name!r}; known here: {', '.join(PUBLIC_NAMES)}.")
+        raise DataError(
+            "No public data set is called {name!r}; known here: {public_names}.",
+            name=name,
+            public_names=", ".join(PUBLIC_NAMES),
+        )
     folder = Path(folder) if folder is not None else Path("downloads") / name
     say = on_message or (lambda _: None)
     say(LICENCE)
@@ -80,7 +84,9 @@ def fetch_public(
             say(f"{folder} is there already.")
             return folder
         raise DataError(
-            f"{folder} is there and is not {name} as fetched by this command; move it away, or name another."
+            "{folder} is there and is not {name} as fetched by this command; move it away, or name another.",
+            folder=folder,
+            name=name,
         )
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -93,7 +99,9 @@ def fetch_public(
                 folder.rmdir()  # empty, as seen above
             ready.rename(folder)
     except OSError as error:
-        raise DataError(f"{folder} cannot be written ({error.strerror}); name another folder.") from None
+        raise DataError(
+            "{folder} cannot be written ({strerror}); name another folder.", folder=folder, strerror=error.strerror
+        ) from None
     say(f"{name} is in {folder}.")
     return folder
 
@@ -113,8 +121,10 @@ def _fetch_movielens(ready: Path, scratch: Path, say: Say, url: str) -> None:
         else:
             return
     raise DataError(
-        f"ml-100k could not be fetched. {' '.join(problems)} Check the connection or pip's index settings, "
-        f"or unpack {GROUPLENS_URL} yourself and give that folder."
+        "ml-100k could not be fetched. {problems} Check the connection or pip's index settings, or "
+        "unpack {grouplens_url} yourself and give that folder.",
+        problems=" ".join(problems),
+        grouplens_url=GROUPLENS_URL,
     )
 
 

@@ -83,9 +83,12 @@ def leave_last_out(dataset: Dataset) -> Split:
     users = np.flatnonzero(lengths >= MIN_INTERACTIONS)
     if len(users) == 0:
         raise DataError(
-            f"No user of {dataset.name!r} has {MIN_INTERACTIONS} interactions or more (the longest history has "
-            f"{int(lengths.max(initial=0))}), so nothing can be held out for a test; "
-            "use a log with longer histories, or loosen --min-rating."
+            "No user of {dataset_name!r} has {min_interactions} interactions or more (the longest history "
+            "has {lengths}), so nothing can be held out for a test; use a log with longer histories, or "
+            "loosen --min-rating.",
+            dataset_name=dataset.name,
+            min_interactions=MIN_INTERACTIONS,
+            lengths=int(lengths.max(initial=0)),
         )
     kept = np.where(lengths >= MIN_INTERACTIONS, 2, 0)
     train = histories.drop_last(kept)
@@ -115,8 +118,12 @@ def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
     asked = histories.lengths >= MIN_INTERACTIONS
     if not 2 <= n <= asked.sum():
         raise DataError(
-            f"{n} user folds cannot be made of the {int(asked.sum()):,} users of {dataset.name!r} with "
-            f"{MIN_INTERACTIONS} interactions or more; ask for 2 to {int(asked.sum()):,}."
+            "{n} user folds cannot be made of the {asked:,} users of {dataset_name!r} with "
+            "{min_interactions} interactions or more; ask for 2 to {asked:,}.",
+            n=n,
+            asked=int(asked.sum()),
+            dataset_name=dataset.name,
+            min_interactions=MIN_INTERACTIONS,
         )
     rng = np.random.default_rng(seed)
     part = np.empty(len(histories), dtype=np.int64)
@@ -165,13 +172,17 @@ def windows_in_time(dataset: Dataset, share: float, n: int) -> tuple[Split, ...]
     """
     if dataset.timestamps is None:
         raise DataError(
-            f"{dataset.name!r} has no times, so it cannot be cut in time; name their column with --time COLUMN "
-            "(data.time), or set evaluation.protocol = leave-last-out, which goes by the order of the file."
+            "{dataset_name!r} has no times, so it cannot be cut in time; name their column with --time "
+            "COLUMN (data.time), or set evaluation.protocol = leave-last-out, which goes by the order of the "
+            "file.",
+            dataset_name=dataset.name,
         )
     if share * (n + 1) >= 1:
         raise DataError(
-            f"{n} windows and a validation part before them, each {share:g} of the interactions "
-            "(evaluation.test_share), leave nothing to train on; ask for fewer windows or a smaller share."
+            "{n} windows and a validation part before them, each {share:g} of the interactions "
+            "(evaluation.test_share), leave nothing to train on; ask for fewer windows or a smaller share.",
+            n=n,
+            share=share,
         )
     times = np.sort(dataset.timestamps)
     places = [round(len(times) * (1 - share * back)) for back in range(n + 1, 0, -1)]
@@ -198,9 +209,14 @@ def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int 
         if len(part) == 0:
             until = "" if end is None else f" until {_day(end)}"
             raise DataError(
-                f"No user of {dataset.name!r} has interactions both in the training part (before {_day(valid_from)}) "
-                f"and in the {name} part (from {_day(start)}{until}); set another evaluation.test_share (for a "
-                "cross-validation also fewer folds), or evaluation.protocol = leave-last-out."
+                "No user of {dataset_name!r} has interactions both in the training part (before {day}) and in "
+                "the {name} part (from {day_2}{until}); set another evaluation.test_share (for a "
+                "cross-validation also fewer folds), or evaluation.protocol = leave-last-out.",
+                dataset_name=dataset.name,
+                day=_day(valid_from),
+                name=name,
+                day_2=_day(start),
+                until=until,
             )
     return Split("temporal", train, valid, test, _met(train, dataset.n_items), (valid_from, test_from))
 

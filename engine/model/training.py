@@ -92,8 +92,9 @@ def choose_device(wish: str) -> torch.device:
         return torch.device(next(name for name, has in there.items() if has))
     if not there[wish]:
         raise TrainingError(
-            f"training.device = {wish!r}, but this machine offers {', '.join(n for n, has in there.items() if has)}; "
-            "use one of these, or auto."
+            "training.device = {wish!r}, but this machine offers {items}; use one of these, or auto.",
+            wish=wish,
+            items=", ".join((n for n, has in there.items() if has)),
         )
     return torch.device(wish)
 
@@ -332,8 +333,12 @@ class _Loop:
         t = self.config.training
         what = f"loss became {loss}" if not math.isfinite(loss) else f"gradient became {norm}"
         raise TrainingError(
-            f"The training {what} in epoch {self.epoch + 1}; a smaller training.learning_rate "
-            f"(now {t.learning_rate}) or training.clip_norm (now {t.clip_norm}) keeps it finite."
+            "The training {what} in epoch {epoch}; a smaller training.learning_rate (now {learning_rate}) or "
+            "training.clip_norm (now {clip_norm}) keeps it finite.",
+            what=what,
+            epoch=self.epoch + 1,
+            learning_rate=t.learning_rate,
+            clip_norm=t.clip_norm,
         )
 
     def validate(self) -> float:
