@@ -120,8 +120,9 @@ def cross_validate(
     config = config or RunConfig()
     if config.training.start_from is not None:
         raise ConfigError(
-            f"training.start_from ({config.training.start_from!r}) would bring weights that may have learnt from what "
-            "a fold holds out; cross-validate without it."
+            "training.start_from ({start_from!r}) would bring weights that may have learnt from what a fold "
+            "holds out; cross-validate without it.",
+            start_from=config.training.start_from,
         )
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data)

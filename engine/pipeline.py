@@ -213,8 +213,11 @@ def _allowed(changes: Iterable[str]) -> dict[str, Any]:
         for key in fields:
             if section != "training" or key not in CHANGEABLE:
                 raise ConfigError(
-                    f"{section}.{key} cannot change in the middle of a training; training.… can for "
-                    f"{', '.join(CHANGEABLE)}. Train anew with it under another --name."
+                    "{section}.{key} cannot change in the middle of a training; training.… can for {changeable}. "
+                    "Train anew with it under another --name.",
+                    section=section,
+                    key=key,
+                    changeable=", ".join(CHANGEABLE),
                 )
     return given.get("training", {})
 

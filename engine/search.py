@@ -133,8 +133,8 @@ def tune(
     config = config or RunConfig()
     if config.training.start_from is not None:
         raise ConfigError(
-            f"training.start_from ({config.training.start_from!r}) fixes the network that a search would vary; search "
-            "without it."
+            "training.start_from ({start_from!r}) fixes the network that a search would vary; search without it.",
+            start_from=config.training.start_from,
         )
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data)
@@ -340,8 +340,9 @@ def _found(
     done = [trial for trial in trials if trial.state == "done"]
     if not done:
         raise TrainingError(
-            f"No trial was finished in {timeout:g} seconds; the same command goes on with the first one, "
-            "and a longer --timeout gives it more time."
+            "No trial was finished in {timeout:g} seconds; the same command goes on with the first one, and "
+            "a longer --timeout gives it more time.",
+            timeout=timeout,
         )
     best = max(done, key=lambda trial: (trial.value or 0.0, -trial.number))
     return Search(dataset, protocol, trials, best, with_settings(config, best.settings), _importances(study), folder)

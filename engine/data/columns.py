@@ -40,7 +40,11 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
     for role, given in chosen.items():
         if given not in names:
             raise DataError(
-                f"{path} has no column {given!r}; --{SETTING_OF_ROLE[role]} must be one of its columns: {_list(names)}."
+                "{path} has no column {given!r}; --{setting_of_role} must be one of its columns: {list}.",
+                path=path,
+                given=given,
+                setting_of_role=SETTING_OF_ROLE[role],
+                list=_list(names),
             )
     roles: dict[str, str] = {}
     notes: list[Message] = []
@@ -60,12 +64,19 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
         if role not in roles:
             option = SETTING_OF_ROLE[role]
             raise DataError(
-                f"{path} has no column with a usual name for {option}s; its columns are {_list(names)}. "
-                f"Say which it is with --{option} NAME (setting data.{option}). "
-                "If the first line is no header, put one above it, such as user_id,item_id,timestamp."
+                "{path} has no column with a usual name for {option}s; its columns are {list}. Say which it is "
+                "with --{option} NAME (setting data.{option}). If the first line is no header, put one above it, "
+                "such as user_id,item_id,timestamp.",
+                path=path,
+                option=option,
+                list=_list(names),
             )
     if twice := [c for c in roles.values() if list(roles.values()).count(c) > 1]:
-        raise DataError(f"{path}: column {twice[0]!r} is given two roles; name another column for one of them.")
+        raise DataError(
+            "{path}: column {twice!r} is given two roles; name another column for one of them.",
+            path=path,
+            twice=twice[0],
+        )
     unused = [n for n in names if n not in roles.values()]
     sessions = None if USER_ID in chosen else find_column(unused, USUAL_SESSIONS)
     if sessions is not None:
@@ -103,7 +114,10 @@ def map_attributes(
     key_column = given if given in columns else find_column(columns, (key, *USUAL_NAMES[key], "id"))
     if key_column is None:
         raise DataError(
-            f"{path} has no column of ids; its columns are {_list(names)}. Name the one with the ids {key!r}."
+            "{path} has no column of ids; its columns are {list}. Name the one with the ids {key!r}.",
+            path=path,
+            list=_list(names),
+            key=key,
         )
     renames = {key_column: key} if key_column != key else {}
     if key == ITEM_ID:
