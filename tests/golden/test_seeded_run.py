@@ -16,7 +16,7 @@ model.max_len=16 model.d_model=16 model.n_layers=2 model.n_heads=2 model.d_ff=32
 model.item_content=false model.user_content=false model.event_dropout=0.1 model.output=cosine model.temperature=0.1
 training.seed=5 training.device=cpu training.max_epochs=12 training.patience=12 training.validate_every=3
 training.batch_tokens=64 training.learning_rate=0.005 training.weight_decay=0.01 training.warmup_steps=10
-training.loss=full evaluation.bootstrap_samples=50
+training.loss=full evaluation.bootstrap_samples=50 evaluation.exclude_seen=true
 """
 
 LOSSES = {1: 5.0681, 12: 2.0021}

@@ -103,5 +103,5 @@ def test_what_cannot_be_answered(run: engine.Run):
         engine.recommend_for(run, ["i01"], k=0)
     everything = run.dataset.items.ids.tolist()
     assert engine.recommend_for(run, everything).items == ()
-    with pytest.raises(engine.EngineError, match="nothing left to recommend to them"):
+    with pytest.raises(engine.EngineError, match="nothing left to recommend: every item"):
         engine.explain_for(run, everything)

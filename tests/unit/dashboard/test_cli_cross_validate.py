@@ -20,7 +20,7 @@ def test_json(tailscope: Tailscope, tiny_log_dir: Path, tmp_path: Path) -> None:
     assert done.code == 0, done.err
     document = done.document
     assert list(document) == [
-        *("by", "protocol", "folds", "n", "tested_from", "epochs", "seconds", "models", "kept_in"),
+        *("by", "protocol", "folds", "n", "tested_from", "epochs", "seconds", "models", "kept_in", "cleaning"),
     ]  # fmt: skip
     assert (document["by"], document["folds"], document["tested_from"]) == ("users", 2, None)
     for cohorts in document["models"].values():

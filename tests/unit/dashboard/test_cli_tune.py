@@ -21,7 +21,7 @@ def test_a_search_prints_settings_that_train(tailscope: Tailscope, tiny_log_dir:
     assert done.code == 0, done.err
     document = done.document
     assert list(document) == [
-        *("metric", "protocol", "trials", "best", "importances", "config", "kept_in", "run"),
+        *("metric", "protocol", "trials", "best", "importances", "config", "kept_in", "run", "cleaning"),
     ]  # fmt: skip
     assert (document["metric"], document["run"], document["importances"]) == ("validation ndcg@10", None, None)
     assert len(document["trials"]) == 3

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import engine
 from dashboard import i18n
-from dashboard.i18n import _, count, day, figure, ngettext, percent, pgettext, signed
+from dashboard.i18n import _, count, day, figure, ngettext, percent, signed
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +35,7 @@ def test_messages_come_in_the_language_in_use() -> None:
     i18n.use("zh")
     assert _("Overview") == "概览"
     assert ngettext("{n} earlier event", "{n} earlier events", 3) == "更早的 {n} 个事件"
-    assert (pgettext("attention", "Head"), _("Head")) == ("注意力头", "头部")
+    assert (_("Attention head"), _("Head")) == ("注意力头", "头部")
     i18n.use("xx")
     assert (i18n.language(), ngettext("{n} earlier event", "{n} earlier events", 1)) == ("en", "{n} earlier event")
 

@@ -104,4 +104,5 @@ def useless(habits: Split) -> Callable[[int], tuple[ItemWeights, ...]]:
 
 @pytest.fixture
 def config() -> RunConfig:
-    return RunConfig()
+    """Decided as data without repeats decide it."""
+    return RunConfig().replace({"evaluation": {"exclude_seen": True}})
