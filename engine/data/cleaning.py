@@ -95,12 +95,13 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
 
     users = Vocabulary(np.asarray(user_terms, dtype=object), first=0, kind="user")
     items = Vocabulary(np.asarray(item_terms, dtype=object), first=1, kind="item")
-    user_table, user_issues = clean_attributes(raw.users, "users", users, raw.kinds.get("users", {}))
-    item_table, item_issues = clean_attributes(raw.items, "items", items, raw.kinds.get("items", {}))
+    user_table, user_issues, of_users = clean_attributes(raw.users, "users", users, raw.kinds.get("users", {}))
+    item_table, item_issues, of_items = clean_attributes(raw.items, "items", items, raw.kinds.get("items", {}))
     dataset = _dataset(raw.name, users, items, events, user_table, item_table)
     found = [*issues, *user_issues, *item_issues]
     ordered = tuple(i for table in ("interactions", "users", "items") for i in found if i.table == table)
-    return dataset, CleaningReport(raw.source, raw.format, n_read, len(events), ordered, raw.notes + notes)
+    told = (*raw.notes, *notes, *of_users, *of_items)
+    return dataset, CleaningReport(raw.source, raw.format, n_read, len(events), ordered, told)
 
 
 class _Rows:

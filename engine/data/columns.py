@@ -18,6 +18,7 @@ from engine.data.schema import (
     USUAL_NAMES,
     USUAL_SESSIONS,
     find_column,
+    language_twin,
 )
 from engine.errors import DataError, Message
 
@@ -126,6 +127,13 @@ def map_attributes(
             found = find_column(free, USUAL_ATTRIBUTES[attribute])
             if attribute not in free and found is not None:
                 renames[found] = attribute
+        for column in free:
+            twin = language_twin(column, columns)
+            base = None if twin is None else renames.get(twin[0], twin[0])
+            if twin is not None and base in (TITLE, CATEGORY) and column != f"{base}_{twin[1]}" not in free:
+                renames[column] = f"{base}_{twin[1]}"
+    if key_column != key and key in columns:  # the settings name another column of ids
+        renames[key] = f"other {key}"
     notes = [
         Message("column {column!r} of {file} read as {role}", {"column": old, "file": path.name, "role": new})
         for old, new in renames.items()

@@ -99,7 +99,7 @@ def read_numbers(text: pd.Series) -> Numbers:
     mended = odd & ~np.isnan(values)
     if dotted.any() and mended.any():  # then 1.234 beside 1.234,50 is in groups too
         alike = text.str.contains(_DOT_GROUPS, regex=True).to_numpy(dtype=bool) & ~odd
-        values[alike] = to_numbers(text[alike].str.replace(".", "", regex=False))
+        values[alike] = to_numbers(text.loc[alike].str.replace(".", "", regex=False))
         mended |= alike
     return Numbers(values, mended, how if mended.any() else None)
 

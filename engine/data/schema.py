@@ -90,6 +90,22 @@ def find_column(columns: list[str], usual: tuple[str, ...] | list[str]) -> str |
     return None
 
 
+_LANGUAGES = frozenset(
+    _words("en zh de fr es ja ko ru it pt ar nl pl tr sv da fi cs el he hi hu th uk vi ro bg fa cn jp kr")
+)
+_TWIN = re.compile(r"(?P<base>.*?[^\W_])(?:[\s_.(\[-]+(?P<apart>[A-Za-z]{2})|(?P<joined>[A-Z][a-zA-Z]))[)\]]?")
+
+
+def language_twin(column: str, columns: list[str]) -> tuple[str, str] | None:
+    """The column that another tells in a further language, and the language: "Category zh" beside "category"."""
+    found = _TWIN.fullmatch(column)
+    if found is None:
+        return None
+    language = (found["apart"] or found["joined"]).casefold()
+    base = find_column([c for c in columns if c != column], (found["base"],))
+    return None if base is None or language not in _LANGUAGES else (base, language)
+
+
 def display_columns(table: pd.DataFrame) -> list[str]:
     """The attributes of a user or item table that are for a person: no ids, nothing derived."""
     return [str(c) for c in table.columns if c not in (USER_ID, ITEM_ID) and "__" not in str(c)]

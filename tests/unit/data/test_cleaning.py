@@ -270,7 +270,142 @@ def test_a_declared_number_that_is_none_counts_as_missing(write: Write) -> None:
     write("ml.item", "item_id:token\tprice:float\na\t1\nb\tfree\nc\t3\nd\t8\n")
     dataset, report = cleaned(write("ml.inter", "user_id:token\titem_id:token\nu\ta\nu\tb\nu\tc\nu\td\n"))
     assert dataset.item_table["price"].tolist() == [1, 3, 3, 8]
-    assert found(report, "items") == {"price is missing, filled with the median, 3": ("mended", 1, (3,), "b")}
+    assert found(report, "items") == {"price is not a number, filled with the median, 3": ("mended", 1, (3,), "b")}
+
+
+# ---- Whatever columns are called, and however values are written ----------------------------------------------------
+
+
+def shop(write: Write, header: str, values: list[str]) -> tuple[Dataset, CleaningReport]:
+    """A log of as many items as there are values, with a table of them."""
+    write("shop/items.csv", f"item_id,{header}\n" + "".join(f"i{n},{v}\n" for n, v in enumerate(values)))
+    log = "user_id,item_id\n" + "".join(f"u{n % 3},i{n}\n" for n in range(len(values)))
+    return cleaned(write("shop/interactions.csv", log))
+
+
+@pytest.mark.parametrize(
+    ("column", "name"),
+    [("axis__z", "axis_z"), ("price__missing", "price_missing"), ("a____b", "a_b"), ("__z", "_z")],
+)
+def test_no_column_of_the_users_breaks_ours(write: Write, column: str, name: str) -> None:
+    dataset, report = shop(write, column, ["left", "right", "left"])
+    assert dataset.item_table[name].tolist() == ["left", "right", "left"]
+    assert f"column {column!r} of the items is called {name!r} here" in map(str, report.notes)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "told"),
+    [
+        (["\"['Comedy', 'Drama']\"", "\"['Drama']\""], ["Comedy|Drama", "Drama"], "in brackets"),
+        (['"[""A"", ""B""]"', "[]", '"[""B""]"'], ["A|B", "unknown", "B"], "in brackets"),
+        (
+            ['"Comedy, Drama"', '"Drama,Horror"', '"Horror, Comedy"'],
+            ["Comedy|Drama", "Drama|Horror", "Horror|Comedy"],
+            "commas",
+        ),
+        (['"Portland, OR"', '"Salem, MA"', '"Reno, NV"'], ["Portland, OR", "Salem, MA", "Reno, NV"], ""),
+        (["Comedy|Drama", "Drama"], ["Comedy|Drama", "Drama"], ""),
+    ],
+)
+def test_lists_of_categories_are_taken_apart_and_told(
+    write: Write, values: list[str], expected: list[str], told: str
+) -> None:
+    dataset, report = shop(write, "genres", values)
+    assert dataset.item_table["category"].tolist() == expected
+    assert any("taken apart" in str(note) and told in str(note) for note in report.notes) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["1e308", "-1e308", "5"], [1e308, -1e308, 5]),
+        (['"1,5"', "2", "3"], [1.5, 2, 3]),
+        (['"1,299"', "5", "12"], [1299, 5, 12]),
+        (["$9.99", '"$1,299.00"', "$5"], [9.99, 1299, 5]),
+        ([str(n) for n in range(40)] + ["free"], [*range(40), 19.5]),
+    ],
+)
+def test_numbers_are_numbers_however_large_and_however_written(
+    write: Write, values: list[str], expected: list[float]
+) -> None:
+    table = shop(write, "price", values)[0].item_table
+    assert table["price"].tolist() == pytest.approx(expected)
+    assert np.isfinite(table["price__z"]).all()
+
+
+def test_a_number_about_titles_is_a_number(write: Write) -> None:
+    table = shop(write, "title_length", ["3", "4", "9"])[0].item_table
+    assert table["title_length"].tolist() == [3, 4, 9]
+
+
+def test_a_table_whose_ids_match_nothing_is_told(write: Write) -> None:
+    write("shop/items.csv", "item_id,price\nX1,3\nX2,4\n")
+    _, report = cleaned(write("shop/interactions.csv", "user_id,item_id\nu,a\nu,b\n"))
+    assert any("no item_id of the table of items is in the log" in str(note) for note in report.notes)
+
+
+def test_fractions_of_whole_ids_match(write: Write) -> None:
+    write("shop/items.csv", "item_id,price\n1.0,3\n2.0,4\n")
+    dataset, report = cleaned(write("shop/interactions.csv", "user_id,item_id\nu,1\nu,2\n"))
+    assert dataset.item_table["price"].tolist() == [3, 4]
+    assert "item_id written with .0 behind it, which is left out" in found(report, "items")
+
+
+@pytest.mark.parametrize("word", ["NA", "NULL", "None", "nan", "NaN", "\\N", "#N/A", "n/a", " null "])
+def test_a_word_for_nothing_is_a_missing_id(write: Write, word: str) -> None:
+    dataset, report = cleaned(write("log.csv", f"user_id,item_id\nu,a\n{word},a\nu,{word}\nv,b\n"))
+    assert dataset.users.ids.tolist() == ["u", "v"]
+    assert {reason: lines for reason, (_, _, lines, _) in found(report).items()} == {
+        "user_id is missing": (3,),
+        "item_id is missing": (4,),
+    }
+
+
+def test_sessions_are_offered_where_users_are_missing(write: Write) -> None:
+    path = write("log.csv", "sessionId,userId,itemId\n1,NA,a\n1,NA,b\n2,NA,a\n")
+    with pytest.raises(DataError, match="--user sessionId: the column 'sessionId' names sessions"):
+        cleaned(path)
+    assert cleaned(path, user="sessionId")[0].users.ids.tolist() == ["1", "2"]
+
+
+def test_where_the_day_is_not_told_the_option_is_named(write: Write) -> None:
+    path = write("log.csv", "user_id,item_id,time\nu,a,3/4/2020\nu,b,5/4/2020\n")
+    with pytest.raises(DataError, match="line 2.*'3/4/2020' may have the day first.*--time-format day-first"):
+        cleaned(path)
+    assert cleaned(path, time_format="day-first")[1].rows_kept == 2
+    assert cleaned(path, no_time=True)[0].timestamps is None
+
+
+def test_times_that_most_rows_do_not_tell_are_asked_for(write: Write) -> None:
+    path = write("log.csv", "user_id,item_id,time\nu,a,dawn\nu,b,dusk\nu,c,2020-09-25\n")
+    with pytest.raises(DataError, match="line 2.*'dawn' is no time.*2 of 3.*--time-format.*--no-time"):
+        cleaned(path)
+
+
+def test_one_time_for_all_is_told_and_left_out(write: Write) -> None:
+    dataset, report = cleaned(write("log.csv", "user_id,item_id,time\nu,b,7\nu,a,7\nu,b,7\n"))
+    assert events(dataset) == {"u": ["b", "a", "b"]}
+    assert any("the same in every row, 7, and left out" in str(note) for note in report.notes)
+
+
+def test_a_decimal_comma_is_a_number_where_the_others_are(write: Write) -> None:
+    dataset, report = cleaned(write("log.csv", "user_id;item_id;rating\nu;a;1,5\nu;b;4\n"))
+    assert dataset.ratings is not None
+    assert dataset.ratings.tolist() == [1.5, 4]
+    assert found(report)["rating written with a decimal comma, read as a number"][:2] == ("mended", 1)
+
+
+def test_a_report_of_version_0_1_and_a_strange_template_read_as_text() -> None:
+    plain = CleaningReport(
+        "shop", "folder", 5, 5, (CleaningIssue("items", "text", "dropped", 2),), ("a note",)
+    ).to_dict()
+    for issue in plain["issues"]:
+        del issue["said"]
+    del plain["notes_said"]
+    assert CleaningReport.from_dict(plain).notes == ("a note",)
+    for template in ("{n.__class__}", "{n:>999999999}", "{m}", "{", "{n!s}"):
+        plain["notes_said"] = [{"template": template, "values": {"n": 1}}]
+        assert CleaningReport.from_dict(plain).notes == ("a note",)
 
 
 # ---- Properties ------------------------------------------------------------------------------------------------------
