@@ -243,7 +243,7 @@ def _of_attribute(facts: pd.DataFrame, column: str) -> list[Group]:
     if numeric and held.nunique() > MAX_VALUES:
         return _along(facts, column)
     counts = (held if numeric else split_texts(held)).value_counts()
-    frequent = sorted(counts[counts >= SMALL].index[:MAX_VALUES])
+    frequent = sorted(counts.loc[counts >= SMALL].index[:MAX_VALUES])
     values = [plain_number(value) if numeric else str(value) for value in frequent]
     conditions: list[Condition] = [OneOf(column, (value,)) for value in values]
     return [Group(f"{_words(column)} {v}", Rule((c,))) for v, c in zip(values, conditions, strict=True)]

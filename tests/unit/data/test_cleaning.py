@@ -370,7 +370,7 @@ def test_sessions_are_offered_where_users_are_missing(write: Write) -> None:
 
 def test_where_the_day_is_not_told_the_option_is_named(write: Write) -> None:
     path = write("log.csv", "user_id,item_id,time\nu,a,3/4/2020\nu,b,5/4/2020\n")
-    with pytest.raises(DataError, match="line 2.*'3/4/2020' may have the day first.*--time-format day-first"):
+    with pytest.raises(DataError, match=r"line 2.*'3/4/2020' may have the day first.*--time-format day-first"):
         cleaned(path)
     assert cleaned(path, time_format="day-first")[1].rows_kept == 2
     assert cleaned(path, no_time=True)[0].timestamps is None
@@ -378,7 +378,7 @@ def test_where_the_day_is_not_told_the_option_is_named(write: Write) -> None:
 
 def test_times_that_most_rows_do_not_tell_are_asked_for(write: Write) -> None:
     path = write("log.csv", "user_id,item_id,time\nu,a,dawn\nu,b,dusk\nu,c,2020-09-25\n")
-    with pytest.raises(DataError, match="line 2.*'dawn' is no time.*2 of 3.*--time-format.*--no-time"):
+    with pytest.raises(DataError, match=r"line 2.*'dawn' is no time.*2 of 3.*--time-format.*--no-time"):
         cleaned(path)
 
 
