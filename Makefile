@@ -93,10 +93,12 @@ LOWEST_TESTS := tests/unit/test_config.py tests/unit/data tests/unit/explanation
 screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.
 	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
+SAYS := Message EngineError DataError ConfigError RunError UnknownIdError TrainingError
+
 .PHONY: messages
-messages: $(INSTALLED_DEV) ## Collect what pages and cleaning say into the catalogues; what is new then waits for its translation.
+messages: $(INSTALLED_DEV) ## Collect what pages and the engine say into the catalogues; what is new then waits for its translation.
 	@$(BIN)/pybabel --quiet extract --keywords=pgettext:1c,2 --omit-header --no-location --sort-output \
-		--keywords=Message:1 --output-file=dashboard/locale/tailscope.pot dashboard engine/data
+		$(SAYS:%=--keywords=%:1) --output-file=dashboard/locale/tailscope.pot dashboard engine
 	@$(BIN)/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date \
 		--width=120 --domain=tailscope --input-file=dashboard/locale/tailscope.pot --output-dir=dashboard/locale
 

@@ -151,7 +151,7 @@ def first_user(key: RunKey) -> str:
         found = engine.find_users(run, cohort=cohort, limit=run.dataset.n_users)
         if len(found):
             return str(found["user_id"].iloc[int(found["history_length"].to_numpy().argmax())])
-    raise engine.RunError(f"Run {run.name!r} has no users; train it again on a log that has some.")
+    raise engine.RunError("Run {run_name!r} has no users; train it again on a log that has some.", run_name=run.name)
 
 
 def random_user(key: RunKey, cohort: Literal["head", "tail", "all"], seed: int) -> str:

@@ -112,7 +112,7 @@ def tell(said: EngineError | Message | str) -> str:
     if isinstance(said, str):
         return said
     values = {name: tell(v) if isinstance(v, Message) else v for name, v in said.values.items()}
-    template = _(said.template)
+    template = _(said.template) if said.template else ""  # nothing is the catalogue's own header
     return template.format_map(values) if values else template
 
 

@@ -38,8 +38,9 @@ def sample_data() -> Path:
     if any((folder / f"interactions.{ending}").is_file() for ending in ("csv", "csv.gz", "parquet")):
         return folder
     raise EngineError(
-        f"There is no sample data at {folder}: it comes with a checkout of the repository, installed with "
-        "`pip install -e .`. Use your own log: `tailscope train PATH`, then `tailscope serve`."
+        "There is no sample data at {folder}: it comes with a checkout of the repository, installed with "
+        "`pip install -e .`. Use your own log: `tailscope train PATH`, then `tailscope serve`.",
+        folder=folder,
     )
 
 
@@ -57,8 +58,13 @@ def require_free(address: str, port: int) -> None:
             probe.bind(where)
     except OSError as error:
         raise EngineError(
-            f"Cannot listen on {address} port {port} ({error.strerror or error}). If a dashboard is open there, "
-            f"it is at {url_of(address, port)}; else choose another port: --port {port + 1 if port < 65535 else 8501}."
+            "Cannot listen on {address} port {port} ({strerror}). If a dashboard is open there, it is at "
+            "{url_of}; else choose another port: --port {port_2}.",
+            address=address,
+            port=port,
+            strerror=error.strerror or error,
+            url_of=url_of(address, port),
+            port_2=port + 1 if port < 65535 else 8501,
         ) from None
 
 
@@ -156,7 +162,8 @@ def _wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int) 
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise EngineError(
-                f"The dashboard's server ended at once (exit code {server.returncode}); its words are above."
+                "The dashboard's server ended at once (exit code {returncode}); its words are above.",
+                returncode=server.returncode,
             )
         connection = http.client.HTTPConnection(host, port, timeout=2)
         try:
@@ -168,7 +175,11 @@ def _wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int) 
         finally:
             connection.close()
         time.sleep(0.1)
-    raise EngineError(f"The dashboard's server gave no answer at {url_of(address, port)} within {START_SECONDS} s.")
+    raise EngineError(
+        "The dashboard's server gave no answer at {url_of} within {start_seconds} s.",
+        url_of=url_of(address, port),
+        start_seconds=START_SECONDS,
+    )
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

@@ -354,7 +354,8 @@ def parse_config(values: Mapping[str, Any], source: str) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(e, source) for e in error.errors())) from None
+        problems = "\n".join(_explain(e, source) for e in error.errors())
+        raise ConfigError(problems) from None
 
 
 def _explain(error: Any, source: str) -> str:

@@ -27,14 +27,15 @@ class EngineError(Exception):
 
     Args:
         message: a template with named fields for `values`; without values it is taken as it stands, braces and all.
-        values: what stands in the fields.
+        values: what stands in the fields, beside what a Message brings.
 
     Attributes:
         message: template and values, to be worded in another language.
     """
 
     def __init__(self, message: str | Message, /, **values: object) -> None:
-        self.message = message if isinstance(message, Message) else Message(message, values)
+        template, own = (message.template, message.values) if isinstance(message, Message) else (message, {})
+        self.message = Message(template, {**own, **values})
         super().__init__(str(self.message))
 
 

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from engine.errors import UnknownIdError
+from engine.errors import Message, UnknownIdError
 
 PAD = 0
 """The item index that stands for no item."""
@@ -64,10 +64,11 @@ class Vocabulary:
         if missing is not None:
             return missing
         sample = ", ".join(str(i) for i in self.ids[:3])
-        if self.kind == "user":
-            unknown = "No user {term!r} among the {n:,} users of this data; ids are text, for example {sample}."
-        else:
-            unknown = "No item {term!r} among the {n:,} items of this data; ids are text, for example {sample}."
+        unknown = (
+            Message("No user {term!r} among the {n:,} users of this data; ids are text, for example {sample}.")
+            if self.kind == "user"
+            else Message("No item {term!r} among the {n:,} items of this data; ids are text, for example {sample}.")
+        )
         raise UnknownIdError(unknown, term=term, n=len(self), sample=sample)
 
     def numbers(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:

@@ -73,15 +73,19 @@ class ReadLimit:
     def check_bytes(self, path: Path, n: int, *, at_least: bool = False) -> None:
         """Raises a DataError where `n` bytes, or at least that many, are too many."""
         if self.max_bytes is not None and n > self.max_bytes:
-            template = (
-                "{path} unpacks to more than the {most} MB that may be read; give fewer rows, or only the columns that "
-                "are needed."
+            said = (
+                Message(
+                    "{path} unpacks to more than the {most} MB that may be read; give fewer rows, or only the columns "
+                    "that are needed."
+                )
                 if at_least
-                else "{path} holds {size} MB, and {most} MB may be read; give fewer rows, or only the columns that are "
-                "needed."
+                else Message(
+                    "{path} holds {size} MB, and {most} MB may be read; give fewer rows, or only the columns that are "
+                    "needed."
+                )
             )
             size, most = (f"{b / MEGABYTE:,.0f}" if b >= MEGABYTE else f"{b / MEGABYTE:g}" for b in (n, self.max_bytes))
-            raise DataError(template, path=path, size=size, most=most)
+            raise DataError(said, path=path, size=size, most=most)
 
     def check_rows(self, path: Path, n: int) -> None:
         """Raises a DataError where `n` rows are too many."""

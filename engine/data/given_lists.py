@@ -83,13 +83,15 @@ def read_lists(
     """
     with on_disk(Path(path)) as place:
         if not place.is_file():
-            template = (
-                "{path} is a folder; give one CSV, TSV or Parquet file with a user, an item and a rank or score."
-                if place.is_dir()
-                else "{path} does not exist; give one CSV, TSV or Parquet file with a user, an item and a rank or "
-                "score."
+            if place.is_dir():
+                raise DataError(
+                    "{path} is a folder; give one CSV, TSV or Parquet file with a user, an item and a rank or score.",
+                    path=place,
+                )
+            raise DataError(
+                "{path} does not exist; give one CSV, TSV or Parquet file with a user, an item and a rank or score.",
+                path=place,
             )
-            raise DataError(template, path=place)
         return replace(_read_lists(place, dataset, user, item, limit), source=str(path))
 
 
@@ -179,14 +181,19 @@ def _refuse_lookalikes(path: Path, known: Vocabulary, unknown: pd.Series) -> Non
     if not alike:
         return
     theirs, other = alike[0], ours[_bare(alike[0])]
-    template = (
-        "{path}: {n:,} {kind} ids are those of the log but for a '.0' at their end, as {theirs!r} for {ours!r}; write "
-        "ids as text or as whole numbers (in pandas: astype('Int64').astype(str))."
+    said = (
+        Message(
+            "{path}: {n:,} {kind} ids are those of the log but for a '.0' at their end, as {theirs!r} for {ours!r}; "
+            "write ids as text or as whole numbers (in pandas: astype('Int64').astype(str))."
+        )
         if theirs.casefold() != other.casefold()
-        else "{path}: {n:,} {kind} ids are those of the log but for capital letters, as {theirs!r} for {ours!r}; write "
-        "them as the log does."
+        else Message(
+            "{path}: {n:,} {kind} ids are those of the log but for capital letters, as {theirs!r} for {ours!r}; write "
+            "them as the log does."
+        )
     )
-    raise DataError(template, path=path, n=len(alike), kind=Message(known.kind), theirs=theirs, ours=other)
+    kind = Message("user") if known.kind == "user" else Message("item")
+    raise DataError(said, path=path, n=len(alike), kind=kind, theirs=theirs, ours=other)
 
 
 def _bare(term: str) -> str:
@@ -212,14 +219,18 @@ def _roles(path: Path, names: Sequence[str], user: str | None, item: str | None)
         free = [n for n in names if n not in roles.values()]
         found = given or find_column(free, USUAL_NAMES[role])
         if found is None:
-            template = (
-                "{path} has no column with a usual name for users; its columns are {names}. "
-                "Say which it is with --user NAME."
+            said = (
+                Message(
+                    "{path} has no column with a usual name for users; its columns are {names}. "
+                    "Say which it is with --user NAME."
+                )
                 if role == USER_ID
-                else "{path} has no column with a usual name for items; its columns are {names}. "
-                "Say which it is with --item NAME."
+                else Message(
+                    "{path} has no column with a usual name for items; its columns are {names}. "
+                    "Say which it is with --item NAME."
+                )
             )
-            raise DataError(template, path=path, names=listed(names))
+            raise DataError(said, path=path, names=listed(names))
         roles[role] = found
     free = [n for n in names if n not in roles.values()]
     for role, usual in ((RANK, USUAL_RANKS), (SCORE, USUAL_SCORES)):

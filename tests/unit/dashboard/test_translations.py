@@ -32,8 +32,9 @@ PAGES = sorted(
     ]
 )
 
-REASONS = sorted(Path(engine.__file__).parent.glob("data/*.py"))
-"""Where the engine words what cleaning did, as messages that pages translate."""
+SAYING = sorted([*Path(engine.__file__).parent.rglob("*.py"), *ROOT.rglob("*.py")])
+"""Where errors, reasons and notes are worded, as templates that pages translate."""
+SAYS = ("Message", "EngineError", "DataError", "ConfigError", "RunError", "UnknownIdError", "TrainingError")
 
 WORDS = re.compile(r"[A-Za-z]{2,} [A-Za-z]{2,}|^[A-Z][a-z]+\b|^[a-z]+[?!.…]$")
 """What a person would read: two words in a row, a capitalised word, or a word with a stop."""
@@ -62,19 +63,20 @@ def _messages(path: Path) -> Iterator[tuple[str, str | tuple[str, ...]]]:
                 yield "", parts[0] if node.func.id == "_" else tuple(parts)
 
 
-def _reasons(path: Path) -> Iterator[tuple[str, str | tuple[str, ...]]]:
-    """("", template) of every message that a file of the engine words; one made of another's parts has no literal."""
+def _said(path: Path) -> Iterator[tuple[str, str | tuple[str, ...]]]:
+    """("", template) of every message that a file words; one made of another's parts has no literal."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Message":
+        name = getattr(node.func, "attr", getattr(node.func, "id", None)) if isinstance(node, ast.Call) else None
+        if isinstance(node, ast.Call) and name in SAYS and node.args:
             template = node.args[0]
             assert not isinstance(template, ast.JoinedStr), f"{path}, line {node.lineno}: an f-string is no template"
-            if isinstance(template, ast.Constant):
+            if isinstance(template, ast.Constant) and template.value:
                 yield "", template.value
 
 
 def _used() -> set[tuple[str, str | tuple[str, ...]]]:
-    """Every message that pages and the engine's account of cleaning say."""
-    return {m for path in PAGES for m in _messages(path)} | {m for path in REASONS for m in _reasons(path)}
+    """Every message that pages and the engine say."""
+    return {m for path in PAGES for m in _messages(path)} | {m for path in SAYING for m in _said(path)}
 
 
 def _hard_coded(tree: ast.AST) -> Iterator[tuple[int, str]]:
@@ -165,10 +167,14 @@ def test_the_template_is_up_to_date() -> None:
     assert template == _used(), "run `make messages`"
 
 
-def test_babel_finds_every_reason() -> None:
-    found = extract_from_dir(str(Path(engine.__file__).parent / "data"), keywords={"Message": (1,)})
-    assert {("", message) for _file, _line, message, _comments, _context in found} == {
-        reason for path in REASONS for reason in _reasons(path)
+def test_babel_finds_all_that_the_engine_says() -> None:
+    found = [
+        one
+        for package in (engine, dashboard)
+        for one in extract_from_dir(str(Path(str(package.__file__)).parent), keywords=dict.fromkeys(SAYS, (1,)))
+    ]
+    assert {("", message) for _file, _line, message, _comments, _context in found if message} == {
+        said for path in SAYING for said in _said(path)
     }
     assert ("", "{column} is missing") in _used()
 
