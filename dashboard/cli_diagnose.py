@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from enum import StrEnum
 from pathlib import Path
@@ -54,7 +55,10 @@ def diagnose(
     settings = settings.replace({"data": {key: value for key, value in given.items() if value is not None}})
     began = time.perf_counter()
     with answer.working():
-        dataset, cleaned = engine.load_dataset(data, settings.data)
+        try:
+            dataset, cleaned = engine.load_dataset(data, settings.data)
+        except engine.DataError as error:
+            raise engine.DataError(_options_of_the_log(error.message)) from None
         found = engine.diagnose_lists(lists, dataset, settings, user, item)
         seconds = {"evaluate": time.perf_counter() - began}
         if found.evaluation.targets is not None:  # what auto came to
@@ -140,3 +144,11 @@ def _lines(found: Outside, settings: engine.RunConfig, said: list[str]) -> list[
     note = tables.evaluation_note(found.evaluation, settings)
     out += [Text(text) for text in said]
     return [*out, note, Text("All figures: --json", style="dim")]
+
+
+def _options_of_the_log(said: engine.Message) -> engine.Message:
+    """The same, where it names options: --user and --item are those of the lists here."""
+    told = said.template.replace("--{option} NAME (setting data.{option})", "--set data.{option}=NAME")
+    told = re.sub(r"--(user|item|time|rating) (NAME|\{session\})", r"--set data.\1=\2", told)
+    told = re.sub(r"--(user|item|time|rating)\b(?!-)", r"--set data.\1=NAME", told)
+    return engine.Message(told.replace("--{setting_of_role} must be", "data.{setting_of_role} must be"), said.values)

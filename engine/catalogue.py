@@ -223,6 +223,10 @@ def _lists(run: Run, k: int) -> np.ndarray:
     lists = run.evaluation.lists.get(run.answers)
     if lists is None or lists.shape[1] < k:
         kept = 0 if lists is None else lists.shape[1]
+        if kept == 0:
+            raise EngineError(
+                "Run {run!r} recommends nothing to its tested users: they have had every item.", run=run.name
+            )
         raise EngineError(
             "Run {run_name!r} keeps lists of {kept} items, and {k} were asked for; ask for fewer, or train it again.",
             run_name=run.name,

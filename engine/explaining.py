@@ -234,6 +234,12 @@ def attributions(
 ) -> tuple[tuple[Attribution, ...], Solution]:
     """One attribution an item, and the values behind them, in the order of the items."""
     history, user = asked.history, asked.number(run)
+    for item in items[~run.serving.candidates[items]].tolist():
+        raise EngineError(
+            "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
+            "choose one of the recommended items.",
+            item_id=run.dataset.items.term(item),
+        )
     start = time.perf_counter()
     groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
     others = held_against(run, asked, scores, items, lang)

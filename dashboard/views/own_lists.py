@@ -16,7 +16,7 @@ from dashboard.views.frame import Page
 from dashboard.views.lists import figures_of_lists
 from engine import EngineError
 
-ENDINGS = ["csv", "tsv", "txt", "gz", "parquet"]
+ENDINGS = ["csv", "tsv", "txt", "gz", "parquet", "json", "jsonl", "ndjson"]
 # How the engine speaks of a choice of column, to who types commands.
 _OPTION = re.compile(r"--(user|item)( [A-Z]+)?")
 

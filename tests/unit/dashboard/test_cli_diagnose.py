@@ -81,3 +81,17 @@ def test_lists_for_nobody_who_is_tested(tailscope: Tailscope, tiny_log_dir: Path
     done = tailscope("diagnose", tmp_path / "few.csv", "--data", tiny_log_dir, "--json")
     assert (done.code, done.out) == (1, "")
     assert "tested users has a list" in done.err
+
+
+def test_an_error_about_the_logs_columns_names_the_options_of_the_log(
+    tailscope: Tailscope, lists: Path, tmp_path: Path
+):
+    log = tmp_path / "log.csv"
+    log.write_text("wer,was\na,b\n", encoding="utf-8")
+    done = tailscope("diagnose", lists, "--data", log)
+    assert done.code == 1
+    assert "--set data.user=NAME" in done.err
+    assert "--user" not in done.err
+    done = tailscope("diagnose", lists, "--data", log, "--set", "data.user=who")
+    assert "data.user must be one of its columns" in done.err
+    assert "--user" not in done.err
