@@ -204,6 +204,8 @@ def test_a_run_made_before_there_were_ensembles_has_none(blended_run_dir: Path, 
         value = json.loads((run / name).read_text())
         forget(value)
         (run / name).write_text(json.dumps(value))
+    per_user = pd.read_parquet(run / "per_user.parquet")
+    per_user.loc[per_user["model"] != "ensemble"].to_parquet(run / "per_user.parquet")
     found = engine.load_run(BLENDED_RUN, tmp_path)
     assert (found.ensemble, found.answers) == (None, "transformer")
     assert "ensemble" not in engine.evaluate_run(found).models
@@ -216,7 +218,7 @@ def _forget(metrics: dict[str, Any]) -> None:
 
 
 def test_a_member_named_twice_is_refused() -> None:
-    with pytest.raises(engine.ConfigError, match="must name each model once"):
+    with pytest.raises(engine.ConfigError, match="names 'ease' twice"):
         engine.load_config(changes=['model.ensemble=["ease", "ease"]'])
 
 
