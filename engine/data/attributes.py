@@ -25,6 +25,7 @@ from engine.data.schema import (
     UNKNOWN,
     USER_ID,
     attributes_schema,
+    is_text,
     language_twin,
 )
 from engine.errors import Message
@@ -68,7 +69,7 @@ def clean_attributes(
         named = {"column": column}
         if found is None:
             values, missing = _text(series)
-            if column != TITLE and (twin is None or twin[0] != TITLE):
+            if not is_text(column, list(names.values())):
                 values, how = _lists(values, missing)
                 notes += [] if how is None else [Message("column {column!r} {how}", named | {"how": how})]
             filled = Message("{column} is missing, filled with {value}", named | {"value": f'"{UNKNOWN}"'})

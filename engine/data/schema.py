@@ -106,6 +106,22 @@ def language_twin(column: str, columns: list[str]) -> tuple[str, str] | None:
     return None if base is None or language not in _LANGUAGES else (base, language)
 
 
+TEXT_COLUMNS = ("title", "description", "text", "summary", "abstract", "review", "name", "content", "plot")
+"""Columns whose names begin with one of these, and end with one or with one of TEXT_ENDS, are read as text."""
+TEXT_ENDS = ("body", "original", "short", "long", "full", "clean", "raw", "line", "note", "words")
+
+
+def is_text(column: str, columns: list[str]) -> bool:
+    """Whether a column's name says that it holds text: it ends in such a word, a language or a number behind it aside.
+
+    "content_rating" and "name_of_brand" are a rating and a brand.
+    """
+    twin = language_twin(column, columns)
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column if twin is None else twin[0]))
+    plain = [word.casefold() for word in words]
+    return bool(plain) and plain[0].startswith(TEXT_COLUMNS) and plain[-1].startswith((*TEXT_COLUMNS, *TEXT_ENDS))
+
+
 def display_columns(table: pd.DataFrame) -> list[str]:
     """The attributes of a user or item table that are for a person: no ids, nothing derived."""
     return [str(c) for c in table.columns if c not in (USER_ID, ITEM_ID) and "__" not in str(c)]

@@ -7,7 +7,6 @@ or not: content is known before anybody meets an item, so it leaks no target.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.report import shorten
-from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns, language_twin
+from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN, display_columns, is_text, language_twin
 from engine.errors import EngineError
 from engine.model.sentences import SentenceSpace, learn_sentence_space
 from engine.model.text import TextSpace, learn_text_space
@@ -25,10 +24,6 @@ MOST_TOKENS = 32
 
 FEW_ITEMS = 3
 """A category has at least this many rows on average, else the column names rows rather than groups them."""
-
-TEXT_COLUMNS = ("title", "description", "text", "summary", "abstract", "review", "name", "content", "plot")
-"""Columns whose names begin with one of these, and end with one or with one of TEXT_ENDS, are read as text."""
-TEXT_ENDS = ("body", "original", "short", "long", "full", "clean", "raw", "line", "note", "words")
 
 MOST_DEVIATIONS = 5.0
 
@@ -126,7 +121,7 @@ def _kinds(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     """The columns of numbers, those of text, and those of categories."""
     columns = display_columns(table)
     numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
-    text = [c for c in columns if c not in numbers and _is_text(c, columns)]
+    text = [c for c in columns if c not in numbers and is_text(c, columns)]
     twins = [c for c in columns if language_twin(c, columns) is not None]  # say the same once more
     return numbers, text, [c for c in columns if c not in numbers and c not in text and c not in twins]
 
@@ -171,18 +166,7 @@ def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) ->
 def text_columns(table: pd.DataFrame) -> list[str]:
     """The columns that are read as text, where text is read at all."""
     columns = display_columns(table)
-    return [c for c in columns if _is_text(c, columns)]
-
-
-def _is_text(column: str, columns: list[str]) -> bool:
-    """Whether a column's name says that it holds text: it ends in such a word, a language or a number behind it aside.
-
-    "content_rating" and "name_of_brand" are a rating and a brand.
-    """
-    twin = language_twin(column, columns)
-    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", column if twin is None else twin[0]))
-    plain = [word.casefold() for word in words]
-    return bool(plain) and plain[0].startswith(TEXT_COLUMNS) and plain[-1].startswith((*TEXT_COLUMNS, *TEXT_ENDS))
+    return [c for c in columns if is_text(c, columns)]
 
 
 def _parts(value: str) -> list[str]:

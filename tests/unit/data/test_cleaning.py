@@ -315,6 +315,16 @@ def test_lists_of_categories_are_taken_apart_and_told(
     assert any("taken apart" in str(note) and told in str(note) for note in report.notes) == bool(told)
 
 
+@pytest.mark.parametrize("column", ["title", "description", "description_zh"])
+def test_commas_of_a_text_part_no_list(write: Write, column: str) -> None:
+    texts = ["Light, warm", "Light, dry", "Warm, dry", "Dry, light"]
+    header = column if column != "description_zh" else "description,description_zh"
+    rows = [f'"{t}"' if column != "description_zh" else f'"{t}","{t}"' for t in texts]
+    dataset, report = shop(write, header, rows)
+    assert dataset.item_table[column].tolist() == texts
+    assert not any("taken apart" in str(note) for note in report.notes)
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [
