@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := $(PIP) install --quiet --no-compile --constraint constraints.txt
 # Of two gigabytes of packages a tenth is ever read. That is compiled once, here, and not all of them by pip.
-COMPILE := $(BIN)/python -c 'import dashboard.cli, engine, pandera.pandas, plotly.graph_objects, shap, sklearn, streamlit.web.cli, torch, \
+COMPILE := $(BIN)/python -c 'import dashboard.cli.main, engine, pandera.pandas, plotly.graph_objects, shap, sklearn, streamlit.web.cli, torch, \
 	streamlit.testing.v1; [getattr(engine, name) for name in engine.__all__]' >/dev/null 2>&1 || true
 unexport PYTHONDONTWRITEBYTECODE
 INSTALLED := $(VENV)/.installed
@@ -86,8 +86,8 @@ lower-bounds: $(BIN)/pip ## Install the lowest versions that pyproject.toml allo
 		--constraint $(LOWEST)/lowest.txt --editable . packaging pytest pytest-timeout hypothesis
 	@$(LOWEST)/bin/python -m pytest -q -p no:cacheprovider $(LOWEST_TESTS)
 
-LOWEST_TESTS := tests/unit/test_config.py tests/unit/data tests/unit/explanation tests/unit/test_search.py \
-	tests/unit/dashboard/test_cli.py tests/unit/dashboard/test_charts.py tests/unit/test_runs.py tests/app/test_views.py
+LOWEST_TESTS := tests/unit/engine/test_config.py tests/unit/engine/data tests/unit/engine/explanation tests/unit/engine/pipeline/test_tuning.py \
+	tests/unit/dashboard/cli/test_main.py tests/unit/dashboard/charts/test_charts.py tests/unit/engine/runs/test_store.py tests/app/test_views.py
 
 .PHONY: screenshots
 screenshots: $(INSTALLED_DEV) ## Take the README's pictures from the dashboard that `make demo` has open.

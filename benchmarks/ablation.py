@@ -25,14 +25,14 @@ from engine.config import RunConfig, load_config
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Dataset
 from engine.data.splits import Holdout, Split
-from engine.evaluation.bootstrap import Levels, interval, resampled_means
-from engine.evaluation.metrics import per_user_metrics
+from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.ranking import ranks_of_targets
-from engine.fitting import contents_of, fit
-from engine.model.defaults import resolve
+from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+from engine.model.training.defaults import resolve
+from engine.pipeline.fitting import contents_of, fit
 from engine.recommender import TransformerRecommender
-from engine.run_folder import fingerprint
-from engine.runs import candidates_of, cohorts_of, split_of
+from engine.runs.folder import fingerprint
+from engine.runs.store import candidates_of, cohorts_of, split_of
 
 BASE = "base"
 METRIC, K = "ndcg@10", 10

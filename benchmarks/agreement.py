@@ -47,7 +47,7 @@ def agreement(path: Path, folder: Path, peer_python: str, model: str, changes: l
     """Every figure here and there, and the largest difference between them."""
     import engine
     from engine.data.cleaning import load_dataset
-    from engine.runs import split_of
+    from engine.runs.store import split_of
 
     config = engine.load_config(None, changes)
     dataset, _ = load_dataset(path, config.data)

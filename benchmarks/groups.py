@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from engine.config import EvaluationConfig
-from engine.evaluation.group_figures import group_tables
-from engine.evaluation.groups import Group, standard_groups
-from engine.evaluation.metrics import per_user_metrics
+from engine.evaluation.fairness.group_table import group_tables
+from engine.evaluation.groups.standard import Group, standard_groups
+from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.report import CohortReport, Evaluation, ModelReport
 
 N_USERS, N_ITEMS, SAMPLES, METRICS = 22_363, 12_101, 1_000, 10

@@ -35,11 +35,11 @@ def one(path: Path, seconds: float, threads: int) -> dict[str, Any]:
     from engine.config import RunConfig
     from engine.data.cleaning import load_dataset
     from engine.model.baselines import ItemKNN
-    from engine.model.defaults import resolve
-    from engine.model.training import Checkpoint, train
+    from engine.model.training.defaults import resolve
+    from engine.model.training.loop import Checkpoint, train
     from engine.progress import Progress
     from engine.recommender import TransformerRecommender, top_k
-    from engine.runs import split_of
+    from engine.runs.store import split_of
 
     torch.set_num_threads(threads)
     out: dict[str, Any] = {"megabytes_before": peak_megabytes()}

@@ -21,11 +21,11 @@ from engine.data.cleaning import load_dataset
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.evaluation.ranking import ranks_of_targets
-from engine.model.defaults import resolve
-from engine.model.features import Contents, table_content
-from engine.model.training import train
+from engine.model.content.tables import Contents, table_content
+from engine.model.training.defaults import resolve
+from engine.model.training.loop import train
 from engine.recommender import TransformerRecommender
-from engine.runs import split_of
+from engine.runs.store import split_of
 
 
 def without(histories: Histories, items: np.ndarray) -> Histories:

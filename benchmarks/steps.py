@@ -12,9 +12,9 @@ from benchmarks.synthetic import MEAN_LENGTH, history_lengths
 from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
-from engine.model.batching import count_batches, windows
-from engine.model.defaults import resolve
-from engine.model.training import Checkpoint, train
+from engine.model.training.batching import count_batches, windows
+from engine.model.training.defaults import resolve
+from engine.model.training.loop import Checkpoint, train
 
 WARM_UP = 1
 

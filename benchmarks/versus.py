@@ -38,10 +38,10 @@ def ours(path: Path, folder: Path, threads: int, epochs: int, quality: bool) -> 
     from benchmarks.measuring import peak_megabytes, seconds_of
     from engine.config import RunConfig
     from engine.data.cleaning import load_dataset
-    from engine.model.defaults import resolve
-    from engine.model.training import train
+    from engine.model.training.defaults import resolve
+    from engine.model.training.loop import train
     from engine.recommender import TransformerRecommender, top_k
-    from engine.runs import split_of
+    from engine.runs.store import split_of
 
     torch.set_num_threads(threads)
     dataset, _cleaning = load_dataset(path)

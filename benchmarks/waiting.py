@@ -31,9 +31,9 @@ def trained(path: str, epochs: int) -> float:
     """Seconds in training alone, in this process."""
     import engine
     from engine.data.cleaning import load_dataset
-    from engine.fitting import fit
-    from engine.model.defaults import resolve
-    from engine.runs import split_of
+    from engine.model.training.defaults import resolve
+    from engine.pipeline.fitting import fit
+    from engine.runs.store import split_of
 
     changes = [f"training.max_epochs={epochs}", "training.validate_every=1000", "model.item_content=false"]
     config = engine.load_config(None, [*changes, "model.user_content=false"])

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import state
-from dashboard.components import ICON, LOGO
 from dashboard.elements import built_in
-from dashboard.i18n import _
-from dashboard.views import bar
+from dashboard.text.i18n import _
+from dashboard.ui import state
+from dashboard.ui.components import ICON, LOGO
+from dashboard.views.parts import bar
 
 PRODUCT = "Tailscope"
 ABOUT_A_USER = ("recommendations", "attention", "explain", "what-if", "items")

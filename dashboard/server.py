@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import engine
-from dashboard import kinship, open_files
+from dashboard.web import kinship, open_files
 
 NEEDED = ("list_runs", "load_run", "gap", "recommend", "attention", "explain", "lift_over_uniform")
 """Names of the facade that pages use; touching one imports its home."""
@@ -33,16 +33,19 @@ def main() -> None:
 
     # Cached functions are made before there is a server, which Streamlit would remark on once for each.
     get_logger("streamlit.runtime.caching.cache_data_api").setLevel("ERROR")
-    from dashboard import cache, charts, guarding, i18n, mishaps, words  # noqa: F401
+    from dashboard.cache import runs as run_cache
+    from dashboard.text import common as common_text  # noqa: F401
+    from dashboard.ui import unexpected
+    from dashboard.web import guard
 
-    guarding.stay_at_home()
-    mishaps.keep_log(Path(cache.runs_dir()))
+    guard.stay_at_home()
+    unexpected.keep_log(Path(run_cache.runs_dir()))
 
     # What is there by now stays. The collector need not look at it again each time: that takes more than a tenth of a
     # second, in which no page is answered. For the same reason Streamlit's own collection after every answer is off.
     gc.freeze()
-    threading.Thread(target=prepare, args=(cache.prepare_newest,), daemon=True).start()
-    sys.argv = ["streamlit", "run", str(Path(__file__).with_name("asgi.py")), *sys.argv[1:]]
+    threading.Thread(target=prepare, args=(run_cache.prepare_newest,), daemon=True).start()
+    sys.argv = ["streamlit", "run", str(Path(__file__).parent / "web" / "asgi.py"), *sys.argv[1:]]
     cli.main()
 
 

@@ -1,7 +1,7 @@
 """The settings of a run: five frozen sections, read from TOML, changed by `section.key=value`, kept as JSON.
 
-A field that is None is chosen by the size of the data when a run starts (`engine.model.defaults`); the run folder keeps
-what was chosen.
+A field that is None is chosen by the size of the data when a run starts (`engine.model.training.defaults`); the run
+folder keeps what was chosen.
 """
 
 from __future__ import annotations

@@ -11,11 +11,11 @@ import torch
 
 from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
-from engine.model.absences import hidden_with_absences
-from engine.model.batching import rows_at_once
-from engine.model.item_vectors import KnownVectors
-from engine.model.readout import last_hidden, numbers
-from engine.model.transformer import Transformer
+from engine.model.network.item_vectors import KnownVectors
+from engine.model.network.masked_forward import hidden_with_absences
+from engine.model.network.readout import last_hidden, numbers
+from engine.model.network.transformer import Transformer
+from engine.model.training.batching import rows_at_once
 
 Answering = Literal["transformer", "ensemble"]
 """Which model of a run recommends and is explained."""
@@ -122,7 +122,7 @@ class TransformerRecommender:
 
         Args:
             tokens: (width,) int64 and
-            dense: (n_dense,) float32, from `engine.model.features.one_row` of the users' content.
+            dense: (n_dense,) float32, from `engine.model.content.tables.one_row` of the users' content.
         """
         network = copy.copy(self._network)  # all but the users' content is shared: a large catalogue is not copied
         network._modules = dict(network._modules)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from dashboard.charts.style import TRAINED, figure, label, look, palette
-from dashboard.i18n import _, signed
-from dashboard.i18n import figure as number
-from dashboard.words import cohort_name, interval
+from dashboard.text.common import cohort_name, interval
+from dashboard.text.i18n import _, signed
+from dashboard.text.i18n import figure as number
 
 if TYPE_CHECKING:
     from engine import Estimate

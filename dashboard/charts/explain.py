@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from dashboard.blocks import Chart, ChartRow, Shape, Table, Value
 from dashboard.charts.scale import Scale, ink
 from dashboard.charts.style import palette
-from dashboard.i18n import _, count, signed
-from dashboard.i18n import figure as number
-from dashboard.words import player_label
+from dashboard.text.common import player_label
+from dashboard.text.i18n import _, count, signed
+from dashboard.text.i18n import figure as number
+from dashboard.ui.blocks import Chart, ChartRow, Shape, Table, Value
 
 if TYPE_CHECKING:
     from engine import Attribution, Player

@@ -9,8 +9,8 @@ import numpy as np
 import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, label, palette, plain
-from dashboard.i18n import _, count, signed
-from dashboard.words import player_label
+from dashboard.text.common import player_label
+from dashboard.text.i18n import _, count, signed
 
 if TYPE_CHECKING:
     from engine import Attribution

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, label, palette, plain
-from dashboard.i18n import _, count, signed
-from dashboard.i18n import figure as number
-from dashboard.words import cohort_name
+from dashboard.text.common import cohort_name
+from dashboard.text.i18n import _, count, signed
+from dashboard.text.i18n import figure as number
 
 SIDES = (("head", -0.2), ("tail", 0.2))
 """Cohorts from the top, and how far each stands from the middle of a group's row."""

@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, label, palette, plain, rgba
-from dashboard.i18n import _, count
-from dashboard.words import category as category_name
-from dashboard.words import cohort_name
+from dashboard.text.common import category as category_name
+from dashboard.text.common import cohort_name
+from dashboard.text.i18n import _, count
 
 KINDS = 7
 """Categories that have a look of their own; the others share one."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from dashboard.blocks import Ink
 from dashboard.charts.style import palette
-from dashboard.i18n import figure
+from dashboard.text.i18n import figure
+from dashboard.ui.blocks import Ink
 
 
 def nice_ticks(low: float, high: float, about: int = 5) -> list[float]:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
-from dashboard import words_what_if
-from dashboard.blocks import Chart, ChartRow, Rule, Shape, Table, Value
 from dashboard.charts.explain import event_number
 from dashboard.charts.scale import Scale, between, ink
 from dashboard.charts.style import figure, look, palette, rgba
-from dashboard.i18n import _, count, percent
-from dashboard.i18n import figure as number
-from dashboard.words import metric_name, player_label
+from dashboard.text import what_if as what_if_text
+from dashboard.text.common import metric_name, player_label
+from dashboard.text.i18n import _, count, percent
+from dashboard.text.i18n import figure as number
+from dashboard.ui.blocks import Chart, ChartRow, Rule, Shape, Table, Value
 
 if TYPE_CHECKING:
     from engine import AttentionMap, Confidence, Growth, Moved, Player
@@ -53,7 +53,7 @@ def _moved(one: Moved, scale: Scale, dark: bool) -> ChartRow:
         shapes.append(Shape("line", before, now, colour))
     shapes += [Shape("ring", before, before, colour)] if before is not None else []
     shapes += [Shape("dot", now, now, colour)] if now is not None else []
-    told = (_("before"), words_what_if.rank(one.before)), (_("now"), words_what_if.rank(one.now))
+    told = (_("before"), what_if_text.rank(one.before)), (_("now"), what_if_text.rank(one.now))
     tip = f"{one.title}\n" + ", ".join(f"{name}: {rank}" for name, rank in told)
     return ChartRow(one.title, tuple(shapes), tip=tip)
 

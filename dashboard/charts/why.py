@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import plotly.graph_objects as go
 
-from dashboard import findings
 from dashboard.charts.style import figure, label, palette
-from dashboard.i18n import _, count, signed
-from dashboard.i18n import figure as number
-from dashboard.words import cohort_name, interval, metric_name
+from dashboard.text import fairness as fairness_text
+from dashboard.text.common import cohort_name, interval, metric_name
+from dashboard.text.i18n import _, count, signed
+from dashboard.text.i18n import figure as number
 
 if TYPE_CHECKING:
     from engine import Estimate, GapParts, Targets
@@ -147,7 +147,7 @@ def targets(found: Targets, model: str, metric: str, dark: bool) -> go.Figure:
     right = max([e.high for g in found.groups for m, e in g.quality.items() if m == model] + [1e-9])
     fig.update_yaxes(
         tickvals=list(range(len(kinds) - 1, -1, -1)),
-        ticktext=[findings.kind_name(kind) for kind in kinds],
+        ticktext=[fairness_text.kind_name(kind) for kind in kinds],
         tickfont={"color": p.text, "size": 13},
         range=[-0.6, len(kinds) - 0.4],
         showgrid=False,

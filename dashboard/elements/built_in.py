@@ -6,7 +6,7 @@ from pathlib import Path
 
 from streamlit.components.v2 import component
 
-from dashboard.i18n import _, language, speaking
+from dashboard.text.i18n import _, language, speaking
 
 _element = component(
     "tailscope.built_in",

@@ -173,7 +173,7 @@ function isNumber(text) {
 function asCsv({ columns, rows }) {
   const cell = (value) => {
     let text = value === null ? "" : String(value);
-    // A spreadsheet would run it as a formula; see dashboard/spreadsheets.py.
+    // A spreadsheet would run it as a formula; see dashboard/text/spreadsheets.py.
     if (typeof value === "string" && /^[=+\-@\t\r\n＝＋－＠]/.test(text) && !isNumber(text)) text = `'${text}`;
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };

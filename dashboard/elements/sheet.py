@@ -14,9 +14,9 @@ from zlib import crc32
 
 from streamlit.components.v2 import component
 
-from dashboard import state
-from dashboard.blocks import Block, lists, plain
-from dashboard.i18n import _, language
+from dashboard.text.i18n import _, language
+from dashboard.ui import state
+from dashboard.ui.blocks import Block, lists, plain
 
 _HERE = Path(__file__).parent
 

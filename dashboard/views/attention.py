@@ -9,12 +9,15 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 import engine
-from dashboard import cache_trust, components, state
+from dashboard.cache import faithfulness as faithfulness_cache
 from dashboard.charts import attention as charts
-from dashboard.i18n import _, count, ngettext, percent
-from dashboard.views import attention_cell, attention_controls, attention_window, heads
-from dashboard.views import attention_parts as parts
-from dashboard.views.frame import Page, open_page, random_buttons
+from dashboard.text.i18n import _, count, ngettext, percent
+from dashboard.ui import components, state
+from dashboard.views.parts.attention import cell as cell_part
+from dashboard.views.parts.attention import controls, heads
+from dashboard.views.parts.attention import summary as parts
+from dashboard.views.parts.attention import window as window_part
+from dashboard.views.parts.frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # On a narrow screen every third column is named, the last one among them: all names would lie on each other.
@@ -59,7 +62,7 @@ class Shown:
 def large_map(page: Page, shown: Shown) -> None:
     """The chosen head's map, the cell that is chosen in it or beside it, and both as tables."""
     found, at = shown.found, shown.at
-    cell = attention_cell.chosen(found)
+    cell = cell_part.chosen(found)
     fig = charts.chosen_map(
         shown.values[at],
         [found.labels[i] for i in shown.window.rows],
@@ -67,18 +70,18 @@ def large_map(page: Page, shown: Shown) -> None:
         shown.lifted,
         shown.top,
         page.dark,
-        attention_cell.drawn(cell, shown.window),
+        cell_part.drawn(cell, shown.window),
     )
     st.html(NARROW)
     alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
     components.chart(fig, "map", alt, on_point=lambda: state.choose_point("cell", "map"))
-    attention_cell.lists(found, cell)
-    attention_cell.tell(found, at, cell, shown.window)
+    cell_part.lists(found, cell)
+    cell_part.tell(found, at, cell, shown.window)
     notes(shown)
     title = map_title(found, *at)
     for (table, addresses), about, label in (
-        (attention_cell.row_table(found, at, cell), _("{map}: one row").format(map=title), _("The row as a table")),
-        (attention_cell.map_table(found, at, shown.window), title, _("The map as a table")),
+        (cell_part.row_table(found, at, cell), _("{map}: one row").format(map=title), _("The row as a table")),
+        (cell_part.map_table(found, at, shown.window), title, _("The map as a table")),
     ):
         components.table_twin(table, about, label, chooses=("cell", addresses))
 
@@ -136,21 +139,21 @@ def draw() -> None:
     """Draw the page."""
     page = open_page(about_user=True)
     top_of_page = st.container()
-    reading, item = attention_controls.choose_reading(page)
+    reading, item = controls.choose_reading(page)
     try:
         with top_of_page, st.spinner(_("Reading attention…")):
-            found = cache_trust.attention(page.key, page.user, page.view, page.lang, reading, item)
+            found = faithfulness_cache.attention(page.key, page.user, page.view, page.lang, reading, item)
     except EngineError as error:
         components.headline(_("There is no history to look at"))
         components.error_panel(error, _("Type another id at the top, or take one at random:"))
         with st.container(horizontal=True):
             random_buttons(page.key)
         st.stop()
-    at = attention_controls.chosen_head(found)
+    at = controls.chosen_head(found)
     with top_of_page:
         parts.first_line(found, *at)
-    lifted = attention_controls.controls(found, *at)
-    span = attention_window.choose(page, found)
+    lifted = controls.controls(found, *at)
+    span = window_part.choose(page, found)
     oldest = found.positions[0]
     n_rows, n_keys = found.weights.shape[-2:]
     window = charts.window((n_rows, n_keys), found.n_events, span[0] - oldest, span[1] - oldest)
@@ -159,7 +162,7 @@ def draw() -> None:
     large, small, side = places(shown.is_long)
     with large:
         components.section(map_title(found, *at))
-        if attention_controls.by_category_chosen(found):
+        if controls.by_category_chosen(found):
             parts.category_map(page, found, at, lifted)
             if shown.n_hidden:
                 components.note(_("All {n} events count here, not only those shown.").format(n=count(found.n_events)))

@@ -8,12 +8,16 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_compare, components, state, words, words_gap
+from dashboard.cache import compare as compare_cache
+from dashboard.cache import runs as run_cache
 from dashboard.charts import compare as charts
 from dashboard.charts.style import TRAINED
-from dashboard.i18n import _, count, percent
-from dashboard.views.frame import Page, open_page
-from dashboard.views.metric import choose_metric
+from dashboard.text import common as common_text
+from dashboard.text import gap as gap_text
+from dashboard.text.i18n import _, count, percent
+from dashboard.ui import components, state
+from dashboard.views.parts.frame import Page, open_page
+from dashboard.views.parts.metric import choose_metric
 from engine import EngineError
 
 # On the pale accent of the dark theme Streamlit writes white, which nobody can read.
@@ -23,15 +27,15 @@ TRIED = 5  # runs on the same data that are looked at for one to begin with
 Choice = tuple[str, str]  # a run and one of its models
 
 
-def choose_runs(page: Page) -> tuple[cache.RunKey, ...]:
+def choose_runs(page: Page) -> tuple[run_cache.RunKey, ...]:
     """The run in the bar and those beside it, as the address has them; else the newest on the same data."""
-    others = [run for run in cache.runs() if run.name != page.run.name]
+    others = [run for run in run_cache.runs() if run.name != page.run.name]
     names = [run.name for run in others]
     asked = state.chosen("beside")
     if asked is None:
         data = page.run.dataset
         same = [r.name for r in others if (r.dataset, r.n_interactions) == (data.name, data.n_interactions)]
-        beside = [name for name in same[:TRIED] if cache_compare.comparable(page.key, cache.run_key(name))][:1]
+        beside = [name for name in same[:TRIED] if compare_cache.comparable(page.key, run_cache.run_key(name))][:1]
     else:
         beside = [name for name in asked.split(",") if name in names]
     if asked is None and beside:
@@ -52,7 +56,7 @@ def choose_runs(page: Page) -> tuple[cache.RunKey, ...]:
         on_change=chosen,
         width=420,
     )
-    keys = [page.key, *(cache.run_key(name) for name in beside)]
+    keys = [page.key, *(run_cache.run_key(name) for name in beside)]
     return tuple(key for key in keys if key is not None)
 
 
@@ -106,12 +110,12 @@ def names_of(rows: tuple[Choice, ...]) -> dict[Choice, str]:
     """What people call the rows: the model, and its run where there are several."""
     several = len({run for run, _model in rows}) > 1
     text = _("{model} of {run}") if several else "{model}"
-    return {(run, model): text.format(model=words.model_name(model), run=run) for run, model in rows}
+    return {(run, model): text.format(model=common_text.model_name(model), run=run) for run, model in rows}
 
 
 def side_by_side(page: Page, table: engine.RunComparison, names: dict[Choice, str], after: Choice) -> None:
     """Figures by cohort, and what each row gains against the first."""
-    metric = words.metric_name(table.metric)
+    metric = common_text.metric_name(table.metric)
     base = names[table.models[0].run, table.models[0].model]
     left, right = st.columns(2, gap="large")
     with left:
@@ -155,7 +159,7 @@ def _figures(table: engine.RunComparison, names: dict[Choice, str]) -> pd.DataFr
             rows.append(
                 (
                     names[model.run, model.model],
-                    words.cohort_name(cohort),
+                    common_text.cohort_name(cohort),
                     table.sizes[cohort],
                     *(e.value, e.low, e.high),
                     *((d.value, d.low, d.high) if d else (None, None, None)),
@@ -163,7 +167,7 @@ def _figures(table: engine.RunComparison, names: dict[Choice, str]) -> pd.DataFr
                 )
             )
     columns = [
-        *(_("Model"), _("Cohort"), _("Users"), words.metric_name(table.metric), _("Low"), _("High")),
+        *(_("Model"), _("Cohort"), _("Users"), common_text.metric_name(table.metric), _("Low"), _("High")),
         *(_("Difference"), _("Difference, low"), _("Difference, high"), _("p-value, corrected")),
     ]
     return pd.DataFrame(rows, columns=columns)
@@ -183,10 +187,10 @@ def settings(table: engine.RunComparison) -> None:
     )
 
 
-def movers(page: Page, old: cache_compare.Side, new: cache_compare.Side) -> None:
+def movers(page: Page, old: compare_cache.Side, new: compare_cache.Side) -> None:
     """Who gained and who lost most, each with a link to them."""
     components.section(_("Who gained and who lost most"))
-    found = cache_compare.movers(page.key, old, new, page.lang)
+    found = compare_cache.movers(page.key, old, new, page.lang)
     for side, title, column in zip(
         ("gained", "lost"), (_("Gained most"), _("Lost most")), st.columns(2, gap="large"), strict=True
     ):
@@ -205,16 +209,18 @@ def movers(page: Page, old: cache_compare.Side, new: cache_compare.Side) -> None
     )
     ranks = {c: [count(r) if r else _("miss") for r in found[c]] for c in ("old_rank", "new_rank")}
     sides = {"gained": _("gained"), "lost": _("lost")}
-    shown = found.assign(cohort=found["cohort"].map(words.cohort_name), side=found["side"].map(sides.get), **ranks)
+    shown = found.assign(
+        cohort=found["cohort"].map(common_text.cohort_name), side=found["side"].map(sides.get), **ranks
+    )
     names = [_("Side"), _("User"), _("Cohort"), _("Training events"), _("Rank before"), _("Rank after"), _("Item")]
     components.table_twin(shown.set_axis(names, axis=1), _("Who gained and who lost most"), has_chart=False)
 
 
 def _mover(row: dict[Any, Any], run: str) -> None:
     """One line: the user, from which rank to which, and of what."""
-    old, new = (words.ordinal(int(row[c])).strip() if row[c] else _("miss") for c in ("old_rank", "new_rank"))
+    old, new = (common_text.ordinal(int(row[c])).strip() if row[c] else _("miss") for c in ("old_rank", "new_rank"))
     text = _("{old} → {new}, {cohort}: {title}").format(
-        old=old, new=new, cohort=words.cohort_name(row["cohort"]).lower(), title=row["title"]
+        old=old, new=new, cohort=common_text.cohort_name(row["cohort"]).lower(), title=row["title"]
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.page_link(
@@ -234,7 +240,7 @@ def draw() -> None:
         keys = choose_runs(page)
         metric = choose_metric(page)
     try:
-        rows = cache_compare.models(keys, metric)
+        rows = compare_cache.models(keys, metric)
     except EngineError as error:
         with top:
             components.headline(_("These runs cannot be compared"))
@@ -250,7 +256,7 @@ def draw() -> None:
     state.show_in_address("beside", "before", "after")
     of_run = {key[1]: key for key in keys}
     old, new = (of_run[before[0]], before[1]), (of_run[after[0]], after[1])
-    table = cache_compare.compared(keys, metric, before)
+    table = compare_cache.compared(keys, metric, before)
     with top:
         if all(table.sizes.get(cohort) for cohort in ("head", "tail")):
             _answer(page, old, new, metric, names[before], names[after])
@@ -263,16 +269,16 @@ def draw() -> None:
     movers(page, old, new)
 
 
-def _answer(page: Page, old: cache_compare.Side, new: cache_compare.Side, metric: str, before: str, after: str) -> None:
+def _answer(page: Page, old: compare_cache.Side, new: compare_cache.Side, metric: str, before: str, after: str) -> None:
     """The page's first line, and what supports it."""
     try:
-        change = cache_compare.gap_change(page.key, old, new, metric)
+        change = compare_cache.gap_change(page.key, old, new, metric)
     except EngineError as error:
         components.headline(_("Head and tail cannot be compared in this run"))
         components.error_panel(error)
         return
-    components.headline(words_gap.changed(change, before, after))
-    components.note(words_gap.change_evidence(change))
+    components.headline(gap_text.changed(change, before, after))
+    components.note(gap_text.change_evidence(change))
 
 
 draw()

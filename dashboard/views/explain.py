@@ -5,15 +5,18 @@ from __future__ import annotations
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, words, words_causes
-from dashboard.blocks import Note
+from dashboard.cache import runs as run_cache
 from dashboard.charts import explain as charts
-from dashboard.components import escape_markdown
 from dashboard.elements.sheet import sheet
-from dashboard.i18n import _, count, figure, signed
-from dashboard.views import explain_features, explain_list, explain_many, explain_without, scoreboard
-from dashboard.views.explain_list import OFFERED
-from dashboard.views.frame import Page, open_page, random_buttons
+from dashboard.text import causes as causes_text
+from dashboard.text import common as common_text
+from dashboard.text.i18n import _, count, figure, signed
+from dashboard.ui import components, state
+from dashboard.ui.blocks import Note
+from dashboard.ui.components import escape_markdown
+from dashboard.views.parts.explain import counterfactual, faithfulness, features, many_users, whole_list
+from dashboard.views.parts.explain.whole_list import OFFERED
+from dashboard.views.parts.frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # Sections below the waterfall: the address says which is open, and only that one is computed.
@@ -22,7 +25,7 @@ EVIDENCE = ("list", "instead", "features", "without", "many", "trust")
 
 def choose_item(page: Page) -> str | None:
     """Choose one of the recommendations, the held-out item, or the item of the address."""
-    answer = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
+    answer = run_cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
     labels: dict[str, str] = {i.item_id: _("{rank}. {title}").format(rank=i.rank, title=i.title) for i in answer.items}
     if answer.held_out is not None:
         known = labels.get(answer.held_out.item_id)
@@ -55,22 +58,22 @@ def explanation(page: Page, item: str) -> engine.Attribution:
     Raises:
         EngineError: the item is not ranked, or nothing is known of the user.
     """
-    offered = cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
+    offered = run_cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
     if item in {i.item_id for i in offered.items}:
-        return next(a for a in explain_list.answers_of(page) if a.item_id == item)
-    return cache.explain(page.key, page.user, item, page.view, page.lang)
+        return next(a for a in whole_list.answers_of(page) if a.item_id == item)
+    return run_cache.explain(page.key, page.user, item, page.view, page.lang)
 
 
 def first_line(answer: engine.Attribution) -> None:
     """The chosen item as a headline, and in words what moved it."""
     if answer.rank is not None:
         text = _("Why “{title}” ranks {ordinal}").format(
-            title=answer.title, ordinal=words.ordinal(answer.rank), rank=count(answer.rank)
+            title=answer.title, ordinal=common_text.ordinal(answer.rank), rank=count(answer.rank)
         )
     else:
         text = _("What moves the score of “{title}”").format(title=answer.title)
     components.headline(text)
-    st.markdown(escape_markdown(words_causes.of_score(answer)))
+    st.markdown(escape_markdown(causes_text.of_score(answer)))
 
 
 def additivity(answer: engine.Attribution) -> None:
@@ -89,7 +92,7 @@ def additivity(answer: engine.Attribution) -> None:
         )
     )
     if answer.model == "ensemble":
-        st.markdown(escape_markdown(words.shares(answer)))
+        st.markdown(escape_markdown(common_text.shares(answer)))
 
 
 def bars(page: Page, answer: engine.Attribution) -> None:
@@ -141,7 +144,7 @@ def trust(answer: engine.Attribution) -> None:
     """How the values were found and how far they go."""
     components.section(_("How far to trust this"))
     points = [
-        words.steadiness(answer),
+        common_text.steadiness(answer),
         *score_and_absence(answer),
         _(
             "These are Shapley values of the model, not of the world: "
@@ -187,17 +190,17 @@ def evidence(page: Page, answer: engine.Attribution) -> None:
         args=("evidence", "evidence"),
     )
     if chosen == "instead":
-        explain_list.instead(page, answer.item_id, answer.title)
+        whole_list.instead(page, answer.item_id, answer.title)
     elif chosen == "features":
-        explain_features.features(page, answer.item_id)
+        features.features(page, answer.item_id)
     elif chosen == "without":
-        explain_without.without(page, answer)
+        counterfactual.without(page, answer)
     elif chosen == "many":
-        explain_many.many(page)
+        many_users.many(page)
     elif chosen == "trust":
-        scoreboard.scoreboard(page)
+        faithfulness.scoreboard(page)
     else:
-        explain_list.whole_list(page, answer.item_id)
+        whole_list.whole_list(page, answer.item_id)
 
 
 def draw() -> None:

@@ -8,19 +8,22 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, words, words_gap
+from dashboard.cache import runs as run_cache
 from dashboard.charts import curve as curves
 from dashboard.charts import gap as charts
-from dashboard.i18n import _, count, percent
-from dashboard.report import report
-from dashboard.views.blend import members, who_answers
-from dashboard.views.frame import Page, open_page, oracle_value
-from dashboard.views.groups import USERS, choose_group, clickable, groups
-from dashboard.views.lists import glossary, lists
-from dashboard.views.metric import choose_metric
-from dashboard.views.own_lists import own_lists
-from dashboard.views.saved import keep_group
-from dashboard.views.why import why
+from dashboard.report.html import report
+from dashboard.text import common as common_text
+from dashboard.text import gap as gap_text
+from dashboard.text.i18n import _, count, percent
+from dashboard.ui import components, state
+from dashboard.views.parts.ensemble import members, who_answers
+from dashboard.views.parts.frame import Page, open_page, oracle_value
+from dashboard.views.parts.gap.external_lists import own_lists
+from dashboard.views.parts.gap.groups import USERS, choose_group, clickable, groups
+from dashboard.views.parts.gap.lists import glossary, lists
+from dashboard.views.parts.gap.saved_groups import keep_group
+from dashboard.views.parts.gap.why import why
+from dashboard.views.parts.metric import choose_metric
 from engine import EngineError
 
 
@@ -35,13 +38,13 @@ def ordered_models(page: Page, metric: str) -> list[str]:
 def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     """Head and tail for every model, with the gap in words."""
     try:
-        gaps = {model: cache.gap(page.key, metric, model, by) for model in ordered_models(page, metric)}
+        gaps = {model: run_cache.gap(page.key, metric, model, by) for model in ordered_models(page, metric)}
     except EngineError as error:
         components.error_panel(error)
         return
     ours = gaps[page.run.answers]
     if by == "items":
-        verdict = cache.verdict(page.key, metric, page.run.answers, page.lang, by)
+        verdict = run_cache.verdict(page.key, metric, page.run.answers, page.lang, by)
         components.section(verdict.text)
         components.note(verdict.evidence)
     scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
@@ -49,15 +52,15 @@ def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
     column = {"users": "user_cohort", "items": "item_cohort"}[by]
     fig = charts.cohorts(scores, sizes, metric, page.dark, oracle, page.run.answers, column)
-    alt = _("{metric} of head and tail for every model, with intervals.").format(metric=words.metric_name(metric))
+    alt = _("{metric} of head and tail for every model, with intervals.").format(metric=common_text.metric_name(metric))
     clickable(fig, f"cohorts_{by}", alt)
     components.note(cohort_note(page, by, ours))
     rows = [
-        (words.model_name(m), words.cohort_name(c), sizes[c], e.value, e.low, e.high)
+        (common_text.model_name(m), common_text.cohort_name(c), sizes[c], e.value, e.low, e.high)
         for m, parts in scores.items()
         for c, e in parts.items()
     ]
-    columns = [_("Model"), _("Cohort"), _("Users"), words.metric_name(metric), _("Low"), _("High")]
+    columns = [_("Model"), _("Cohort"), _("Users"), common_text.metric_name(metric), _("Low"), _("High")]
     about = {"users": _("Users: head and tail by model"), "items": _("Items: head and tail by model")}[by]
     components.table_twin(pd.DataFrame(rows, columns=columns), about)
 
@@ -85,7 +88,7 @@ def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
 
 def gap_chart(page: Page, metric: str) -> None:
     """The gap itself with its interval."""
-    gaps = {model: cache.gap(page.key, metric, model, "users") for model in ordered_models(page, metric)}
+    gaps = {model: run_cache.gap(page.key, metric, model, "users") for model in ordered_models(page, metric)}
     fig = charts.difference({m: g.difference for m, g in gaps.items()}, metric, page.dark, page.run.answers)
     components.chart(
         fig, "difference", _("Difference between tail and head for every model, with intervals and a zero line.")
@@ -95,7 +98,7 @@ def gap_chart(page: Page, metric: str) -> None:
     )
     rows = [
         (
-            words.model_name(m),
+            common_text.model_name(m),
             g.difference.value,
             g.difference.low,
             g.difference.high,
@@ -107,7 +110,7 @@ def gap_chart(page: Page, metric: str) -> None:
     columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("The gap"))
     with st.spinner(_("Comparing ranks…")):
-        components.note(words_gap.rank_gap(cache.gap(page.key, "log_rank", page.run.answers, "users")))
+        components.note(gap_text.rank_gap(run_cache.gap(page.key, "log_rank", page.run.answers, "users")))
 
 
 def curve(page: Page, metric: str) -> None:
@@ -115,21 +118,23 @@ def curve(page: Page, metric: str) -> None:
     components.section(_("Quality against history length"))
     try:
         with st.spinner(_("Drawing curves…")):
-            smooth = cache.quality_curve(page.key, metric)
-        bins = cache.quality_by_length(page.key, metric, tuple(page.run.evaluation.models))
+            smooth = run_cache.quality_curve(page.key, metric)
+        bins = run_cache.quality_by_length(page.key, metric, tuple(page.run.evaluation.models))
     except EngineError as error:
         components.error_panel(error)
         return
     own = bins.loc[bins["model"] == page.run.answers].sort_values(by="low_length")
     fig = curves.by_length(smooth, own, metric, page.run.cohorts.user_cut, page.dark, page.run.answers)
-    alt = _("{metric} against events in training history for every model.").format(metric=words.metric_name(metric))
+    alt = _("{metric} against events in training history for every model.").format(
+        metric=common_text.metric_name(metric)
+    )
     clickable(fig, "curve", alt)
     components.note(
         _(
             "Curves are local regressions over the nearest 30 % of users, with their intervals. Dots are means of: "
             "{model}, over bins of whole lengths with {low} to {high} tested users each."
         ).format(
-            model=words.model_name(page.run.answers),
+            model=common_text.model_name(page.run.answers),
             low=count(own["n"].to_numpy().min()),
             high=count(own["n"].to_numpy().max()),
         )
@@ -138,13 +143,13 @@ def curve(page: Page, metric: str) -> None:
         "model": _("Model"),
         "label": _("Events"),
         "n": _("Users"),
-        "value": words.metric_name(metric),
+        "value": common_text.metric_name(metric),
         "low": _("Low"),
         "high": _("High"),
     }
     points = smooth.assign(label=[round(float(x), 1) for x in smooth["length"]], kind=_("curve"))
     both = pd.concat([bins.assign(kind=_("bin")), points], ignore_index=True)
-    both = both.assign(model=both["model"].map(words.model_name), label=both["label"].astype(str))
+    both = both.assign(model=both["model"].map(common_text.model_name), label=both["label"].astype(str))
     names |= {"kind": _("Kind")}
     components.table_twin(both.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
 
@@ -152,19 +157,19 @@ def curve(page: Page, metric: str) -> None:
 def behind(page: Page, metric: str) -> None:
     """The users of a chosen group, the worst served first."""
     st.header(_("The users behind a figure"), anchor=USERS)
-    bins = cache.quality_by_length(page.key, metric, (page.run.answers,)).sort_values(by="low_length")
+    bins = run_cache.quality_by_length(page.key, metric, (page.run.answers,)).sort_values(by="low_length")
     rule = choose_group(page, metric, bins)
     keep_group(page, rule)
     try:
-        users = cache.users_behind(page.key, metric, rule, page.run.answers)
+        users = run_cache.users_behind(page.key, metric, rule, page.run.answers)
     except EngineError as error:
         components.error_panel(error)
         return
     ids = users["user_id"].astype(str).tolist()
     shown = users.assign(
-        cohort=users["cohort"].map(words.cohort_name),
+        cohort=users["cohort"].map(common_text.cohort_name),
         rank=[count(r) if r else _("miss") for r in users["rank"]],
-    ).set_axis([_("User"), _("Cohort"), _("Training events"), _("Rank"), words.metric_name(metric)], axis=1)
+    ).set_axis([_("User"), _("Cohort"), _("Training events"), _("Rank"), common_text.metric_name(metric)], axis=1)
     picked = components.frame(
         shown,
         hide_index=True,
@@ -198,7 +203,7 @@ def draw() -> None:
     top = st.container()
     metric = choose_metric(page)
     try:
-        found = cache.verdict(page.key, metric, page.run.answers, page.lang)
+        found = run_cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:
         with top:
             components.headline(_("Head and tail cannot be compared in this run"))
@@ -210,10 +215,10 @@ def draw() -> None:
         who_answers(page)
         head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
         if head is not None and tail is not None:
-            gap = cache.gap(page.key, metric, page.run.answers, "users")
-            components.note(words_gap.ceiling_gap(head, tail, gap))
+            gap = run_cache.gap(page.key, metric, page.run.answers, "users")
+            components.note(gap_text.ceiling_gap(head, tail, gap))
         of_groups = st.empty()
-    components.note(words.metric_gloss(metric))
+    components.note(common_text.metric_gloss(metric))
     left, right = st.columns([7, 5], gap="large")
     with left:
         components.section(_("Users: head and tail by model"))

@@ -2,6 +2,6 @@
 
 import streamlit as st
 
-from dashboard import state
+from dashboard.ui import state
 
 st.switch_page("views/overview.py", query_params=state.link())

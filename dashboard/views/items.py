@@ -8,13 +8,16 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_what_if, components, state, words
-from dashboard.components import escape_markdown
+from dashboard.cache import runs as run_cache
+from dashboard.cache import what_if as what_if_cache
 from dashboard.elements.sheet import sheet
-from dashboard.i18n import _, count, ngettext, percent
-from dashboard.views import items_map
-from dashboard.views.frame import Page, open_page
-from dashboard.views.item_search import OFFERED, Search
+from dashboard.text import common as common_text
+from dashboard.text.i18n import _, count, ngettext, percent
+from dashboard.ui import components, state
+from dashboard.ui.components import escape_markdown
+from dashboard.views.parts.frame import Page, open_page
+from dashboard.views.parts.items import map
+from dashboard.views.parts.items.search import OFFERED, Search
 from engine import EngineError
 
 RECEIVERS = 200
@@ -53,7 +56,7 @@ def who_gets_it(about: engine.ItemProfile) -> str:
         return _("Nobody had it in the training part, so this run cannot recommend it.")
     parts = [
         _("{cohort} users: {n} of {total} lists ({share})").format(
-            cohort=words.cohort_name(cohort),
+            cohort=common_text.cohort_name(cohort),
             n=count(about.exposure_by[cohort]),
             total=count(about.n_lists[cohort]),
             share=percent(about.exposure_by[cohort] / about.n_lists[cohort]),
@@ -71,7 +74,7 @@ def who_gets_it(about: engine.ItemProfile) -> str:
         how = _("It is shown less than it is met.")
     else:
         how = _("It is shown about as much as it is met.")
-    return _("{parts}. {how}").format(parts=words.listing(parts), how=how)
+    return _("{parts}. {how}").format(parts=common_text.listing(parts), how=how)
 
 
 def facts(about: engine.ItemProfile, lang: str) -> None:
@@ -89,8 +92,8 @@ def facts(about: engine.ItemProfile, lang: str) -> None:
         for name, value in list(about.attributes.items())[:8]:
             other = name.endswith(f"_{'en' if lang == 'zh' else 'zh'}") or f"{name}_{lang}" in about.attributes
             if len(value) <= 60 and not name.startswith("title") and not other:
-                text = words.category(value) if name.startswith("category") else value
-                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(text)}"
+                text = common_text.category(value) if name.startswith("category") else value
+                fact = f":gray[{escape_markdown(common_text.attribute_name(name))}] {escape_markdown(text)}"
                 st.markdown(fact, width="content")
 
 
@@ -100,14 +103,14 @@ def near(page: Page, about: engine.ItemProfile) -> None:
     with left:
         components.section(_("Nearest in the model"))
         components.note(_("By the cosine of the vectors that score items: who are offered to the same histories."))
-        _neighbours(cache_what_if.neighbours(page.key, about.item_id, "model", page.lang), "model")
+        _neighbours(what_if_cache.neighbours(page.key, about.item_id, "model", page.lang), "model")
     with right:
         components.section(_("Nearest in content"))
-        if not cache_what_if.has_content(page.key):
+        if not what_if_cache.has_content(page.key):
             components.note(_("This run read no categories or text of its items."))
             return
         components.note(_("By categories and text alone, whoever met them."))
-        _neighbours(cache_what_if.neighbours(page.key, about.item_id, "content", page.lang), "content")
+        _neighbours(what_if_cache.neighbours(page.key, about.item_id, "content", page.lang), "content")
 
 
 def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
@@ -115,7 +118,13 @@ def _neighbours(found: Sequence[engine.Neighbour], key: str) -> None:
         components.note(_("Nothing is known of this item there, so nothing is near it."))
         return
     rows = [
-        (n.title, n.similarity, n.popularity, words.category(n.category) or None, words.cohort_name(n.item_cohort))
+        (
+            n.title,
+            n.similarity,
+            n.popularity,
+            common_text.category(n.category) or None,
+            common_text.cohort_name(n.item_cohort),
+        )
         for n in found
     ]
     columns = [_("Title"), _("Cosine"), _("Training events"), _("Category"), _("Item cohort")]
@@ -146,7 +155,7 @@ def choose_row(widget: str, ids: list[str]) -> None:
 def who_gets(page: Page, about: engine.ItemProfile) -> None:
     """The users whose lists hold the item."""
     components.section(_("Who gets it recommended"))
-    found = cache_what_if.receivers(page.key, about.item_id, about.k).head(RECEIVERS)
+    found = what_if_cache.receivers(page.key, about.item_id, about.k).head(RECEIVERS)
     if found.empty:
         components.note(_("No test user's list of {k} holds it.").format(k=count(about.k)))
         return
@@ -154,7 +163,7 @@ def who_gets(page: Page, about: engine.ItemProfile) -> None:
     table = pd.DataFrame(
         {
             _("User"): ids,
-            _("Cohort"): found["cohort"].map(words.cohort_name),
+            _("Cohort"): found["cohort"].map(common_text.cohort_name),
             _("Training events"): found["history_length"],
             _("Place in the list"): found["place"],
             _("Met it next"): found["met_next"],
@@ -200,9 +209,9 @@ def _chosen(page: Page) -> str:
     asked = state.chosen("item")
     if asked is not None:
         return asked
-    answer = cache.recommend(page.key, page.user, 10, page.view, page.lang)
+    answer = run_cache.recommend(page.key, page.user, 10, page.view, page.lang)
     first = answer.items[0].item_id if answer.items else None
-    item = first or cache_what_if.find_items(page.key, "", page.lang, 1)[0].item_id
+    item = first or what_if_cache.find_items(page.key, "", page.lang, 1)[0].item_id
     state.settle("item", item)
     return item
 
@@ -216,7 +225,7 @@ def draw() -> None:
         sheet([search.blocks()], "found", lambda _list, _act, row: state.choose("item", search.item_at(row)))
     item = _chosen(page)
     try:
-        about = cache_what_if.item_profile(page.key, item, list_length(page), page.lang)
+        about = what_if_cache.item_profile(page.key, item, list_length(page), page.lang)
     except EngineError as error:
         with top:
             components.headline(_("This item cannot be shown"))
@@ -227,7 +236,7 @@ def draw() -> None:
         first_line(about)
         facts(about, page.lang)
     near(page, about)
-    items_map.section(page, about)
+    map.section(page, about)
     who_gets(page, about)
     components.note(
         _("Lists are those of {n} test users, of {k} items each, by the model that answers.").format(

@@ -7,28 +7,32 @@ from datetime import datetime
 import pandas as pd
 import streamlit as st
 
-from dashboard import cache, components, state, words, words_gap, words_targets
+from dashboard.cache import runs as run_cache
 from dashboard.charts import overview as charts
-from dashboard.i18n import _, count, figure, moment, ngettext, percent, tell
-from dashboard.views.blend import who_answers
-from dashboard.views.frame import Page, metric_of, open_page, oracle_value
+from dashboard.text import common as common_text
+from dashboard.text import gap as gap_text
+from dashboard.text import targets as targets_text
+from dashboard.text.i18n import _, count, figure, moment, ngettext, percent, tell
+from dashboard.ui import components, state
+from dashboard.views.parts.ensemble import who_answers
+from dashboard.views.parts.frame import Page, metric_of, open_page, oracle_value
 from engine import EngineError
 
 
 def verdict(page: Page, metric: str) -> None:
     """The page's first line."""
     try:
-        found = cache.verdict(page.key, metric, page.run.answers, page.lang)
+        found = run_cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:
         components.headline(_("This run cannot compare tail and head users"))
         components.error_panel(error)
         return
     components.headline(found.text)
-    components.note(found.evidence + " " + words.metric_gloss(metric))
+    components.note(found.evidence + " " + common_text.metric_gloss(metric))
     head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
     if head is not None and tail is not None:
-        gap = cache.gap(page.key, metric, page.run.answers, "users")
-        components.note(words_gap.ceiling_gap(head, tail, gap))
+        gap = run_cache.gap(page.key, metric, page.run.answers, "users")
+        components.note(gap_text.ceiling_gap(head, tail, gap))
     who_answers(page)
 
 
@@ -51,7 +55,11 @@ def four_figures(page: Page, metric: str) -> None:
                 count(data.n_interactions),
                 _("median history {n}").format(n=figure(float(pd.Series(lengths).median()))),
             ),
-            (words.metric_name(metric), figure(overall.metrics[metric].value), words.interval(overall.metrics[metric])),
+            (
+                common_text.metric_name(metric),
+                figure(overall.metrics[metric].value),
+                common_text.interval(overall.metrics[metric]),
+            ),
         ]
     )
 
@@ -73,7 +81,7 @@ def activity(page: Page) -> None:
     )
     table = charts.activity_bins(lengths, cut)
     names = {"low": _("From"), "high": _("To"), "n": _("Users"), "cohort": _("Cohort")}
-    table["cohort"] = table["cohort"].map(words.cohort_name)
+    table["cohort"] = table["cohort"].map(common_text.cohort_name)
     components.table_twin(table.rename(columns=names), _("How active users are"))
 
 
@@ -81,13 +89,13 @@ def models(page: Page, metric: str) -> None:
     """What was trained beside the baselines."""
     components.section(_("The model against the baselines"))
     scores = {name: report.overall.metrics[metric] for name, report in page.run.evaluation.models.items()}
-    against = cache.against_best_baseline(page.key, metric)
+    against = run_cache.against_best_baseline(page.key, metric)
     if against is not None:
-        st.markdown(components.escape_markdown(words_gap.comparison(against)))
+        st.markdown(components.escape_markdown(gap_text.comparison(against)))
     oracle = oracle_value(page, metric, "all")
     fig = charts.models(scores, metric, oracle, page.dark, page.run.answers)
     components.chart(
-        fig, "models", _("{metric} of every model with its interval.").format(metric=words.metric_name(metric))
+        fig, "models", _("{metric} of every model with its interval.").format(metric=common_text.metric_name(metric))
     )
     n = page.run.evaluation.models[page.run.answers].overall.n
     text = ngettext(
@@ -95,22 +103,22 @@ def models(page: Page, metric: str) -> None:
         "{ranked}; {protocol} on {n} users; bars are {share} intervals.",
         n,
     ).format(
-        ranked=words.ranked(page.run.config),
-        protocol=words.protocol(page.run.split.protocol, page.run.split.cuts),
+        ranked=common_text.ranked(page.run.config),
+        protocol=common_text.protocol(page.run.split.protocol, page.run.split.cuts),
         n=count(n),
         share=percent(page.run.config.evaluation.confidence),
     )
     if oracle is not None:
         text += " " + _("Oracle: a ceiling worked out by the data's generator, which knows the true chances.")
     components.note(text)
-    for remark in words_targets.remarks(page.run.evaluation, page.run.answers, metric):
+    for remark in targets_text.remarks(page.run.evaluation, page.run.answers, metric):
         components.note(remark)
     rows: list[tuple[str, float, float | None, float | None]] = [
-        (words.model_name(m), e.value, e.low, e.high) for m, e in scores.items()
+        (common_text.model_name(m), e.value, e.low, e.high) for m, e in scores.items()
     ]
     if oracle is not None:
         rows.append((_("Oracle"), oracle, None, None))
-    columns = [_("Model"), words.metric_name(metric), _("Low"), _("High")]
+    columns = [_("Model"), common_text.metric_name(metric), _("Low"), _("High")]
     components.table_twin(pd.DataFrame(rows, columns=columns), _("The model against the baselines"))
 
 
@@ -136,7 +144,7 @@ def cleaning(page: Page) -> None:
             rows = [
                 (
                     tables[i.table],
-                    words.cleaning_reason(i.reason),
+                    common_text.cleaning_reason(i.reason),
                     actions[i.action],
                     i.rows,
                     ", ".join(map(str, i.lines)),
@@ -174,7 +182,7 @@ def provenance(page: Page) -> None:
                 if "ensemble" in run.seconds
                 else []
             ),
-            (_("Protocol"), words.protocol(run.split.protocol, run.split.cuts)),
+            (_("Protocol"), common_text.protocol(run.split.protocol, run.split.cuts)),
             (_("Device"), run.device),
             *run.versions.items(),
         ]

@@ -6,11 +6,13 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard import cache, components, state, words
-from dashboard.components import escape_markdown
-from dashboard.i18n import _, count, day, figure, ngettext
-from dashboard.spreadsheets import typed
-from dashboard.views.frame import Page, open_page, random_buttons
+from dashboard.cache import runs as run_cache
+from dashboard.text import common as common_text
+from dashboard.text.i18n import _, count, day, figure, ngettext
+from dashboard.text.spreadsheets import typed
+from dashboard.ui import components, state
+from dashboard.ui.components import escape_markdown
+from dashboard.views.parts.frame import Page, open_page, random_buttons
 
 EVENTS_SHOWN = 200
 SCROLLS = 6  # beyond this many events the history scrolls by itself
@@ -25,7 +27,7 @@ def first_line(page: Page, who: engine.UserProfile, answer: engine.Recommendatio
         "head": _("For head user {user}: {k} recommendations"),
     }[who.cohort].format(user=page.user, k=count(len(answer.items)))
     components.headline(name)
-    sentence = words.held_out(answer, k)
+    sentence = common_text.held_out(answer, k)
     if sentence:
         hit = any(item.is_held_out for item in answer.items[:k])
         icon, colour = (":material/check_circle:", "green") if hit else (":material/cancel:", "gray")
@@ -41,15 +43,15 @@ def first_line(page: Page, who: engine.UserProfile, answer: engine.Recommendatio
 def finder(page: Page) -> None:
     """Search by id, filter by cohort and attribute."""
     with st.expander(_("Find a user"), icon=":material/search:"):
-        values = cache.attribute_values(page.key)
-        names = {cohort: words.cohort_name(cohort) for cohort in ("all", "tail", "head")}
+        values = run_cache.attribute_values(page.key)
+        names = {cohort: common_text.cohort_name(cohort) for cohort in ("all", "tail", "head")}
         with st.container(horizontal=True, vertical_alignment="bottom"):
             text = st.text_input(_("Part of the id"), key="find_text", width=200)
             cohort = st.selectbox(_("Cohort"), list(names), format_func=names.__getitem__, key="find_cohort", width=130)
             picked: list[tuple[str, str]] = []
             for column, options in list(values.items())[:4]:
                 value = st.selectbox(
-                    escape_markdown(words.attribute_name(column)),
+                    escape_markdown(common_text.attribute_name(column)),
                     options,
                     index=None,
                     placeholder=_("Any"),
@@ -58,7 +60,7 @@ def finder(page: Page) -> None:
                 )
                 if value is not None:
                     picked.append((column, value))
-        found = cache.find_users(page.key, typed(text).strip(), cohort, tuple(picked), FOUND_USERS)
+        found = run_cache.find_users(page.key, typed(text).strip(), cohort, tuple(picked), FOUND_USERS)
         if found.empty:
             components.note(_("No user fits. Clear a filter, or shorten the id."))
             return
@@ -84,8 +86,8 @@ def finder(page: Page) -> None:
 def user_table(found: pd.DataFrame) -> pd.DataFrame:
     """The table of users with its columns named for people."""
     names = {"user_id": _("User"), "cohort": _("Cohort"), "history_length": _("Training events")}
-    table = found.assign(cohort=found["cohort"].map(words.cohort_name))
-    return table.rename(columns={c: names.get(c, words.attribute_name(c)) for c in table.columns})
+    table = found.assign(cohort=found["cohort"].map(common_text.cohort_name))
+    return table.rename(columns={c: names.get(c, common_text.attribute_name(c)) for c in table.columns})
 
 
 def choose_row(widget: str, ids: list[str]) -> None:
@@ -111,7 +113,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
     if who.attributes:
         with st.container(horizontal=True):
             for name, value in who.attributes.items():
-                fact = f":gray[{escape_markdown(words.attribute_name(name))}] {escape_markdown(value)}"
+                fact = f":gray[{escape_markdown(common_text.attribute_name(name))}] {escape_markdown(value)}"
                 st.markdown(fact, width="content")
     history = answer.history
     components.section(_("History, newest first"))
@@ -141,7 +143,9 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
                     n=count(len(history) - EVENTS_SHOWN)
                 )
             )
-    rows = [(e.position, e.time, e.title, e.category, words.cohort_name(e.item_cohort), e.item_id) for e in history]
+    rows = [
+        (e.position, e.time, e.title, e.category, common_text.cohort_name(e.item_cohort), e.item_id) for e in history
+    ]
     columns = [_("Event"), _("Time"), _("Title"), _("Category"), _("Item cohort"), _("Item")]
     components.table_twin(
         pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("History, newest first"), has_chart=False
@@ -150,7 +154,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
 
 def event_line(event: engine.Event) -> str:
     """An event as Markdown: its title, and when and what under it."""
-    small = [day(event.time) if event.time is not None else f"{event.position}", words.category(event.category)]
+    small = [day(event.time) if event.time is not None else f"{event.position}", common_text.category(event.category)]
     below = " · ".join(escape_markdown(part) for part in small if part)
     return f"{escape_markdown(event.title)}  \n:small[:gray[{below}]]"
 
@@ -170,9 +174,9 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
                 st.markdown(f"**{count(item.rank)}**", width=24)
                 mark = " :violet-badge[" + escape_markdown(_("Held out")) + "]" if item.is_held_out else ""
                 colour = "orange" if item.item_cohort == "tail" else "blue"
-                small = words.category(item.category)
+                small = common_text.category(item.category)
                 kind = f":gray[{escape_markdown(small)} ·] " if small else ""
-                cohort = f":{colour}[{escape_markdown(words.cohort_name(item.item_cohort))}]"
+                cohort = f":{colour}[{escape_markdown(common_text.cohort_name(item.item_cohort))}]"
                 share = (item.score - floor) / (top - floor) if top > floor else 1.0
                 with st.container(gap=None):
                     st.markdown(f"{escape_markdown(item.title)}{mark}  \n:small[{kind}{cohort}]")
@@ -189,7 +193,7 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
         )
     )
     rows = [
-        (i.rank, i.title, i.category, i.score, words.cohort_name(i.item_cohort), i.item_id, i.is_held_out)
+        (i.rank, i.title, i.category, i.score, common_text.cohort_name(i.item_cohort), i.item_id, i.is_held_out)
         for i in answer.items
     ]
     columns = [_("Rank"), _("Title"), _("Category"), _("Score"), _("Item cohort"), _("Item"), _("Held out")]
@@ -205,8 +209,8 @@ def draw() -> None:
     asked = state.chosen("length")
     k = next((k for k in ks if str(k) == asked), 10 if 10 in ks else ks[0])
     with st.spinner(_("Ranking…")):
-        who = cache.profile(page.key, page.user, page.view, page.lang)
-        answer = cache.recommend(page.key, page.user, k, page.view, page.lang)
+        who = run_cache.profile(page.key, page.user, page.view, page.lang)
+        answer = run_cache.recommend(page.key, page.user, k, page.view, page.lang)
     first_line(page, who, answer, k)
     tops = {n: _("top {k}").format(k=n) for n in ks}
     with st.container(horizontal=True, vertical_alignment="center"):

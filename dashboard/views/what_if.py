@@ -7,15 +7,21 @@ from collections.abc import Callable
 import streamlit as st
 
 import engine
-from dashboard import cache, cache_what_if, components, edits, i18n, state, words, words_causes, words_what_if
-from dashboard.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
+from dashboard.cache import runs as run_cache
+from dashboard.cache import what_if as what_if_cache
 from dashboard.charts import explain as explain_charts
 from dashboard.charts import what_if as charts
 from dashboard.elements.sheet import sheet
-from dashboard.i18n import _, count, figure, ngettext
-from dashboard.views import what_if_growth
-from dashboard.views.frame import Page, open_page
-from dashboard.views.what_if_editor import Draft, attributes, editor, read_draft, reset, toolbar
+from dashboard.text import causes as causes_text
+from dashboard.text import common as common_text
+from dashboard.text import i18n
+from dashboard.text import what_if as what_if_text
+from dashboard.text.i18n import _, count, figure, ngettext
+from dashboard.ui import components, edit_address, state
+from dashboard.ui.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
+from dashboard.views.parts.frame import Page, open_page
+from dashboard.views.parts.what_if import cold_start
+from dashboard.views.parts.what_if.editor import Draft, attributes, editor, read_draft, reset, toolbar
 from engine import EngineError
 
 K = 10
@@ -26,19 +32,19 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
     n = len(found.answer.history)
     lines: list[str] = []
     if draft.start == "nobody":
-        headline = words_what_if.newcomer(n, found.confidence)
+        headline = what_if_text.newcomer(n, found.confidence)
     elif draft.is_edited:
-        headline = words_what_if.verdict(found, K)
+        headline = what_if_text.verdict(found, K)
     else:
         headline = _("What if {user} had met other things? Nothing is changed yet").format(user=page.user)
     if draft.start == "user":
-        known = cache_what_if.attributes_of(page.key, page.user)
+        known = what_if_cache.attributes_of(page.key, page.user)
         now = known if draft.edit.about is None else dict(draft.edit.about)
         n_changed = sum(known.get(key) != now.get(key) for key in {*known, *now})
-        text = words_what_if.changes(*draft.edit.counts(len(draft.base.item_ids)), n_changed)
+        text = what_if_text.changes(*draft.edit.counts(len(draft.base.item_ids)), n_changed)
         hidden = _held_out(page, draft)
         held = next((one for one in found.moved if one.item_id == hidden), None)
-        lines += [text, words_what_if.followed(held) if held is not None else ""]
+        lines += [text, what_if_text.followed(held) if held is not None else ""]
     told = " ".join(line for line in lines if line)
     note = _(
         "Nothing is trained: the model as it is answers the edited history. The address carries the edit: copy it "
@@ -50,7 +56,7 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
 def _held_out(page: Page, draft: Draft) -> str | None:
     if draft.start == "nobody":
         return None
-    held = cache.profile(page.key, page.user, page.view, page.lang).held_out
+    held = run_cache.profile(page.key, page.user, page.view, page.lang).held_out
     return None if held is None else held.item_id
 
 
@@ -79,7 +85,7 @@ def new_list(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Grow
     blocks.append(Rows("offered", rows, _("The list as it is now")))
     gone = [one for one in found.moved if (one.before or K + 1) <= K and (one.now is None or one.now > K)]
     if gone:
-        titles = words.listing([f"{one.title} ({words_what_if.rank(one.now)})" for one in gone])
+        titles = common_text.listing([f"{one.title} ({what_if_text.rank(one.now)})" for one in gone])
         blocks.append(Note(_("No longer among them, with their ranks now: {titles}.").format(titles=titles)))
     blocks += _confidence(page, draft, found, growth)
     sheet([blocks], "new_list", lambda _list, _act, row: state.choose("item", items[row].item_id))
@@ -91,14 +97,14 @@ def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.G
         return []
     blocks: list[Block] = [Heading(_("How sure the list is"))]
     if draft.start == "nobody" and draft.person.item_ids:
-        steps = cache_what_if.confidence_by_event(page.key, draft.person, K)
+        steps = what_if_cache.confidence_by_event(page.key, draft.person, K)
         blocks.append(charts.confidence(steps, page.dark))
     before = found.confidence_before if draft.is_edited else None
-    return [*blocks, Points(tuple(words_what_if.sure(found.confidence, before, growth)))]
+    return [*blocks, Points(tuple(what_if_text.sure(found.confidence, before, growth)))]
 
 
 def _offered(item: engine.RecommendedItem, step: Mark, is_explained: bool) -> Row:
-    kind, cohort = words.category(item.category), words.cohort_name(item.item_cohort)
+    kind, cohort = common_text.category(item.category), common_text.cohort_name(item.item_cohort)
     tint: Tone = "orange" if item.item_cohort == "tail" else "blue"
     why = _("why?")
     return Row(
@@ -139,7 +145,7 @@ def reasons(
     below = [
         *(_moved_ranks(page, draft, found) if draft.is_edited else []),
         Note(_("The model took {ms} ms for this answer.").format(ms=figure(1000 * took))),
-        *what_if_growth.answer(growth, len(draft.person.item_ids)),
+        *cold_start.answer(growth, len(draft.person.item_ids)),
     ]
     sheet(columns, "reasons", below=below)
 
@@ -148,14 +154,16 @@ def _shapley(answer: engine.Attribution, dark: bool, numbered: Callable[[engine.
     rank = answer.rank or 1
     return [
         Heading(
-            _("Why “{title}” ranks {ordinal}").format(title=answer.title, ordinal=words.ordinal(rank), rank=count(rank))
+            _("Why “{title}” ranks {ordinal}").format(
+                title=answer.title, ordinal=common_text.ordinal(rank), rank=count(rank)
+            )
         ),
-        Text(words_causes.of_score(answer)),
+        Text(causes_text.of_score(answer)),
         explain_charts.waterfall(answer, "time", dark, numbered=numbered),
         Note(
             _(
                 "Quick Shapley values: {n} evaluations, so that they follow each edit; Explain takes more. {steadiness}"
-            ).format(n=count(answer.n_evaluations), steadiness=words.steadiness(answer))
+            ).format(n=count(answer.n_evaluations), steadiness=common_text.steadiness(answer))
         ),
     ]
 
@@ -212,12 +220,12 @@ def answer(page: Page) -> None:
         asked = _known_item(page)
         follow = tuple(item for item in (_held_out(page, draft), asked) if item is not None)
         with st.spinner(_("Asking the model…")):
-            found = cache_what_if.what_if(page.key, person, shorter if nobody else draft.base, K, page.lang, follow)
-    except (edits.BadEditError, EngineError) as error:
+            found = what_if_cache.what_if(page.key, person, shorter if nobody else draft.base, K, page.lang, follow)
+    except (edit_address.BadEditError, EngineError) as error:
         cannot(i18n.tell(error) if isinstance(error, EngineError) else str(error))
         return
     state.show_in_address("start", "events", "about")
-    growth = what_if_growth.held(page)
+    growth = cold_start.held(page)
     first_line(page, draft, found)
     left, right = st.columns([5, 6], gap="large")
     with right:
@@ -228,9 +236,9 @@ def answer(page: Page) -> None:
         editor(page, draft, found.answer.history)
         if not nobody:
             attributes(page, draft)
-    why = cache_what_if.reasons(page.key, person, asked, page.lang)  # while this is made, the browser draws the lists
+    why = what_if_cache.reasons(page.key, person, asked, page.lang)  # while this is made, the browser draws the lists
     reasons(page, draft, found, why, growth)
-    what_if_growth.evidence(page, growth)
+    cold_start.evidence(page, growth)
 
 
 answer(open_page(about_user=True))

@@ -11,9 +11,9 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from engine.data.cleaning_report import FIRST_LINES, CleaningIssue, shorten
 from engine.data.dataset import Vocabulary
 from engine.data.numbers import MISSING_NUMBERS, MISSING_TEXTS, missing_ids, read_numbers, whole_ids
-from engine.data.report import FIRST_LINES, CleaningIssue, shorten
 from engine.data.schema import (
     CATEGORY,
     ITEM_ID,

@@ -16,10 +16,10 @@ import pandas as pd
 
 from engine.config import DataConfig
 from engine.data.attributes import clean_attributes
+from engine.data.cleaning_report import FIRST_LINES, CleaningIssue, CleaningReport, shorten
 from engine.data.dataset import Dataset, Histories, Vocabulary
+from engine.data.formats.readers import RawTables, read
 from engine.data.numbers import MISSING_NUMBERS, missing_ids, read_numbers, whole_ids
-from engine.data.readers import RawTables, read
-from engine.data.report import FIRST_LINES, CleaningIssue, CleaningReport, shorten
 from engine.data.schema import ITEM_ID, LINE, RATING, TIMESTAMP, USER_ID, interactions_schema
 from engine.data.times import Times, parse_times
 from engine.errors import DataError, Message

@@ -11,7 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 
 from engine.data.dataset import NOBODY, Histories
-from engine.model.item_weights import ItemWeights
+from engine.model.item_similarity import ItemWeights
 from engine.recommender import Explainable
 
 EVERY_EVENT = 2**31 - 1

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from engine.disk import whole
 from engine.ensemble.ensemble import Blend, Ensemble
 from engine.errors import RunError
-from engine.model.item_weights import ItemWeights, SetModel, packed
+from engine.model.item_similarity import ItemWeights, SetModel, packed
 from engine.recommender import Explainable
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from engine.config import RunConfig
 from engine.errors import EngineError
-from engine.evaluation.fairness import Comparison, paired_difference
+from engine.evaluation.fairness.gap import Comparison, paired_difference
 from engine.evaluation.report import Estimate, Evaluation
 from engine.model.baselines import BaselineName
 
@@ -26,7 +26,7 @@ class Measured:
 
     Attributes:
         run: its name.
-        fingerprint: a hash of its data; see `engine.run_folder.fingerprint`.
+        fingerprint: a hash of its data; see `engine.runs.folder.fingerprint`.
         config: its settings, with all that the data decided filled in.
         train_seconds: time in training the network.
         epochs: passes over the training part.

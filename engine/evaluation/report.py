@@ -13,14 +13,14 @@ from engine.config import EvaluationConfig, RunConfig
 from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.errors import EngineError
-from engine.evaluation.bootstrap import Estimate, Levels, resampled_means
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.intervals import mean_ends
-from engine.evaluation.items import ItemFacts, item_facts
-from engine.evaluation.list_intervals import Shown, list_estimates
-from engine.evaluation.lists import PER_USER, history_popularity, per_user_lists
-from engine.evaluation.metrics import log_ranks, per_user_metrics
+from engine.evaluation.metrics.accuracy import log_ranks, per_user_metrics
+from engine.evaluation.metrics.beyond_accuracy import PER_USER, history_popularity, per_user_lists
+from engine.evaluation.metrics.beyond_accuracy_intervals import Shown, list_estimates
+from engine.evaluation.metrics.item_facts import ItemFacts, item_facts
 from engine.evaluation.ranking import Ranking, rank_targets
+from engine.evaluation.stats.bootstrap import Estimate, Levels, resampled_means
+from engine.evaluation.stats.intervals import mean_ends
 from engine.evaluation.targets import WORTH_SAYING, TargetFacts, target_facts
 from engine.recommender import Recommender
 
@@ -36,8 +36,8 @@ class CohortReport:
     Attributes:
         n: how many users.
         metrics: mean over them of "ndcg@10" and the like and of "log_rank"; but for cohorts by items, figures of their
-            lists as well, such as "aplt@10" and "coverage@10" (see `engine.evaluation.lists`). Empty when n is 0, since
-            nothing was measured; what is undefined for all of them is left out.
+            lists as well, such as "aplt@10" and "coverage@10" (see `engine.evaluation.metrics.beyond_accuracy`). Empty
+            when n is 0, since nothing was measured; what is undefined for all of them is left out.
     """
 
     n: int
@@ -102,8 +102,8 @@ class Evaluation:
         models: a report for each recommender, by name, in the order they were given.
         per_user: one row a model and user: `model`, `user_idx`, `history_length` (training part), `user_cohort`,
             `target_idx` (the first target), `item_cohort` (of that target), `rank` (the best of the user's targets;
-            0 is a miss), `log_rank` (see `engine.evaluation.metrics`), then a column a metric and a column a figure of
-            the user's list, NaN where that is undefined (see `engine.evaluation.lists`).
+            0 is a miss), `log_rank` (see `engine.evaluation.metrics.accuracy`), then a column a metric and a column a
+            figure of the user's list, NaN where that is undefined (see `engine.evaluation.metrics.beyond_accuracy`).
         lists: what each model recommends to each user: (n_test_users, longest k) int32 item indices, best first, 0
             where there was nothing more; rows in the order of `per_user`. A run of before lists were kept has those of
             the model that answers alone.
@@ -156,8 +156,8 @@ def evaluate(
     """The figures of recommenders on the test part of a split.
 
     Intervals are over users: Wilson's of rates and of few hits, BCa bootstraps of other metrics (see
-    `engine.evaluation.intervals`), percentile bootstraps of the figures of lists. They are drawn within each cohort; a
-    model's metrics share their draws, and so do the figures of its lists.
+    `engine.evaluation.stats.intervals`), percentile bootstraps of the figures of lists. They are drawn within each
+    cohort; a model's metrics share their draws, and so do the figures of its lists.
 
     Args:
         recommenders: of different names.

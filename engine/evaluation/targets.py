@@ -8,7 +8,7 @@ from typing import Any
 
 from engine.data.repeats import is_repeat
 from engine.data.splits import Split
-from engine.evaluation.bootstrap import Estimate
+from engine.evaluation.stats.bootstrap import Estimate
 
 WORTH_SAYING = 0.01
 """Share of repeats from which both rules are measured and reports speak of them."""

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from engine.data.dataset import NOBODY
-from engine.explanation.relevance import Reading, maps, relevance, trace
+from engine.explanation.attention_readings import Reading, maps, relevance, trace
 from engine.recommender import AttentionKind, TransformerRecommender
 
 
@@ -33,7 +33,7 @@ class Attention:
         reading: "raw" is what is said above. "rollout": one map a layer instead of one a head, of how far each place
             draws on each event after that layer. "gradient": weight times gradient of the item's logit, where that is
             positive. `heads` is about the raw weights in any case.
-        relevance: (L,) float64 how much each event counts by this reading; see `engine.explanation.relevance`.
+        relevance: (L,) float64 how much each event counts by this reading; see `engine.explanation.attention_readings`.
     """
 
     weights: np.ndarray

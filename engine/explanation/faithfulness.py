@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from engine.explanation.relevance import Reading, relevance, trace
+from engine.explanation.attention_readings import Reading, relevance, trace
 from engine.explanation.shapley import shapley_values
 from engine.recommender import Explainable, TransformerRecommender
 

@@ -15,7 +15,7 @@ from engine.config import EvaluationConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Split
 from engine.errors import ConfigError
-from engine.model.item_weights import ItemWeights, among_strongest, as_sets, spans, strongest_of
+from engine.model.item_similarity import ItemWeights, among_strongest, as_sets, spans, strongest_of
 
 BaselineName = Literal["popularity", "itemknn", "ease"]
 

@@ -9,7 +9,7 @@ from babel.messages.pofile import read_po
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard import i18n
+from dashboard.text import i18n
 from tests.app.test_views import APP, VIEWS, Open, keys_of_charts, shown
 from tests.conftest import BLENDED_RUN
 

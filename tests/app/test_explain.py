@@ -9,7 +9,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard import cache, cache_explain, i18n
+from dashboard.cache import explain as explain_cache
+from dashboard.cache import runs as run_cache
+from dashboard.text import i18n
 from tests.app.test_views import APP, keys_of_charts, shown
 from tests.conftest import TINY_RUN
 
@@ -17,7 +19,7 @@ from tests.conftest import TINY_RUN
 def opened(runs: Path, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
     """The Explain page over a folder of runs, with query parameters."""
     monkeypatch.setenv("TAILSCOPE_RUNS", str(runs))
-    monkeypatch.setattr(cache, "WARM_UP_DELAY", 3600.0)  # none of it may be under way when the tests end
+    monkeypatch.setattr(run_cache, "WARM_UP_DELAY", 3600.0)  # none of it may be under way when the tests end
     app = AppTest.from_file(str(APP), default_timeout=60)
     for key, value in query.items():
         app.query_params[key] = value
@@ -57,9 +59,9 @@ def test_many_users_are_drawn_once_they_are_explained(
 ) -> None:
     shutil.copytree(tiny_run_dir / TINY_RUN, tmp_path / TINY_RUN)
     app = opened(tmp_path, monkeypatch, evidence="many")
-    key = cache.run_key(TINY_RUN)
+    key = run_cache.run_key(TINY_RUN)
     assert key is not None
-    thread = cache_explain.many_users(key).thread
+    thread = explain_cache.many_users(key).thread
     assert thread is not None
     thread.join(60)
     app.run()

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from dashboard import mishaps
+from dashboard.ui import unexpected
 from tests.app.walking import ABOUT_A_USER, PAGES, deeds, faults
 from tests.conftest import KINDS, TINY_RUN
 from tests.server_process import serving
@@ -40,7 +40,7 @@ def address(
     shutil.copytree(kinds_of_runs, runs)
     shutil.copytree(tiny_run_dir / TINY_RUN, runs / TINY_RUN)
     with serving(runs) as url:
-        yield url, runs / mishaps.LOG
+        yield url, runs / unexpected.LOG
 
 
 class Walk(RuleBasedStateMachine):

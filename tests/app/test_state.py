@@ -14,7 +14,8 @@ from streamlit.runtime.state.query_params import QueryParams
 from streamlit.testing.v1 import AppTest
 
 import dashboard
-from dashboard import i18n, state
+from dashboard.text import i18n
+from dashboard.ui import state
 from tests.conftest import TINY_RUN
 
 APP = Path(dashboard.__file__).with_name("app.py")
@@ -159,7 +160,8 @@ def _asked_in_another_thread() -> None:
     import streamlit as st
     from streamlit.runtime.scriptrunner import add_script_run_ctx
 
-    from dashboard import i18n, state  # noqa: F401  (who knows the language)
+    from dashboard.text import i18n
+    from dashboard.ui import state  # noqa: F401  (who knows the language)
 
     said: list[str] = []
     thread = add_script_run_ctx(threading.Thread(target=lambda: said.append(i18n._("Overview"))))

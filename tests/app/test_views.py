@@ -14,7 +14,9 @@ from streamlit.testing.v1 import AppTest
 
 import dashboard
 import engine
-from dashboard import cache, i18n, state
+from dashboard.cache import runs as run_cache
+from dashboard.text import i18n
+from dashboard.ui import state
 from tests.app import sheets
 from tests.conftest import TINY_RUN
 
@@ -391,13 +393,13 @@ def test_the_server_loads_the_newest_run_before_anybody_asks(
     asked: list[str] = []
     load_run = engine.load_run
     monkeypatch.setattr(engine, "load_run", lambda name, runs: asked.append(name) or load_run(name, runs))
-    cache.prepare_newest()
+    run_cache.prepare_newest()
     assert asked == ["newest"]
 
     (tmp_path / "newest" / "per_user.parquet").write_bytes(b"no parquet")
     st.cache_data.clear()
     st.cache_resource.clear()
-    cache.prepare_newest()  # says nothing: the page will
+    run_cache.prepare_newest()  # says nothing: the page will
     assert asked == ["newest", "newest"]
 
 

@@ -12,7 +12,9 @@ from babel.messages.pofile import read_po
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard import cache, cache_what_if, i18n
+from dashboard.cache import runs as run_cache
+from dashboard.cache import what_if as what_if_cache
+from dashboard.text import i18n
 from tests.app import sheets
 from tests.app.sheets import press, press_chip
 from tests.app.test_views import APP, Open, app_title, keys_of_charts, shown
@@ -105,10 +107,10 @@ def test_the_item_whose_reasons_are_told_is_chosen_in_the_list(open_view: Open, 
 def test_reasons_are_told_though_the_scores_behind_the_list_are_held_no_more(
     open_view: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "one_explanation", OnlyOnce())
+    monkeypatch.setattr(run_cache, "one_explanation", OnlyOnce())
     app = open_view("what_if")
-    cache_what_if.scored.clear()  # as when another press came before the reasons, and many edits after it
-    cache_what_if.reasons.clear()
+    what_if_cache.scored.clear()  # as when another press came before the reasons, and many edits after it
+    what_if_cache.reasons.clear()
     app.run()
     assert not app.exception
     assert keys_of_charts(app) == {"waterfall", "readout"}

@@ -13,7 +13,7 @@ from babel.messages.pofile import read_po
 from playwright.sync_api import Browser, Locator, Page, expect
 
 import engine
-from dashboard import i18n
+from dashboard.text import i18n
 from tests.conftest import TINY_RUN, tiny_config
 from tests.e2e.conftest import PAGES, NewPage, headline, serving, settle, visiting
 

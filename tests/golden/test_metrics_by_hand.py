@@ -10,7 +10,7 @@ from engine.config import EvaluationConfig
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import leave_last_out
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.metrics import per_user_metrics
+from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.report import evaluate
 from engine.model.baselines import EASE, ItemKNN, Popularity
 

@@ -16,7 +16,7 @@ from packaging.version import Version
 from typer.main import get_command
 
 import engine
-from dashboard.cli import app
+from dashboard.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -157,7 +157,7 @@ class TestStart:
     def test_nothing_heavy_is_loaded_for_help(self):
         code = (
             "import sys; sys.argv = ['tailscope', 'train', '--help']\n"
-            "from dashboard.cli import main\n"
+            "from dashboard.cli.main import main\n"
             "try:\n    main()\nexcept SystemExit:\n    pass\n"
             "heavy = {'torch', 'pandas', 'numpy', 'streamlit', 'shap', 'sklearn', 'scipy', 'plotly'}\n"
             "print('loaded:', sorted(heavy & set(sys.modules)))"

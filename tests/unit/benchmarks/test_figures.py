@@ -18,8 +18,8 @@ from benchmarks.results import STAGES, drawn, table, written
 from benchmarks.softmax import crossing
 from benchmarks.steps import split_over
 from benchmarks.versus import ratios
-from engine.model.losses import softmax_loss
-from engine.model.transformer import Shape, blank
+from engine.model.network.transformer import Shape, blank
+from engine.model.training.losses import softmax_loss
 
 MACHINE = {"processor": "abacus", "cores": "2"}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 import pytest
 
-from dashboard import cli
+from dashboard.cli import main
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ class Tailscope:
         self.capsys.readouterr()
         code: object = 0
         try:
-            cli.main()
+            main.main()
         except SystemExit as end:
             code = end.code or 0
         assert isinstance(code, int)

@@ -15,7 +15,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 import engine
-from dashboard import mishaps
+from dashboard.ui import unexpected
 from tests.conftest import TINY_RUN
 from tests.server_process import serving
 from tests.websocket_client import Reader
@@ -138,7 +138,7 @@ def test_a_page_that_breaks_says_so_calmly_and_is_written_down(served: Served) -
                 assert not reader.nodes("exception")
     finally:
         served.broken.unlink()
-    kept = (served.runs / mishaps.LOG).read_text()
+    kept = (served.runs / unexpected.LOG).read_text()
     assert "ZeroDivisionError: planted" in kept
     assert "Traceback" in kept
     assert "ZeroDivisionError: planted" in served.errors.read_text()

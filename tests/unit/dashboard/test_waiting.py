@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from benchmarks.waiting import environment
-from dashboard import cli, kinship, open_files, server
+from dashboard import server
+from dashboard.cli import main
+from dashboard.web import kinship, open_files
 
 POLICY = "OMP_WAIT_POLICY"
 
@@ -25,7 +27,7 @@ def _bare(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_command_leaves_the_policy_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["tailscope", "--version"])
     with pytest.raises(SystemExit):
-        cli.main()
+        main.main()
     assert POLICY not in os.environ
 
 

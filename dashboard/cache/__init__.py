@@ -1,0 +1,1 @@
+"""Every cache of the pages, keyed on run names and plain values."""

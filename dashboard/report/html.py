@@ -1,0 +1,267 @@
+"""One HTML file that a stakeholder can be handed: the question, what was found, how far to believe it.
+
+It holds no script and asks nothing of any server, so that it opens anywhere and prints as it looks. Every text that
+comes from data is escaped.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from html import escape
+from typing import Any
+
+import engine
+from dashboard.charts.style import LIGHT, look
+from dashboard.report import parts, svg
+from dashboard.report.parts import heading, paragraph, table
+from dashboard.text import common as common_text
+from dashboard.text import fairness as fairness_text
+from dashboard.text import gap as gap_text
+from dashboard.text import i18n
+from dashboard.text import targets as targets_text
+from dashboard.text.i18n import _, count, figure, percent
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.5 "Source Sans 3", "Noto Sans", "Noto Sans SC", Helvetica, Arial, sans-serif; color: #1A1F2B;
+  background: #FFFFFF; max-width: 760px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.8rem; line-height: 1.25; margin: 0 0 .5rem; }
+h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; border-top: 1px solid #E6E9F0; padding-top: 1.2rem; }
+p.note, td.note, footer { color: #5B6472; font-size: .9rem; }
+svg { width: 100%; height: auto; margin: .5rem 0; }
+div.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .9rem; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #E6E9F0; vertical-align: top; }
+th { color: #5B6472; font-weight: 600; }
+ul { padding-left: 1.2rem; }
+@media print { body { margin: 0; max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
+  svg, tr { break-inside: avoid; } }
+"""
+
+
+def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progress: Any = None) -> str:
+    """The report of a run as HTML.
+
+    Args:
+        run: a whole run.
+        metric: the figure that the findings are told in.
+        lang: "en" or "zh".
+        on_progress: told where the work stands.
+
+    Raises:
+        EngineError: the metric was not measured, or head and tail cannot be compared.
+    """
+    with i18n.speaking(lang):
+        return _document(run, metric, on_progress)
+
+
+def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
+    whole = engine.whole_gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
+    found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
+    facts = engine.run_facts(run)
+    groups = engine.standard_groups(engine.about_users(facts))
+    tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
+    verdict, k = gap_text.verdict(whole), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
+    body = [
+        f"<h1>{escape(verdict.text)}</h1>",
+        paragraph(verdict.evidence),
+        paragraph(" ".join([*parts.ceiling(run, whole.gap), fairness_text.worst_group(tables.gaps, metric)])),
+        *_question(run, metric),
+        *_cohorts(run, metric),
+        *parts.gap_of_models(run, metric),
+        *_why(run, found),
+        *_curve(run, metric, found),
+        *_groups(run, metric, tables),
+        *parts.unevenness(run, facts, groups, metric),
+        *parts.list_figures(run, k),
+        *parts.exposure(run, k),
+        *parts.faithfulness(run),
+        *_limits(run),
+        *_settings(run),
+    ]
+    title = _("Tailscope: whom does {run} serve?").format(run=run.name)
+    return (
+        f'<!DOCTYPE html>\n<html lang="{escape(i18n.language())}"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
+
+
+def _question(run: engine.Run, metric: str) -> list[str]:
+    data = run.dataset
+    size = _("{users} users, {items} items and {events} interactions of {data}.").format(
+        users=count(data.n_users), items=count(data.n_items), events=count(data.n_interactions), data=data.name
+    )
+    return [
+        heading(_("The question")),
+        paragraph(
+            _(
+                "Does this recommender fail users with short histories, by how much, why, and is it the data, the "
+                "users or the model?"
+            )
+        ),
+        paragraph(size + " " + common_text.protocol(run.split.protocol, run.split.cuts) + ".", "note"),
+        paragraph(common_text.ranked(run.config) + ". " + common_text.recommendable(run.config), "note"),
+        paragraph(common_text.metric_gloss(metric), "note"),
+        *(paragraph(text, "note") for text in targets_text.remarks(run.evaluation, run.answers, metric)),
+    ]
+
+
+def _cohorts(run: engine.Run, metric: str) -> list[str]:
+    models = run.evaluation.models
+    sign = 1 if engine.term_of(metric).better == "lower" else -1
+    order = sorted(models, key=lambda m: (m != run.answers, sign * models[m].overall.metrics[metric].value))
+    rows = []
+    for model in order:
+        for cohort, colour in (("head", LIGHT.head), ("tail", LIGHT.tail)):
+            part = models[model].users[cohort]
+            if part.n:
+                e = part.metrics[metric]
+                name = (
+                    f"{common_text.model_name(model)}, {common_text.cohort_name(cohort).lower()} (n = {count(part.n)})"
+                )
+                rows.append(svg.Row(name, e.value, e.low, e.high, colour, model in ("transformer", "ensemble")))
+    about = _("Users: head and tail by model")
+    return [
+        heading(about),
+        svg.interval_rows(rows, common_text.metric_name(metric), about),
+        paragraph(
+            _("Head users have {cut} training events or more: the longest {share} of histories.").format(
+                cut=count(run.cohorts.user_cut), share=percent(run.config.evaluation.head_share)
+            ),
+            "note",
+        ),
+    ]
+
+
+def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
+    out = [heading(_("Why is there a gap?"))]
+    experiment = (found.truncation or {}).get(run.answers)
+    if experiment is not None and found.metric in experiment.parts:
+        split = experiment.parts[found.metric]
+        rows = [
+            svg.Row(name, e.value, e.low, e.high, colour, filled)
+            for name, e, colour, filled in (
+                (_("Head users"), split.head, LIGHT.head, True),
+                (_("Head users, cut short"), split.truncated, LIGHT.head, False),
+                (_("Tail users"), split.tail, LIGHT.tail, True),
+            )
+        ]
+        out += [
+            paragraph(fairness_text.parts(split)),
+            svg.interval_rows(rows, common_text.metric_name(found.metric), _("The truncation experiment")),
+            paragraph(fairness_text.parts_evidence(split), "note"),
+        ]
+    if found.targets:
+        said = [fairness_text.targets(each, run.answers) for each in found.targets]
+        out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>")
+    for ceiling in found.ceilings:
+        rows_of = [
+            (
+                common_text.cohort_name(c),
+                count(part.n),
+                figure(part.ceiling.value),
+                gap_text.span(part.shortfall[run.answers]),
+            )
+            for c, part in ceiling.cohorts.items()
+            if run.answers in part.shortfall
+        ]
+        out.append(
+            paragraph(
+                _("What could be had at best: {name}.").format(name=fairness_text.ceiling_name(ceiling.kind)), "note"
+            )
+        )
+        out.append(table([_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")], rows_of))
+    return out
+
+
+def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
+    table = found.curve
+    lines = []
+    for model in sorted(table["model"].unique(), key=lambda m: m != run.answers):
+        rows, drawn = table.loc[table["model"] == model], look(model, dark=False)
+        lines.append(
+            svg.Line(
+                common_text.model_name(model),
+                rows["length"].tolist(),
+                rows["value"].tolist(),
+                rows["low"].tolist(),
+                rows["high"].tolist(),
+                drawn.colour,
+                drawn.dash != "solid",
+            )
+        )
+    about = _("Quality against history length")
+    mark = (float(run.cohorts.user_cut), _("head from here"))
+    axis = _("events in training history")
+    return [heading(about), svg.curves(lines, axis, common_text.metric_name(metric), about, mark)]
+
+
+def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[str]:
+    figures = tables.figures
+    plain = figures.loc[(figures["n"] > 0) & ~figures["rule"].str.contains("&", regex=False)]
+    colour = look(run.answers, dark=False).colour
+    rows = [
+        svg.Row(
+            f"{fairness_text.group_name(str(r['rule']))} (n = {count(int(r['n']))})",
+            float(r["value"]),
+            float(r["low"]),
+            float(r["high"]),
+            LIGHT.muted if r["too_small"] else colour,
+            not r["too_small"],
+        )
+        for r in plain.to_dict("records")
+    ]
+    overall = run.evaluation.models[run.answers].overall.metrics[metric].value
+    reference = (overall, _("everybody {value}").format(value=figure(overall)))
+    about = _("Groups of users")
+    return [
+        heading(about),
+        paragraph(fairness_text.worst_group(tables.gaps, metric)),
+        svg.interval_rows(rows, common_text.metric_name(metric), about, reference),
+        parts.group_table(tables, metric),
+    ]
+
+
+def _limits(run: engine.Run) -> list[str]:
+    e = run.config.evaluation
+    said = [
+        _(
+            "Intervals hold {confidence} of the time over users drawn anew; they say nothing of another training or of "
+            "other data."
+        ).format(confidence=percent(e.confidence)),
+        common_text.recommendable(run.config),
+        _("A held-out item is what the user did next, not all that would have pleased; low figures are normal."),
+        _("The truncation experiment shortens what is known when asking; what head users gave to training stays."),
+    ]
+    if run.split.protocol == "leave-last-out":
+        said.append(_("Leave-last-out lets training see events of some users that came after the targets of others."))
+    return [
+        heading(_("How far to believe it")),
+        "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>",
+    ]
+
+
+def _settings(run: engine.Run) -> list[str]:
+    rows = [
+        (f"{section}.{key}", "–" if value is None else str(value))
+        for section, values in run.config.model_dump(mode="json").items()
+        for key, value in values.items()
+    ]
+    versions = ", ".join(f"{name} {version}" for name, version in run.versions.items())
+    made_on = _("Made by Tailscope on {day}.").format(day=datetime.now(UTC).strftime("%Y-%m-%d"))
+    summary, columns = _("All settings"), [_("Setting"), _("Value")]
+    return [
+        heading(_("Settings and versions")),
+        paragraph(
+            _("Run {run}, trained {created}; {versions}.").format(
+                run=run.name, created=run.created[:10], versions=versions
+            ),
+            "note",
+        ),
+        f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>",
+        f"<footer>{escape(made_on)}</footer>",
+    ]

@@ -1,0 +1,1 @@
+"""What pages are built with: state and address, components, blocks of sheets."""

@@ -1,0 +1,1 @@
+"""What pages are made of; a folder a page, beside what several pages share."""

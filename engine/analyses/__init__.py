@@ -1,0 +1,1 @@
+"""About a whole run: worked out once, kept in the run folder."""

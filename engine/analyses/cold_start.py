@@ -1,0 +1,298 @@
+"""How many events a list needs: real users asked with their newest n events alone, for n = 0, 1, 2, 3, 5, 8, ...
+
+The users are the same at every n, so that nothing but n differs along the curve. What they gave to training stays in
+the model, as in `engine.evaluation.fairness.truncation`: the curve is of what the question holds, for a model that
+knows people of their kind. It is held against the mean of all test users with their whole histories, on shared
+resamples.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from engine.data.splits import Holdout
+from engine.errors import EngineError, RunError
+from engine.evaluation.fairness.truncation import rank_truncated
+from engine.evaluation.metrics.accuracy import per_user_metrics
+from engine.evaluation.stats.bootstrap import SMALL, Estimate, interval, resampled_group_means
+from engine.progress import OnProgress, Progress, ignore
+from engine.queries.confidence import confidence_of, fitted_temperatures
+from engine.runs.folder import read_json, write_json
+from engine.runs.store import Run
+
+GROWTH = "growth.json"
+"""Of a run folder: what `measure_growth` found. It can be deleted at any time."""
+
+LENGTHS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200)
+"""Events that a user is asked with; each length some half more than the one before."""
+
+LONG_SHARE = 0.3
+"""The curve is of at least this share of test users: those with the longest histories."""
+
+MOST_USERS = 2_000
+"""Users asked at most, drawn at random from those with long histories."""
+
+BINS = 5
+"""Parts that lists are divided into by their confidence."""
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class GrowthPoint:
+    """Users asked with their newest n events.
+
+    Attributes:
+        n: events.
+        quality: mean of the metric.
+        against: that minus the mean of all test users with their whole histories, on the same resamples.
+        hits: mean hit rate at the same k.
+        share: mean confidence of the lists; see `engine.queries.confidence`.
+    """
+
+    n: int
+    quality: Estimate
+    against: Estimate
+    hits: Estimate
+    share: float
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """Lists of about the same confidence, and how often they held what came next.
+
+    Attributes:
+        low, high: shares of confidence that the bin goes from and to; `share` is their mean.
+        hits: share of them that held the user's next item.
+        n: lists.
+    """
+
+    low: float
+    high: float
+    share: float
+    hits: Estimate
+    n: int
+
+
+@dataclass(frozen=True)
+class Growth:
+    """How good lists are after so many events.
+
+    Attributes:
+        metric: such as "ndcg@10".
+        model: what answered.
+        k: length of the lists.
+        n_users: on the curve; `n_long` have histories long enough, of `n_tested`.
+        n_long, n_tested: likewise.
+        shortest: the shortest history on the curve, and its last n.
+        average: all test users, with their whole histories.
+        whole: the users of the curve, with their whole histories.
+        points: by n.
+        enough: the first n at which the curve is at or above the average; None where it never is.
+        earliest, latest: ends of the interval of that n over resamples; None where it is never.
+        never: share of resamples in which the curve stays below the average throughout.
+        reliability: lists of the curve by confidence, from unsure to sure; empty with too few lists.
+    """
+
+    metric: str
+    model: str
+    k: int
+    n_users: int
+    n_long: int
+    n_tested: int
+    shortest: int
+    average: Estimate
+    whole: Estimate
+    points: tuple[GrowthPoint, ...]
+    enough: int | None
+    earliest: int | None
+    latest: int | None
+    never: float
+    reliability: tuple[Reliability, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Growth:
+        """The inverse of to_dict."""
+        points = tuple(
+            GrowthPoint(**{**p, **{key: Estimate(**p[key]) for key in ("quality", "against", "hits")}})
+            for p in values["points"]
+        )
+        bins = tuple(Reliability(**{**b, "hits": Estimate(**b["hits"])}) for b in values["reliability"])
+        ends = {key: Estimate(**values[key]) for key in ("average", "whole")}
+        return cls(**{**values, **ends, "points": points, "reliability": bins})
+
+    def expected_hits(self, share: float) -> Reliability | None:
+        """The lists of about that confidence; None where nothing was measured."""
+        inside = [b for b in self.reliability if share <= b.high]
+        return (inside or list(self.reliability[-1:]) or [None])[0]
+
+
+def held_growth(run: Run, metric: str = "ndcg@10") -> Growth | None:
+    """What the run folder keeps of `measure_growth`; None where nothing was measured yet, or on other settings."""
+    try:
+        kept = read_json(run.path / GROWTH)
+        work = _work(run, metric)
+        return Growth.from_dict(kept["growth"]) if {key: kept.get(key) for key in work} == work else None
+    except (RunError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def measure_growth(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> Growth:
+    """How good the run's lists are after so many events. Kept in the run folder, where that can be written to.
+
+    Args:
+        run: the run.
+        metric: one that was measured, at some k.
+        on_progress: told where the work stands.
+
+    Raises:
+        EngineError: the metric was not measured.
+    """
+    if (held := held_growth(run, metric)) is not None:
+        return held
+    if metric not in run.evaluation.metrics:
+        raise EngineError(
+            "No metric {metric!r} was measured; there are {metrics}.",
+            metric=metric,
+            metrics=", ".join(run.evaluation.metrics),
+        )
+    found = _measure(run, metric, on_progress)
+    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
+        write_json(run.path / GROWTH, {**_work(run, metric), "growth": found.to_dict()})
+    return found
+
+
+def _work(run: Run, metric: str) -> dict[str, Any]:
+    """What the figures hang on."""
+    return {
+        "version": _VERSION,
+        "created": run.created,
+        "metric": metric,
+        "model": run.answers,
+        "settings": run.config.evaluation.model_dump(mode="json"),
+        "lengths": list(LENGTHS),
+        "users": [LONG_SHARE, MOST_USERS],
+    }
+
+
+def chosen_lengths(lengths: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
+    """The lengths to ask with, and (n,) bool which users have histories long enough for all of them.
+
+    The last is the longest that a share of `LONG_SHARE` of the users has, and `SMALL` of them at least; with fewer, the
+    longest that half of them have.
+    """
+    wanted = min(max(int(np.ceil(LONG_SHARE * len(lengths))), SMALL), max(1, -(-len(lengths) // 2)))
+    reached = int(np.sort(lengths)[::-1][wanted - 1])
+    asked = tuple(n for n in LENGTHS if n <= reached)
+    return asked, lengths >= asked[-1]
+
+
+def _measure(run: Run, metric: str, on_progress: OnProgress) -> Growth:
+    test, config = run.split.test, run.config.evaluation
+    k = int(metric.partition("@")[2])
+    asked, long = chosen_lengths(test.histories.lengths)
+    rows = np.flatnonzero(long)
+    if len(rows) > MOST_USERS:
+        rows = np.sort(np.random.default_rng(config.seed).choice(rows, MOST_USERS, replace=False))
+    chosen = test.take(rows)
+    figures = np.zeros((len(rows), len(asked), 3))  # metric, hit rate, share
+    for turn, n in enumerate(asked):
+
+        def tell(share: float, turn: int = turn, n: int = n) -> None:
+            on_progress(Progress("evaluate", (turn + share) / len(asked), f"Ranking with {n} events known"))
+
+        figures[:, turn] = _figures(run, chosen, n, metric, k, tell)
+    own = run.evaluation.per_user
+    own = own.loc[own["model"] == run.answers].set_index("user_idx").loc[test.users, metric].to_numpy(dtype=np.float64)
+    table = np.full((len(test), 2 + 2 * len(asked)), np.nan)
+    table[:, 0] = own
+    table[rows, 1] = own[rows]
+    table[rows, 2 : 2 + len(asked)] = figures[:, :, 0]
+    table[rows, 2 + len(asked) :] = figures[:, :, 1]
+    everybody = np.ones((1, len(test)), dtype=bool)
+    samples = resampled_group_means(table, everybody, config.bootstrap_samples, config.seed)[0][:, 0]
+    means = np.nanmean(table, axis=0)
+    ends = [_estimate(means[at], samples[:, at], config.confidence) for at in range(table.shape[1])]
+    curve, resampled = means[2 : 2 + len(asked)], samples[:, 2 : 2 + len(asked)]
+    firsts = _first(resampled >= samples[:, :1], asked)
+    tails = [(1 - config.confidence) / 2, (1 + config.confidence) / 2]
+    low, high = np.quantile(firsts, tails, method="inverted_cdf").tolist()  # one of the lengths asked, or infinity
+    first = float(_first(curve[None] >= means[0], asked)[0])
+    points = tuple(
+        GrowthPoint(
+            n,
+            ends[2 + at],
+            _estimate(curve[at] - means[0], resampled[:, at] - samples[:, 0], config.confidence),
+            ends[2 + len(asked) + at],
+            float(figures[:, at, 2].mean()),
+        )
+        for at, n in enumerate(asked)
+    )
+    return Growth(
+        metric, run.answers, k, len(rows), int(long.sum()), len(test), asked[-1], ends[0], ends[1], points,
+        _finite(first), _finite(low), _finite(high), float(np.isinf(firsts).mean()),
+        _reliability(figures[:, :, 2], figures[:, :, 1], config.bootstrap_samples, config.confidence, config.seed),
+    )  # fmt: skip
+
+
+def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, tell: Callable[[float], None]) -> np.ndarray:
+    """(n_users, 3) the metric, the hit rate and the confidence of lists made from the newest n events."""
+    shares, temperature = np.zeros(len(chosen)), fitted_temperatures(run).at(n)
+
+    def watch(rows: slice, scores: np.ndarray) -> None:
+        for row, own in enumerate(scores, start=rows.start):
+            confidence = confidence_of(own, k, temperature)
+            shares[row] = 0.0 if confidence is None else confidence.share
+
+    lengths = np.full(len(chosen), n)
+    ranks = rank_truncated(
+        run.serving, chosen, lengths, run.config.evaluation.seen_left_out, progress=tell, watch=watch
+    )
+    found = per_user_metrics(ranks, chosen.targets.offsets, (k,))
+    return np.column_stack([found[metric], found[f"hr@{k}"], shares])
+
+
+def _first(reached: np.ndarray, asked: tuple[int, ...]) -> np.ndarray:
+    """(B,) the first length at which each row of (B, n_lengths) is True; infinity where none is."""
+    return np.where(reached.any(axis=1), np.asarray(asked, dtype=np.float64)[reached.argmax(axis=1)], np.inf)
+
+
+def _reliability(
+    shares: np.ndarray, hits: np.ndarray, samples: int, confidence: float, seed: int
+) -> tuple[Reliability, ...]:
+    """Hit rates of (n_users, n_lengths) lists in bins of equal size by share, over resamples of users."""
+    edges = np.unique(np.quantile(shares, np.linspace(0, 1, BINS + 1)))
+    if len(edges) < 2 or shares.size < BINS * SMALL:
+        return ()
+    bins = np.clip(np.searchsorted(edges, shares, side="left") - 1, 0, len(edges) - 2)
+    weights = np.random.default_rng(seed).poisson(1.0, (samples, len(shares))).astype(np.float64)
+    found: list[Reliability] = []
+    for at in range(len(edges) - 1):
+        inside = bins == at
+        sizes, sums = inside.sum(axis=1), np.where(inside, hits, 0.0).sum(axis=1)
+        if sizes.sum() == 0:
+            continue
+        value = float(sums.sum() / sizes.sum())
+        drawn = weights @ sizes
+        means = np.divide(weights @ sums, drawn, out=np.full(samples, value), where=drawn > 0)
+        ends, share = (float(edges[at]), float(edges[at + 1])), float(shares[inside].mean())
+        found.append(Reliability(*ends, share, _estimate(value, means, confidence), int(sizes.sum())))
+    return tuple(found)
+
+
+def _estimate(value: float, resamples: np.ndarray, confidence: float) -> Estimate:
+    low, high = interval(resamples, confidence)
+    return Estimate(float(value), float(low), float(high))
+
+
+def _finite(n: float) -> int | None:
+    return int(n) if np.isfinite(n) else None

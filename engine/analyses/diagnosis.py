@@ -1,0 +1,265 @@
+"""Why there is a gap between head and tail: everything that can be said of it, put together for a run or for lists."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from engine.config import EvaluationConfig
+from engine.data.splits import Split
+from engine.errors import EngineError, RunError
+from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.fairness.ceiling import Ceiling, ceilings
+from engine.evaluation.fairness.gap import Gap, gap
+from engine.evaluation.fairness.length_curve import quality_curve
+from engine.evaluation.fairness.target_mix import (
+    NEIGHBOURS,
+    By,
+    Targets,
+    neighbour_support,
+    support_levels,
+    target_kinds,
+    targets_by,
+)
+from engine.evaluation.fairness.truncation import DRAWS, LOG_RANK, Truncation, truncation_experiment
+from engine.evaluation.report import COHORTS, Estimate, Evaluation
+from engine.pipeline.fitting import fit_baselines
+from engine.progress import OnProgress, Progress, ignore
+from engine.recommender import Recommender
+from engine.runs.folder import read_json, write_json
+from engine.runs.store import Run
+
+DIAGNOSIS = "diagnosis.json"
+"""Of a run folder: what `diagnose_run` found, metric by metric. It can be deleted at any time."""
+
+_VERSION = 1
+
+_FITTING, _CUTTING = 0.15, 0.75  # of the time until this is done, as far as progress goes
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why head and tail users fare as they do, in one metric.
+
+    Attributes:
+        metric: such as "ndcg@10", or "log_rank", where lower is better.
+        protocol: how targets were held out.
+        models: names, as in the evaluation.
+        n_head: test users of the head.
+        n_tail: test users of the tail.
+        gaps: of every model, between head and tail users; empty where a cohort has no users, and nothing but `ceilings`
+            and `curve` can be told.
+        truncation: of every model, the gap split into what short histories and what different users explain, for every
+            metric; None where there is no recommender to ask again.
+        targets: head and tail by kind of target and by how many similar users met the target; see `Targets`.
+        support: mean share of a user's similar users who met the target, of "head" and of "tail" users.
+        ceilings: what could be had at best.
+        curve: quality against history length; see `quality_curve`.
+        seconds: that it took.
+    """
+
+    metric: str
+    protocol: str
+    models: tuple[str, ...]
+    n_head: int
+    n_tail: int
+    gaps: dict[str, Gap]
+    truncation: dict[str, Truncation] | None
+    targets: tuple[Targets, ...]
+    support: dict[str, float]
+    ceilings: tuple[Ceiling, ...]
+    curve: pd.DataFrame
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; holds no NaN."""
+        cut = self.truncation
+        return {
+            **vars(self),
+            "models": list(self.models),
+            "gaps": {model: asdict(found) for model, found in self.gaps.items()},
+            "truncation": None if cut is None else {model: found.to_dict() for model, found in cut.items()},
+            "targets": [found.to_dict() for found in self.targets],
+            "ceilings": [found.to_dict() for found in self.ceilings],
+            "curve": self.curve.to_dict("list"),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Diagnosis:
+        """The inverse of to_dict."""
+        cut = values["truncation"]
+        given: dict[str, Any] = {
+            **values,
+            "models": tuple(values["models"]),
+            "gaps": {model: _gap(found) for model, found in values["gaps"].items()},
+            "truncation": None if cut is None else {m: Truncation.from_dict(found) for m, found in cut.items()},
+            "targets": tuple(Targets.from_dict(found) for found in values["targets"]),
+            "ceilings": tuple(Ceiling.from_dict(found) for found in values["ceilings"]),
+            "curve": pd.DataFrame(values["curve"]),
+        }
+        return cls(**given)
+
+
+def _gap(values: Mapping[str, Any]) -> Gap:
+    plain: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in values.items()}
+    return Gap(**plain)
+
+
+def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> Diagnosis:
+    """Why a run's models serve head and tail as they do.
+
+    Baselines are fitted anew, since a run does not keep them. What was found is kept in the run folder, where that can
+    be written to, and read from there when it is asked for again; the truncation experiment serves all metrics.
+
+    Args:
+        run: a whole run.
+        metric: one that was measured, or "log_rank".
+        on_progress: told where the work stands.
+
+    Raises:
+        EngineError: the metric was not measured.
+    """
+    _check(run.evaluation, metric)
+    work = _work(run)
+    held = _held(run, work)
+    if metric in held:
+        return held[metric]
+    start = time.perf_counter()
+    cut = next((found.truncation for found in held.values()), None)
+    if cut is None and _both(run.evaluation):
+        cut = _cut(run, on_progress)
+    found = diagnose_evaluation(
+        run.evaluation, run.split, run.cohorts, run.config.evaluation, metric, run.oracle, cut, on_progress, start
+    )
+    held[metric] = found
+    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
+        write_json(run.path / DIAGNOSIS, {**work, "diagnoses": {m: one.to_dict() for m, one in held.items()}})
+    return found
+
+
+def diagnose_evaluation(
+    evaluation: Evaluation,
+    split: Split,
+    cohorts: Cohorts,
+    config: EvaluationConfig,
+    metric: str = "ndcg@10",
+    oracle: Mapping[str, Any] | None = None,
+    truncation: dict[str, Truncation] | None = None,
+    on_progress: OnProgress = ignore,
+    start: float | None = None,
+) -> Diagnosis:
+    """The same for figures alone, such as those of lists that were made elsewhere.
+
+    Args:
+        evaluation: what was measured.
+        split: on whom.
+        cohorts: of the same split.
+        config: samples, confidence and seed.
+        metric: one that was measured, or "log_rank".
+        oracle: what `engine.data.oracle.read_oracle` gave.
+        truncation: what `truncation_experiment` found, where there were recommenders to ask.
+        on_progress: told where the work stands.
+        start: `time.perf_counter()` when the work began; now when not given.
+
+    Raises:
+        EngineError: the metric was not measured.
+    """
+    _check(evaluation, metric)
+    start = time.perf_counter() if start is None else start
+    tell = _teller(on_progress)
+    tell("Looking for similar users", _CUTTING)
+    support = neighbour_support(split, progress=lambda share: tell("Looking for similar users", _CUTTING + 0.1 * share))
+    users = split.test.users
+    first = evaluation.per_user[evaluation.per_user["model"] == next(iter(evaluation.models))]
+    side = np.asarray(first.set_index("user_idx").loc[users, "user_cohort"])
+    both = _both(evaluation)
+    kinds: list[tuple[By, np.ndarray]] = [
+        ("kind", target_kinds(split, cohorts)),
+        ("support", support_levels(support)),
+    ]
+    tell("Comparing at equal targets", _CUTTING + 0.1)
+    found = Diagnosis(
+        metric=metric,
+        protocol=evaluation.protocol,
+        models=tuple(evaluation.models),
+        n_head=int((side == "head").sum()),
+        n_tail=int((side == "tail").sum()),
+        gaps={model: gap(evaluation, metric, model, config=config) for model in evaluation.models} if both else {},
+        truncation=truncation,
+        targets=tuple(targets_by(by, codes, users, evaluation, metric, config) for by, codes in kinds if both),
+        support={cohort: float(support[side == cohort].mean()) for cohort in COHORTS if (side == cohort).any()},
+        ceilings=ceilings(evaluation, metric, config, oracle),
+        curve=quality_curve(evaluation, metric, config),
+        seconds=time.perf_counter() - start,
+    )
+    tell("Diagnosed", 1.0)
+    return found
+
+
+def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
+    """The truncation experiment for every model of the run."""
+    tell = _teller(on_progress)
+    alone = run.config.replace({"model": {"ensemble": ()}})  # the run has its own ensemble, and needs no members for it
+    fitted = fit_baselines(run.split, alone, lambda told: tell(told.message, _FITTING * told.done))
+    models: Sequence[Recommender] = [run.recommender, *([run.ensemble] if run.ensemble else []), *fitted.values()]
+    measured = [model for model in models if model.name in run.evaluation.models]
+    span = _CUTTING - _FITTING
+    return truncation_experiment(
+        measured,
+        run.split,
+        run.evaluation,
+        run.config.evaluation,
+        progress=lambda message, share: tell(message, _FITTING + span * share),
+    )
+
+
+def is_diagnosed(run: Run) -> bool:
+    """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric."""
+    return bool(_held(run, _work(run)))
+
+
+def _work(run: Run) -> dict[str, Any]:
+    """What a diagnosis follows from."""
+    return {
+        "version": _VERSION,
+        "created": run.created,
+        "models": list(run.evaluation.models),
+        "settings": run.config.evaluation.model_dump(mode="json"),
+        "draws": DRAWS,
+        "neighbours": NEIGHBOURS,
+    }
+
+
+def _held(run: Run, work: Mapping[str, Any]) -> dict[str, Diagnosis]:
+    """What the run folder keeps of the same work; nothing where that is of other settings or cannot be read."""
+    try:
+        kept = read_json(run.path / DIAGNOSIS)
+        if any(kept.get(key) != value for key, value in work.items()):
+            return {}
+        return {metric: Diagnosis.from_dict(found) for metric, found in kept["diagnoses"].items()}
+    except (RunError, KeyError, TypeError, ValueError, AttributeError):
+        return {}
+
+
+def _both(evaluation: Evaluation) -> bool:
+    return set(evaluation.per_user["user_cohort"]) == set(COHORTS)
+
+
+def _check(evaluation: Evaluation, metric: str) -> None:
+    if metric not in (*evaluation.metrics, LOG_RANK):
+        raise EngineError(
+            "No metric {metric!r} was measured; there are {metrics}, {log_rank}.",
+            metric=metric,
+            metrics=", ".join(evaluation.metrics),
+            log_rank=LOG_RANK,
+        )
+
+
+def _teller(on_progress: OnProgress) -> Callable[[str, float], None]:
+    return lambda message, share: on_progress(Progress("evaluate", share, message))

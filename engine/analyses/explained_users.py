@@ -1,0 +1,240 @@
+"""What moves the first recommendations of many users, head and tail apart; worked out once and kept with the run."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from engine.analyses.faithfulness_check import questions
+from engine.data.schema import CATEGORY, LIST_SEPARATOR, UNKNOWN
+from engine.errors import EngineError, RunError
+from engine.evaluation.report import COHORTS
+from engine.evaluation.stats.bootstrap import interval, resampled_group_means
+from engine.explanation.shap_summary import RECENCIES, many_values, recency
+from engine.progress import OnProgress, Progress, ignore
+from engine.queries.explain_features import features_of, run_parts
+from engine.recommender import Answering
+from engine.runs.folder import read_json, write_json
+from engine.runs.store import Run
+
+EXPLAINED = "explained.json"
+"""Of a run folder: what `explain_users` found. It can be deleted at any time."""
+
+USERS = 200
+"""Users asked unless told otherwise."""
+
+MOST_CATEGORIES = 10
+"""Categories that are told apart: those with the most events among the users asked."""
+
+ValuesBy = Literal["recency", "category", "feature"]
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExplainedUsers:
+    """Values behind the first recommendation of many tested users.
+
+    Attributes:
+        users: one row a user: `user_id`, `cohort`, and the id of the item explained, `item_id`.
+        events: one row an event, or a user's group of earlier ones: `row` in `users`, `back` (1 is the newest event, 0
+            the group), `item_id` (empty for the group), `value`, `spread`.
+        features: one row a feature of a user: `row`, `of` and `name` (see `FeatureValue`), `value`, `spread`.
+        seed: of the users and of the sampled orders.
+        n_evaluations: how many partly hidden histories were scored.
+        seconds: time it took.
+        model: what was explained; values are in units of its score.
+    """
+
+    users: pd.DataFrame
+    events: pd.DataFrame
+    features: pd.DataFrame
+    seed: int
+    n_evaluations: int
+    seconds: float
+    model: Answering
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        tables = {name: getattr(self, name).to_dict("list") for name in ("users", "events", "features")}
+        return {**vars(self), **tables}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ExplainedUsers:
+        """The inverse of to_dict."""
+        tables: dict[str, Any] = {name: pd.DataFrame(values[name]) for name in ("users", "events", "features")}
+        return cls(**{**values, **tables})
+
+
+def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnProgress = ignore) -> ExplainedUsers:
+    """Values of events and features behind the first recommendation of tested users, half of them of the tail.
+
+    They are asked from the history that the evaluation knew. What was found is kept in the run folder, where that can
+    be written to, and read from there when it is asked for again.
+
+    Args:
+        run: a whole run.
+        users: how many at most.
+        seed: of the users and of the sampled orders.
+        on_progress: told where the work stands.
+
+    Raises:
+        EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
+    """
+    if users < 2:
+        raise EngineError("users ({users}) must be 2 or more: one cannot be held against another.", users=users)
+    held = held_explained_users(run, users, seed)
+    if held is not None:
+        return held
+    start = time.perf_counter()
+    asked, _ = questions(run, users, seed)
+    parts = run_parts(run)
+
+    def tell(done: int) -> None:
+        on_progress(Progress("explain", done / len(asked), f"Explained {done:,} of {len(asked):,} users"))
+
+    found = many_values(
+        run.serving,
+        asked,
+        lambda question: features_of(run, parts, question.history, question.item, question.user, seed),
+        seed=seed,
+        progress=tell,
+    )
+    term = run.dataset.items.term
+    events = found.events.assign(item_id=[term(item) if item else "" for item in found.events["item"].tolist()])
+    result = ExplainedUsers(
+        pd.DataFrame(
+            {
+                "user_id": [run.dataset.users.term(question.user) for question in asked],
+                "cohort": [question.cohort for question in asked],
+                "item_id": [term(question.item) for question in asked],
+            }
+        ),
+        pd.DataFrame({name: events[name] for name in ("row", "back", "item_id", "value", "spread")}),
+        found.features,
+        seed,
+        found.n_evaluations,
+        time.perf_counter() - start,
+        run.answers,
+    )
+    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
+        write_json(run.path / EXPLAINED, {"work": _work(run, users, seed), "found": result.to_dict()})
+    return result
+
+
+def held_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
+    """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing."""
+    try:
+        kept = read_json(run.path / EXPLAINED)
+        return ExplainedUsers.from_dict(kept["found"]) if kept["work"] == _work(run, users, seed) else None
+    except (RunError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def values_by(run: Run, found: ExplainedUsers, by: ValuesBy, lang: str = "en") -> pd.DataFrame:
+    """Every value with the group that it falls into.
+
+    Args:
+        run: the run.
+        found: its values.
+        by: "recency": places counted back from the newest event; "category": of the event's item, an event with several
+            counts in each, and the rarest are left out; "feature": "items:own", "user:age", "member:ease" and so on.
+        lang: of the categories.
+
+    Returns:
+        `group` (in the order in which groups are told), `cohort`, `user_id`, `value`; no rows where the data has no
+        categories.
+    """
+    if by == "feature":
+        table = found.features.assign(group=found.features["of"] + ":" + found.features["name"])
+        order = list(dict.fromkeys(table["group"].tolist()))
+    elif by == "recency":
+        table = found.events.assign(group=recency(found.events["back"].to_numpy()))
+        order = [str(a) if a == b else f"{a}-{b}" for a, b in RECENCIES] + ["earlier"]
+    else:
+        table, order = _by_category(run, found, lang)
+    whose = found.users.iloc[table["row"].to_numpy()]
+    out = pd.DataFrame(
+        {
+            "group": pd.Categorical(table["group"], [group for group in order if group in set(table["group"])]),
+            "cohort": whose["cohort"].to_numpy(),
+            "user_id": whose["user_id"].to_numpy(),
+            "value": table["value"].to_numpy(),
+        }
+    )
+    return out.sort_values("group", kind="stable", ignore_index=True)
+
+
+def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
+    """How far values of each group move scores, for head and tail users: means over users, with intervals over users.
+
+    A user's figure is the mean over their values in the group, first taken absolute for `size`.
+
+    Args:
+        values: what `values_by` gave.
+        samples: resamples of users.
+        confidence: of the intervals.
+        seed: of the resamples.
+
+    Returns:
+        `group`, `cohort`, `n_users`, `n_values`, `size` (mean absolute value), `low`, `high` of it, and `mean`.
+    """
+    groups = list(values["group"].cat.categories)
+    rows: list[tuple[Any, ...]] = []
+    absolute = values.assign(value=values["value"].abs())
+    users = values.drop_duplicates("user_id")
+    ids = users["user_id"].tolist()
+    wide = {
+        name: table.pivot_table(index="user_id", columns="group", values="value", aggfunc="mean", observed=False)
+        .reindex(index=ids, columns=groups)
+        .to_numpy(dtype=np.float64)
+        for name, table in (("size", absolute), ("mean", values))
+    }
+    inside = np.stack([users["cohort"].to_numpy() == cohort for cohort in COHORTS])
+    drawn, _ = resampled_group_means(wide["size"], inside, samples, seed)
+    with np.errstate(invalid="ignore"):
+        low, high = interval(drawn, confidence)  # (cohorts, groups)
+    counts = values.groupby(["group", "cohort"], observed=True).size().to_dict()
+    for column, group in enumerate(groups):
+        for row, cohort in enumerate(COHORTS):
+            own = wide["size"][inside[row], column]
+            known = ~np.isnan(own)
+            if known.any():
+                mean = float(np.nanmean(wide["mean"][inside[row], column]))
+                ends = float(low[row, column]), float(high[row, column])
+                n_values = counts[group, cohort]
+                rows.append((group, cohort, int(known.sum()), n_values, float(own[known].mean()), *ends, mean))
+    return pd.DataFrame(rows, columns=["group", "cohort", "n_users", "n_values", "size", "low", "high", "mean"])
+
+
+def _by_category(run: Run, found: ExplainedUsers, lang: str) -> tuple[pd.DataFrame, list[str]]:
+    """One row an event and category of it, and the categories with the most events, the most frequent first."""
+    table = run.dataset.item_table
+    column = next((name for name in (f"{CATEGORY}_{lang}", CATEGORY) if name in table.columns), None)
+    events = found.events.loc[found.events["item_id"] != ""]
+    if column is None:
+        return events.iloc[:0].assign(group=[]), []
+    number = run.dataset.items.numbers(events["item_id"].tolist())
+    said = table[column].astype(str).to_numpy()[number - 1]
+    each = events.assign(group=[text.split(LIST_SEPARATOR) for text in said]).explode("group", ignore_index=True)
+    each["group"] = each["group"].astype(str).str.strip()
+    each = each.loc[~each["group"].isin(["", UNKNOWN])]
+    order = each["group"].value_counts().index[:MOST_CATEGORIES].tolist()
+    return each.loc[each["group"].isin(order)], order
+
+
+def _work(run: Run, users: int, seed: int) -> dict[str, Any]:
+    return {
+        "version": _VERSION,
+        "created": run.created,
+        "model": run.answers,
+        "settings": run.config.evaluation.model_dump(mode="json"),
+        "users": users,
+        "seed": seed,
+    }

@@ -1,0 +1,103 @@
+"""Recommendations made elsewhere, diagnosed against a log: what needs no model of our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.config import RunConfig
+from engine.data.dataset import Dataset
+from engine.data.external_lists import GivenLists, read_lists
+from engine.data.formats.files import NO_LIMIT, ReadLimit
+from engine.data.formats.tables import open_table
+from engine.data.repeats import with_seen_decided
+from engine.data.splits import Split
+from engine.errors import Message
+from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.external import evaluate_given
+from engine.evaluation.metrics.item_facts import item_facts
+from engine.evaluation.report import Evaluation
+from engine.runs.store import cohorts_of, split_of
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Another system's lists and how they do.
+
+    Attributes:
+        given: the lists, and what reading them noticed.
+        split: who was tested on what.
+        cohorts: head and tail, of users and of items.
+        evaluation: the figures; its one model bears the name of the lists.
+        notes: what a reader of the figures must know, one sentence each; those of reading among them.
+    """
+
+    given: GivenLists
+    split: Split
+    cohorts: Cohorts
+    evaluation: Evaluation
+    notes: tuple[Message | str, ...]
+
+
+def diagnose_lists(
+    path: str | Path,
+    dataset: Dataset,
+    config: RunConfig | None = None,
+    user: str | None = None,
+    item: str | None = None,
+    limit: ReadLimit = NO_LIMIT,
+) -> Outside:
+    """The figures of lists in a file, on the test part of a log.
+
+    Args:
+        path: CSV, TSV or Parquet: a user, an item, and a rank or a score in each row.
+        dataset: the log that they are for.
+        config: settings whose `evaluation` section counts.
+        user: column of user ids; guessed when not given.
+        item: column of item ids; guessed when not given.
+        limit: how much may be unpacked of a file that a stranger sent.
+
+    Raises:
+        DataError: the file is no such table, or has nothing to do with the log or its tested users.
+    """
+    config = config or RunConfig()
+    given = read_lists(path, dataset, user, item, limit)
+    split = split_of(dataset, config)
+    config = with_seen_decided(config, [split])
+    cohorts = cohorts_of(split, config)
+    evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
+    return Outside(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
+
+
+def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
+    """The names of the columns of a file of lists, for who is to say which of them are which.
+
+    Args:
+        path: CSV, TSV or Parquet.
+        limit: how much may be unpacked of a file that a stranger sent.
+
+    Raises:
+        DataError: the file is no table, or is larger than it may be.
+    """
+    return tuple(open_table(Path(path), limit).names)
+
+
+def _notes(given: GivenLists, split: Split, config: RunConfig) -> list[str]:
+    """What is unlike lists of our own."""
+    asked, longest = given.items.take(split.test.users), given.longest
+    notes = []
+    if without := int((asked.lengths == 0).sum()):
+        notes.append(f"{without:,} of {len(asked):,} tested users have no list; each target of theirs counts as a miss")
+    if short := [k for k in config.evaluation.ks if k > longest]:
+        notes.append(
+            f"the longest list holds {longest:,} items, so figures at {', '.join(map(str, short))} count what is there"
+        )
+    width = split.n_items + 1
+    histories = split.test.histories
+    met = histories.positions() * width + histories.items
+    again = int(np.isin(asked.positions() * width + asked.items, met).sum())
+    if again:
+        notes.append(f"{again:,} recommendations were in their user's history already; they are measured as given")
+    return notes

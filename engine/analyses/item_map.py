@@ -1,0 +1,146 @@
+"""Items on a plane: their vectors in the model, by principal components or by t-SNE of a stated sample."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.errors import EngineError, RunError
+from engine.runs.folder import read_json, write_json
+from engine.runs.store import Run
+
+Method = Literal["pca", "tsne"]
+
+ITEM_MAP = "item_map.json"
+"""Of a run folder: the t-SNE that `item_map` found. It can be deleted at any time."""
+
+SAMPLE = 2_000
+"""Items that are laid out at most, drawn at random; others are placed among them when they are asked for."""
+
+PERPLEXITY = 30.0
+
+NEAREST = 3
+"""Laid-out items among which another is placed on a t-SNE."""
+
+_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ItemMap:
+    """Items on a plane.
+
+    Attributes:
+        method: "pca" or "tsne".
+        items: (n,) int64 item indices.
+        places: (n, 2) float64, along each axis about -1 to 1.
+        sampled: (n,) bool; False for an item that was asked for and placed afterwards.
+        n_items: how many could have been laid out: those that can be recommended.
+        kept: share of the variance that the plane holds; None for t-SNE, whose distances far apart mean nothing.
+    """
+
+    method: Method
+    items: np.ndarray
+    places: np.ndarray
+    sampled: np.ndarray
+    n_items: int
+    kept: float | None
+
+
+def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> ItemMap:
+    """Items by their vectors, scaled to length 1, on a plane.
+
+    A catalogue of more than `SAMPLE` items is drawn from, the same at every call. What must always be there is added:
+    exactly by PCA; on a t-SNE, which cannot place another item, at the mean of its nearest laid-out items weighted by
+    their cosines. The t-SNE is kept in the run folder, where that can be written to.
+
+    Args:
+        run: the run.
+        method: "pca" or "tsne".
+        always: ids of items that are on the map whether or not they are drawn.
+
+    Raises:
+        UnknownIdError: one of those is none of the data's.
+        EngineError: fewer than three items can be recommended.
+
+    Source: van der Maaten and Hinton, "Visualizing data using t-SNE" (JMLR 2008).
+    """
+    vectors = run.recommender.output_vectors()
+    sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
+    unit = vectors / np.maximum(sizes, 1e-12)
+    there = np.flatnonzero(run.recommender.candidates & (sizes[:, 0] > 0))
+    if len(there) < 3:
+        raise EngineError(
+            "Run {run_name!r} can recommend {n_there} items; a map needs three.", run_name=run.name, n_there=len(there)
+        )
+    drawn = there
+    if len(there) > SAMPLE:
+        drawn = np.sort(np.random.default_rng(run.config.evaluation.seed).choice(there, SAMPLE, replace=False))
+    wanted = np.array([run.dataset.items.number(item) for item in dict.fromkeys(always)], dtype=np.int64)
+    others = wanted[~np.isin(wanted, drawn) & np.isin(wanted, there)]
+    laid, extra, kept = _pca(unit, drawn, others) if method == "pca" else _tsne(run, unit, drawn, others)
+    return ItemMap(
+        method,
+        np.concatenate([drawn, others]),
+        np.concatenate([laid, extra]),
+        np.arange(len(drawn) + len(others)) < len(drawn),
+        len(there),
+        kept,
+    )
+
+
+def has_tsne(run: Run) -> bool:
+    """Whether the run folder keeps a t-SNE, so that it is there at once."""
+    return _held(run) is not None
+
+
+def _pca(unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """Places of the sample and of others, and the share of the sample's variance that the plane holds."""
+    middle = unit[drawn].mean(axis=0)
+    _left, spread, axes = np.linalg.svd(unit[drawn] - middle, full_matrices=False)
+    axes = axes[:2] * np.sign(axes[:2, [0]] + 1e-30)  # a sign that does not depend on the library
+    laid = (unit[drawn] - middle) @ axes.T
+    reach = max(float(np.abs(laid).max()), 1e-12)
+    total = max(float((spread**2).sum()), 1e-12)
+    return laid / reach, (unit[others] - middle) @ axes.T / reach, float((spread[:2] ** 2).sum()) / total
+
+
+def _tsne(run: Run, unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, None]:
+    """Places of the sample and of others."""
+    laid = _held(run)
+    if laid is None or len(laid) != len(drawn):
+        laid = _lay_out(unit[drawn], run.config.evaluation.seed)
+        with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
+            write_json(run.path / ITEM_MAP, {**_work(run), "places": laid.round(5).tolist()})
+    near = unit[others] @ unit[drawn].T
+    best = np.argsort(-near, axis=1)[:, :NEAREST]
+    weights = np.maximum(np.take_along_axis(near, best, axis=1), 1e-6)
+    extra = (laid[best] * weights[:, :, None]).sum(axis=1) / weights.sum(axis=1, keepdims=True)
+    return laid, extra, None
+
+
+def _lay_out(unit: np.ndarray, seed: int) -> np.ndarray:
+    from sklearn.manifold import TSNE
+
+    perplexity = min(PERPLEXITY, (len(unit) - 1) / 3)
+    found = TSNE(perplexity=perplexity, init="pca", random_state=seed, max_iter=600).fit_transform(unit)
+    found = found.astype(np.float64) - found.mean(axis=0)
+    return found / max(float(np.abs(found).max()), 1e-12)
+
+
+def _work(run: Run) -> dict[str, Any]:
+    """What the places hang on."""
+    return {"version": _VERSION, "created": run.created, "sample": SAMPLE, "seed": run.config.evaluation.seed}
+
+
+def _held(run: Run) -> np.ndarray | None:
+    try:
+        kept = read_json(run.path / ITEM_MAP)
+        work = _work(run)
+        places = np.array(kept["places"], dtype=np.float64)
+        good = {key: kept.get(key) for key in work} == work and places.ndim == 2 and places.shape[1] == 2
+        return places if good and np.isfinite(places).all() else None
+    except (RunError, KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,71 @@
+"""Lists that another system made, measured as our own models are."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from engine.config import EvaluationConfig, RunConfig
+from engine.data.external_lists import GivenLists
+from engine.data.repeats import is_repeat, with_seen_decided
+from engine.data.splits import Holdout, Split
+from engine.errors import DataError
+from engine.evaluation.cohorts import Cohorts
+from engine.evaluation.metrics.item_facts import ItemFacts, item_facts
+from engine.evaluation.ranking import Ranking
+from engine.evaluation.report import Evaluation, measured
+from engine.evaluation.targets import target_facts
+
+
+def evaluate_given(
+    given: GivenLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
+) -> Evaluation:
+    """The figures of given lists on the test part of a split.
+
+    A target's rank is its place in the user's list, and a target outside it is a miss; so is every target of a user who
+    was given no list. Whether a list holds what the user had met already is not looked at: it is measured as it was
+    made.
+
+    Args:
+        given: the lists.
+        split: its test part is asked.
+        cohorts: of the same split.
+        config: list lengths, intervals, seed.
+        facts: of the items, with their categories where the data has some; without categories when not given.
+
+    Raises:
+        DataError: no tested user has a list.
+    """
+    asked = given.items.take(split.test.users)
+    if not asked.lengths.any():
+        raise DataError(
+            "{source}: none of the {n_test:,} tested users has a list, though {lengths:,} other users do; "
+            "recommend for the users who are tested (protocol {protocol}).",
+            source=given.source,
+            n_test=len(split.test),
+            lengths=int((given.items.lengths > 0).sum()),
+            protocol=split.protocol,
+        )
+    config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation
+    ranking = _ranking(given, split, config)
+    facts = facts or item_facts(None, split, cohorts)
+    frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config, facts)
+    listed = Holdout(split.test.users, split.test.histories, asked)
+    targets = target_facts(split, seen_left_out=not is_repeat(listed).any())  # whatever our own lists would do
+    return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top}, targets)
+
+
+def _ranking(given: GivenLists, split: Split, config: EvaluationConfig) -> Ranking:
+    """The places of the targets, and the lists, cut to the longest length that is measured."""
+    width = split.n_items + 1
+    held = given.items.positions() * width + given.items.items
+    order = np.argsort(held, kind="stable")
+    wanted = split.test.users[split.test.targets.positions()] * width + split.test.targets.items
+    at = order[np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)]
+    ranks = np.where(held[at] == wanted, given.ranks[at], 0)
+    asked = given.items.take(split.test.users)
+    rows = asked.positions()
+    places = np.arange(len(rows)) - asked.offsets[rows]
+    shown = places < max(config.ks)
+    top = np.zeros((len(split.test), max(config.ks)), dtype=np.int32)
+    top[rows[shown], places[shown]] = asked.items[shown]
+    return Ranking(ranks.astype(np.int32), top)

@@ -1,0 +1,1 @@
+"""Statements about groups of users: the gap, its parts, its ceiling, its change."""

@@ -1,0 +1,133 @@
+"""How far a model stays below what could be had: the oracle where the data has one, else the best of all models."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.config import EvaluationConfig
+from engine.data.oracle import fair_ceiling
+from engine.evaluation.metrics.glossary import term_of
+from engine.evaluation.report import COHORTS, Estimate, Evaluation
+from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+
+Kind = Literal["oracle", "best of all models"]
+
+
+@dataclass(frozen=True)
+class CohortCeiling:
+    """A cohort against its ceiling.
+
+    Attributes:
+        n: users.
+        ceiling: the mean that could be had; the oracle's has no interval, its ends are the figure itself.
+        shortfall: model minus ceiling, by model; below 0 where there is something left to gain (above 0 for a metric of
+            which lower is better).
+    """
+
+    n: int
+    ceiling: Estimate
+    shortfall: dict[str, Estimate]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        shortfall = {model: estimate.to_dict() for model, estimate in self.shortfall.items()}
+        return {"n": self.n, "ceiling": self.ceiling.to_dict(), "shortfall": shortfall}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> CohortCeiling:
+        """The inverse of to_dict."""
+        shortfall = {model: Estimate(**estimate) for model, estimate in values["shortfall"].items()}
+        return cls(values["n"], Estimate(**values["ceiling"]), shortfall)
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What could be had at best.
+
+    Attributes:
+        kind: "oracle": what the generator of the data, which knows its laws, would score from the same histories (see
+            `engine.data.oracle.fair_ceiling`). "best of all models": the mean of each user's best figure among the
+            models, as if somebody knew beforehand which model will do best for whom. That is optimistic: of several
+            models one is right by luck, the more so the more there are.
+        metric: such as "ndcg@10".
+        cohorts: "all", "head" and "tail" users; those without a user are left out.
+    """
+
+    kind: Kind
+    metric: str
+    cohorts: dict[str, CohortCeiling]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "kind": self.kind,
+            "metric": self.metric,
+            "cohorts": {name: cohort.to_dict() for name, cohort in self.cohorts.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Ceiling:
+        """The inverse of to_dict."""
+        cohorts = {name: CohortCeiling.from_dict(cohort) for name, cohort in values["cohorts"].items()}
+        return cls(values["kind"], values["metric"], cohorts)
+
+
+def ceilings(
+    evaluation: Evaluation, metric: str, config: EvaluationConfig, oracle: Mapping[str, Any] | None = None
+) -> tuple[Ceiling, ...]:
+    """The ceilings that are known: the oracle's, if it speaks of this metric and these users, and the best of models.
+
+    Intervals are percentile bootstraps over users; a model and the best of all models are paired user by user. Beside
+    the oracle only the model's own spread counts, since the oracle's figures of single users are not in its file.
+
+    Args:
+        evaluation: what was measured.
+        metric: a column of its `per_user`; the glossary says which way is better.
+        config: samples, confidence and seed.
+        oracle: what `engine.data.oracle.read_oracle` gave.
+    """
+    models = tuple(evaluation.models)
+    rows = {model: evaluation.per_user[evaluation.per_user["model"] == model] for model in models}
+    first = rows[models[0]]
+    values = np.column_stack([rows[m].set_index("user_idx")[metric].loc[first["user_idx"]] for m in models])
+    best = values.min(axis=1) if term_of(metric).better == "lower" else values.max(axis=1)
+    side = np.asarray(first["user_cohort"])
+    inside = {"all": np.ones(len(side), dtype=bool), **{cohort: side == cohort for cohort in COHORTS}}
+    inside = {cohort: chosen for cohort, chosen in inside.items() if chosen.any()}
+    fair = _fitting(oracle, metric, evaluation.protocol, inside, config)
+    table = Levels.of(np.column_stack([values, best[:, None], values - best[:, None]]))
+    found: dict[Kind, dict[str, CohortCeiling]] = {"oracle": {}, "best of all models": {}}
+    for cohort, rng in zip(inside, np.random.default_rng(config.seed).spawn(len(inside)), strict=True):
+        chosen = inside[cohort]
+        n, size = int(chosen.sum()), len(models)
+        means = table.values[table.codes[chosen]].mean(axis=0)
+        lows, highs = interval(resampled_means(table, chosen, config.bootstrap_samples, rng), config.confidence)
+        every = [Estimate(float(m), float(low), float(high)) for m, low, high in zip(means, lows, highs, strict=True)]
+        short = dict(zip(models, every[size + 1 :], strict=True))
+        found["best of all models"][cohort] = CohortCeiling(n, every[size], short)
+        if cohort in fair:
+            top = float(fair[cohort]["value"])
+            below = {m: Estimate(e.value - top, e.low - top, e.high - top) for m, e in zip(models, every, strict=False)}
+            found["oracle"][cohort] = CohortCeiling(n, Estimate(top, top, top), below)
+    return tuple(Ceiling(kind, metric, cohorts) for kind, cohorts in found.items() if cohorts)
+
+
+def _fitting(
+    oracle: Mapping[str, Any] | None,
+    metric: str,
+    protocol: str,
+    inside: Mapping[str, np.ndarray],
+    config: EvaluationConfig,
+) -> Mapping[str, Any]:
+    """The oracle's figures by cohort, if they are of the same thing on as many users; else nothing."""
+    if oracle is None or (oracle["metric"], oracle["protocol"]) != (metric, protocol):
+        return {}
+    if not np.isclose(oracle["head_share"], config.head_share):
+        return {}
+    fair = fair_ceiling(dict(oracle))
+    fits = all(fair.get(cohort, {}).get("n") == int(chosen.sum()) for cohort, chosen in inside.items())
+    return fair if fits else {}

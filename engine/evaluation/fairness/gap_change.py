@@ -1,0 +1,263 @@
+"""What changed from one model to another: did the gap between two groups close, who paid, and who gained and lost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from engine.config import EvaluationConfig
+from engine.errors import EngineError
+from engine.evaluation.fairness.group_table import LOG_RANK, figures_of, membership, too_small
+from engine.evaluation.groups.standard import Group
+from engine.evaluation.metrics.glossary import term_of
+from engine.evaluation.report import Estimate, Evaluation
+from engine.evaluation.stats.bootstrap import interval, resampled_group_means
+from engine.evaluation.stats.hypothesis_tests import Moments, p_values
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class Served:
+    """A model and where it was measured: two models of one run, or of two runs on the same users and targets.
+
+    Attributes:
+        evaluation: what was measured.
+        model: name of a model in it.
+    """
+
+    evaluation: Evaluation
+    model: str
+
+
+@dataclass(frozen=True)
+class GapChange:
+    """What a change of models did to the gap between two groups.
+
+    Attributes:
+        metric: such as "ndcg@10".
+        group: the name of the one group.
+        other: of the other.
+        n: users of the one who have the figure of both models.
+        n_other: of the other.
+        old_gap: the group's mean less the other's, by the old model.
+        new_gap: by the new one.
+        gain: new less old, over the group.
+        gain_other: over the other.
+        difference: the difference in differences: `gain` less `gain_other`, which is `new_gap` less `old_gap`. It says
+            who gained more; where the gap turns over it says nothing of its size.
+        p_value: two-sided, of the difference; see `engine.evaluation.stats.hypothesis_tests.p_values`.
+        significant: the difference's interval leaves out 0, the p-value agrees at the same level, and neither group is
+            too small.
+        too_small: a group has fewer than 30 users, or all its users changed by one amount.
+        size: |new_gap| less |old_gap|: below 0 the groups are nearer to each other than before.
+        size_p: two-sided p-value of `size`, the signs of both gaps taken as they were seen.
+        size_significant: the interval of `size` leaves out 0, its p-value agrees, and neither group is too small.
+        narrowed: the new gap is nearer to 0 than the old one, clearly or not.
+        turned: the gaps have opposite signs: whoever was behind is ahead.
+        paid: names of the groups that are served worse than before: the interval of their gain lies on the worse side
+            of 0. Empty for a figure that has no better end.
+    """
+
+    metric: str
+    group: str
+    other: str
+    n: int
+    n_other: int
+    old_gap: Estimate
+    new_gap: Estimate
+    gain: Estimate
+    gain_other: Estimate
+    difference: Estimate
+    p_value: float
+    significant: bool
+    too_small: bool
+    size: Estimate
+    size_p: float
+    size_significant: bool
+    narrowed: bool
+    turned: bool
+    paid: tuple[str, ...]
+
+
+def gap_change(
+    old: Served,
+    new: Served,
+    facts: pd.DataFrame,
+    group: Group,
+    other: Group,
+    metric: str = "ndcg@10",
+    config: EvaluationConfig | None = None,
+) -> GapChange:
+    """What a change of models does to the gap between two groups: its size, and the difference in differences.
+
+    The size changes by |B_g - B_h| - |A_g - A_h|; the difference in differences is (B_g - A_g) - (B_h - A_h). The two
+    are the same but for the sign as long as the gap keeps its sign.
+
+    Users keep their figures of both models together when they are resampled, and each group is resampled by itself.
+
+    Args:
+        old: model A.
+        new: model B.
+        facts: of the test users.
+        group: g.
+        other: h; no user is in both.
+        metric: a column of both `evaluation.per_user`.
+        config: samples, confidence and seed.
+
+    Raises:
+        EngineError: a name is not there, the models were not asked the same, the groups overlap, or one is empty.
+
+    Source: the estimator is that of Card and Krueger, "Minimum wages and employment" (American Economic Review 1994).
+    """
+    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    values, inside = _both(old, new, facts, metric), membership((group, other), facts)
+    inside = inside & ~np.isnan(values).any(axis=1)
+    _check_groups(group, other, inside)
+    resamples = resampled_group_means(values, inside, config.bootstrap_samples, config.seed)[0]
+    before, after = Moments.of(values, inside).mean.T  # each (2,): the group, the other
+    drawn_before, drawn_after = resamples[:, :, 0], resamples[:, :, 1]
+
+    def estimate(value: float, drawn: np.ndarray) -> Estimate:
+        low, high = interval(drawn, config.confidence)
+        return Estimate(float(value), float(low), float(high))
+
+    gains, drawn_gains = after - before, drawn_after - drawn_before
+    gain, gain_other = (estimate(gains[at], drawn_gains[:, at]) for at in (0, 1))
+    gaps, drawn_gaps = (before[0] - before[1], after[0] - after[1]), (_apart(drawn_before), _apart(drawn_after))
+    old_gap, new_gap = (estimate(value, drawn) for value, drawn in zip(gaps, drawn_gaps, strict=True))
+    difference = estimate(gains[0] - gains[1], _apart(drawn_gains))
+    size = estimate(abs(gaps[1]) - abs(gaps[0]), np.abs(drawn_gaps[1]) - np.abs(drawn_gaps[0]))
+    level, asked = 1 - config.confidence, inside.any(axis=0)
+    # What each user adds to the gap's growth: the new figure less the old one, each with the sign of its gap.
+    signs = np.sign(gaps) if gaps[0] and gaps[1] else np.full(2, np.sign(sum(gaps)))
+    changes = values[asked] @ np.array([[-1.0, -signs[0]], [1.0, signs[1]]])
+    changes[np.abs(changes) < _ROUNDING] = 0
+    own = inside[:1, asked]
+    moments = Moments.of(changes, own)
+    p_value, size_p = (float(p) for p in p_values(changes, own, moments, level, config.seed)[0])
+    few = too_small(moments.n, moments.variance) | too_small(moments.n_rest, moments.variance_rest)
+    small = bool(few[0, 0])
+    return GapChange(
+        metric=metric,
+        group=group.name,
+        other=other.name,
+        n=int(inside[0].sum()),
+        n_other=int(inside[1].sum()),
+        old_gap=old_gap,
+        new_gap=new_gap,
+        gain=gain,
+        gain_other=gain_other,
+        difference=difference,
+        p_value=p_value,
+        significant=_leaves_out_0(difference) and p_value <= level and not small,
+        too_small=small,
+        size=size,
+        size_p=size_p,
+        size_significant=_leaves_out_0(size) and size_p <= level and not few.any(),
+        narrowed=size.value < 0,
+        turned=old_gap.value * new_gap.value < 0,
+        paid=tuple(g.name for g, got in ((group, gain), (other, gain_other)) if _is_loss(metric, got)),
+    )
+
+
+def movers(old: Served, new: Served, facts: pd.DataFrame, n: int = 20) -> pd.DataFrame:
+    """The users who gained and lost most from one model to another, by the log of their target's rank.
+
+    In logs a step from rank 2 to rank 1 is as long as one from 200 to 100, so that users far down the list, who move by
+    hundreds of ranks without noticing, do not fill the table.
+
+    Args:
+        old: model A.
+        new: model B.
+        facts: of the test users.
+        n: users of either kind, at most; somebody whose rank is the same is of neither.
+
+    Returns:
+        The most first: `side`, "gained" for the first rows and "lost" for the others; `user_idx`; `change`, the new
+        log-rank less the old one (below 0 is a gain); `old_rank` and `new_rank` (0 is a miss); `target_idx`; then the
+        other columns of the facts.
+
+    Raises:
+        EngineError: a model is not there, or the models were not asked the same.
+    """
+    values = _both(old, new, facts, LOG_RANK)
+    change = (values[:, 1] - values[:, 0]).round(12)  # or rounding would part what is equal
+    order = np.argsort(change, kind="stable")
+    gained = order[change[order] < 0][:n]
+    lost = order[change[order] > 0]
+    lost = lost[np.argsort(-change[lost], kind="stable")][:n]
+    rows = np.concatenate([gained, lost])
+    before, after = (_rows(served, facts, ["rank", "target_idx"]) for served in (old, new))
+    table = pd.DataFrame(
+        {
+            "side": np.repeat(["gained", "lost"], [len(gained), len(lost)]),
+            "user_idx": facts["user_idx"].to_numpy()[rows],
+            "change": change[rows],
+            "old_rank": before["rank"].to_numpy()[rows],
+            "new_rank": after["rank"].to_numpy()[rows],
+            "target_idx": before["target_idx"].to_numpy()[rows],
+        }
+    )
+    about = facts[[column for column in facts if column not in table]].iloc[rows].reset_index(drop=True)
+    return pd.concat([table, about], axis=1)
+
+
+def _both(old: Served, new: Served, facts: pd.DataFrame, metric: str) -> np.ndarray:
+    """(n_users, 2) figures of the old and of the new model.
+
+    Raises:
+        EngineError: a name is not there, or the models were not asked the same.
+    """
+    values = np.hstack([figures_of(served.evaluation, facts, (metric,), served.model) for served in (old, new)])
+    targets = [_rows(served, facts, ["target_idx"])["target_idx"].to_numpy() for served in (old, new)]
+    if other := int((targets[0] != targets[1]).sum()):
+        raise EngineError(
+            "{model} and {model_2} were asked for different items of {other:,} of the {n_facts:,} users, so "
+            "they cannot be compared user by user; compare runs on the same data with the same protocol.",
+            model=old.model,
+            model_2=new.model,
+            other=other,
+            n_facts=len(facts),
+        )
+    return values
+
+
+def _rows(served: Served, facts: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    frame = served.evaluation.per_user
+    own = frame.loc[frame["model"] == served.model].set_index("user_idx")
+    return own.loc[facts["user_idx"].to_numpy(), columns]
+
+
+def _check_groups(group: Group, other: Group, inside: np.ndarray) -> None:
+    if shared := int(inside.all(axis=0).sum()):
+        raise EngineError(
+            "Groups {group_name!r} and {other_name!r} have {shared:,} users in common, so there is no gap "
+            "between them; take groups without a user in common.",
+            group_name=group.name,
+            other_name=other.name,
+            shared=shared,
+        )
+    for each, members in ((group, inside[0]), (other, inside[1])):
+        if not members.any():
+            raise EngineError(
+                "Group {each_name!r} ({rule}) holds 0 test users with the figure, so there is no gap to it; take "
+                "another group.",
+                each_name=each.name,
+                rule=each.rule,
+            )
+
+
+def _apart(means: np.ndarray) -> np.ndarray:
+    """(samples,) the group's means less the other's."""
+    return means[:, 0] - means[:, 1]
+
+
+def _leaves_out_0(found: Estimate) -> bool:
+    return not found.low <= 0 <= found.high
+
+
+def _is_loss(metric: str, gain: Estimate) -> bool:
+    return {"higher": gain.high < 0, "lower": gain.low > 0, "neither": False}[term_of(metric).better]

@@ -1,0 +1,188 @@
+"""A gap between head and tail split in two, by what the head would fare with histories as short as the tail's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from engine.config import EvaluationConfig
+from engine.evaluation.fairness.gap import SMALL
+from engine.evaluation.report import Estimate
+from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.stats.intervals import few_hits, mean_estimate
+
+Verdict = Literal["length", "users", "both", "neither", "unclear"]
+
+_ROUNDING = 1e-12
+
+
+@dataclass(frozen=True)
+class GapParts:
+    """The gap of one metric, split in two.
+
+    With h the head's mean, c the head's mean with histories cut short and t the tail's mean:
+    gap = t - h, length = c - h, users = t - c, and gap = length + users. It is a decomposition in the manner of Oaxaca
+    and Blinder, whose counterfactual is measured rather than modelled. Source: Blinder, "Wage discrimination: reduced
+    form and structural estimates" (Journal of Human Resources 1973).
+
+    Attributes:
+        metric: such as "ndcg@10", or "log_rank", where lower is better.
+        head: h, as measured.
+        truncated: c.
+        tail: t, as measured.
+        gap: t - h.
+        length: c - h: what short histories explain.
+        users: t - c: what different users explain.
+        length_share: length / gap; None unless the gap's interval leaves out 0. Below 0 or above 1 where the two parts
+            pull apart. Resamples whose gap has the other sign, fewer than one end of an interval leaves out, are not
+            counted.
+        users_share: users / gap, likewise; the two shares sum to 1.
+        verdict: a part counts where its interval leaves out 0. "length": it alone counts. "users": that alone.
+            "both": both count. "neither": neither counts, nor does the gap. "unclear": neither counts but the gap does,
+            so that there is more to explain than can be told apart; or a cohort has fewer than 30 users, or few hits.
+        dominant: the larger of the two parts, by absolute size, if the interval of the difference of their sizes leaves
+            out 0 and the verdict is none of the last two; else None.
+    """
+
+    metric: str
+    head: Estimate
+    truncated: Estimate
+    tail: Estimate
+    gap: Estimate
+    length: Estimate
+    users: Estimate
+    length_share: Estimate | None
+    users_share: Estimate | None
+    verdict: Verdict
+    dominant: Literal["length", "users"] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return {key: value.to_dict() if isinstance(value, Estimate) else value for key, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GapParts:
+        """The inverse of to_dict."""
+        plain: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in values.items()}
+        return cls(**plain)
+
+
+def decompose(
+    metrics: Sequence[str],
+    tables: tuple[np.ndarray, np.ndarray],
+    is_head: np.ndarray,
+    config: EvaluationConfig,
+    for_head: np.random.Generator,
+    for_tail: np.random.Generator,
+) -> list[dict[str, GapParts]]:
+    """The parts of every metric, model by model.
+
+    Args:
+        metrics: names of the columns.
+        tables: (n_models, n_users, n_metrics) figures as measured, and (n_models, n_head, n_metrics) with short
+            histories.
+        is_head: (n_users,) bool.
+        config: intervals.
+        for_head: draws head users.
+        for_tail: draws tail users.
+    """
+    whole, cut = tables
+    n_models = len(whole)
+    change = cut - whole[:, is_head]
+    change[np.abs(change) < _ROUNDING] = 0  # an average of equal figures may differ from them in the last digit
+    head, tail = np.concatenate([whole[:, is_head], change]), whole[:, ~is_head]
+    means = np.concatenate([head.mean(axis=1), tail.mean(axis=1)])  # (3 n_models, n_metrics)
+    resampled = np.concatenate(
+        [_resampled(head, config.bootstrap_samples, for_head), _resampled(tail, config.bootstrap_samples, for_tail)],
+        axis=1,
+    )
+    sides = whole[:, is_head], tail
+    return [
+        {
+            metric: _parts(
+                metric,
+                means[model::n_models, m],
+                resampled[:, model::n_models, m].T,
+                (sides[0][model, :, m], sides[1][model, :, m]),
+                config,
+            )
+            for m, metric in enumerate(metrics)
+        }
+        for model in range(n_models)
+    ]
+
+
+def _resampled(tables: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
+    """(samples, n_tables, n_metrics) means of (n_tables, n_users, n_metrics) figures over users drawn anew."""
+    n_tables, n_users, n_metrics = tables.shape
+    rows = np.arange(n_users)
+    levels = Levels(tables.transpose(1, 0, 2).reshape(n_users, -1), rows)  # hardly any two rows are equal
+    return resampled_means(levels, rows, samples, rng).reshape(samples, n_tables, n_metrics)
+
+
+def _parts(
+    metric: str,
+    means: np.ndarray,
+    resampled: np.ndarray,
+    figures: tuple[np.ndarray, np.ndarray],
+    config: EvaluationConfig,
+) -> GapParts:
+    """The split of one model's gap in one metric.
+
+    Args:
+        metric: its name.
+        means: (3,) head, its change when cut short, tail.
+        resampled: (3, samples) the same of every resample.
+        figures: (n_head,) and (n_tail,) of single users, as measured.
+        config: confidence.
+    """
+    too_small = any(len(side) < SMALL or few_hits(side, metric) for side in figures)
+
+    def estimate(value: float, samples: np.ndarray) -> Estimate:
+        low, high = interval(samples, config.confidence)
+        return Estimate(float(value), float(low), float(high))
+
+    (head, length, tail), (heads, lengths, tails) = means, resampled
+    gap, gaps = tail - head, tails - heads
+    users, others = gap - length, gaps - lengths
+    found, by_length, by_users = estimate(gap, gaps), estimate(length, lengths), estimate(users, others)
+    length_share = users_share = None
+    if counts(found):
+        same = gaps * gap > 0
+        length_share = estimate(length / gap, lengths[same] / gaps[same])
+        users_share = estimate(users / gap, others[same] / gaps[same])
+    verdict: Verdict = "unclear" if too_small else _verdict(found, by_length, by_users)
+    larger = estimate(abs(length) - abs(users), np.abs(lengths) - np.abs(others))
+    dominant: Literal["length", "users"] | None = None
+    if verdict not in ("unclear", "neither") and counts(larger):
+        dominant = "length" if larger.value > 0 else "users"
+    return GapParts(
+        metric=metric,
+        head=mean_estimate(figures[0], metric, heads, config.confidence),
+        truncated=estimate(head + length, heads + lengths),
+        tail=mean_estimate(figures[1], metric, tails, config.confidence),
+        gap=found,
+        length=by_length,
+        users=by_users,
+        length_share=length_share,
+        users_share=users_share,
+        verdict=verdict,
+        dominant=dominant,
+    )
+
+
+def _verdict(gap: Estimate, length: Estimate, users: Estimate) -> Verdict:
+    """See `GapParts.verdict`."""
+    if counts(length):
+        return "both" if counts(users) else "length"
+    if counts(users):
+        return "users"
+    return "unclear" if counts(gap) else "neither"
+
+
+def counts(estimate: Estimate) -> bool:
+    """Whether the interval leaves out 0."""
+    return not estimate.low <= 0 <= estimate.high

@@ -1,0 +1,1 @@
+"""Rules for groups of users, and the groups that every run has."""

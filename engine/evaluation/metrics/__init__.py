@@ -1,0 +1,1 @@
+"""Figures of one list: accuracy, and what lists are like beside it."""

@@ -1,0 +1,1 @@
+"""What items and users are made of: tables, text."""

@@ -1,0 +1,150 @@
+"""What an item is to the network: a vector of its own, and what its content adds to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.data.dataset import PAD
+from engine.model.content.tables import Content
+from engine.model.network.config import ContentShape
+from engine.model.network.content_vectors import ContentVectors
+from engine.model.training.lazy_adamw import Taken
+
+
+class ItemVectors(nn.Module):
+    """One vector for each item, the same where histories are read and where items are scored. Padding's is zero.
+
+    An item's vector is its own, plus the mean of its categories' vectors, plus a linear map of its text and numbers. An
+    item that training never meets keeps a vector of its own of zero, so content alone speaks for it.
+    """
+
+    def __init__(self, n_items: int, d_model: int, content: ContentShape | None = None) -> None:
+        super().__init__()
+        self.own = nn.Embedding(n_items + 1, d_model, padding_idx=PAD)
+        self.content = ContentVectors(n_items, d_model, content) if content else None
+        self._hidden: Tensor | None = None
+        self._few: Taken | None = None
+        self._gradient: tuple[Tensor, Tensor] | None = None  # the table's, and the rows in which it is not zero
+
+    @property
+    def device(self) -> torch.device:
+        """Where the vectors are."""
+        return self.own.weight.device
+
+    @property
+    def has_content(self) -> bool:
+        """Whether anything but an item's own vector speaks for it."""
+        return self.content is not None
+
+    def described(self) -> np.ndarray:
+        """(V + 1,) bool; True for items of which any content is known."""
+        if self.content is None:
+            return np.zeros(self.own.num_embeddings, dtype=bool)
+        return self.content.described()
+
+    @torch.no_grad()
+    def silence_padding(self) -> None:
+        """Set the vectors that stand for nothing to zero."""
+        self.own.weight[PAD] = 0.0
+        if self.content is not None:
+            self.content.silence_padding()
+
+    @torch.no_grad()
+    def begin(self, content: Content | None, met: Tensor) -> None:
+        """Take the content in, and take their own vectors from items that training never meets.
+
+        Args:
+            content: of the shape that this was made for.
+            met: (V + 1,) bool; True for items that training meets.
+        """
+        self.own.weight[~met.to(self.device)] = 0.0
+        if self.content is not None and content is not None:
+            self.content.begin(content)
+
+    @contextmanager
+    def hiding(self, own: Tensor | None) -> Iterator[None]:
+        """Within this, the items marked in `own`, (V + 1,) bool, have no vector of their own, so content must do.
+
+        It teaches content to speak for items that nobody has met yet (Volkovs et al. 2017, DropoutNet).
+        """
+        self._hidden = own
+        try:
+            yield
+        finally:
+            self._hidden = None
+
+    def few(self, items: Tensor) -> Taken:
+        """The rows of the (n,) items that a step reads: each is fetched, and gets its gradient, once.
+
+        Every lookup in the whole table would make a gradient as large as the table.
+        """
+        rows = torch.cat([items, items.new_zeros(1)]).unique()
+        places = items.new_zeros(self.own.num_embeddings)
+        places[rows] = torch.arange(len(rows), device=items.device)
+        return Taken(rows, self.own.weight.detach()[rows].requires_grad_(), places)
+
+    @torch.no_grad()
+    def take_gradient(self, few: Taken) -> None:
+        """Give the table the gradient that its few rows have; the others' is zero.
+
+        One piece of memory serves all steps, of which only the rows of the step before are cleared: to fill a table
+        with zeros costs more than the rest of this.
+        """
+        assert few.values.grad is not None
+        gradient, written = self._gradient or (torch.zeros_like(self.own.weight), few.rows)
+        gradient[written] = 0.0
+        gradient[few.rows] = few.values.grad
+        self.own.weight.grad = gradient
+        self._gradient = gradient, few.rows
+
+    @contextmanager
+    def reading(self, few: Taken | None) -> Iterator[None]:
+        """Within this, own vectors are read from copies of a few rows.
+
+        Only items that are among them may be asked for; padding's place is 0. None reads the whole table.
+        """
+        self._few = few
+        try:
+            yield
+        finally:
+            self._few = None
+
+    def forward(self, items: Tensor) -> Tensor:
+        """(..., D) vectors of item indices of any shape."""
+        asked = items if self._hidden is None else items.masked_fill(self._hidden[items], PAD)
+        if self._few is None:
+            vectors = self.own(asked)
+        else:
+            vectors = F.embedding(self._few.places[asked], self._few.values, padding_idx=PAD)
+        if self.content is None:
+            return vectors
+        return vectors + self.content(items.reshape(-1)).view(vectors.shape)
+
+    def all(self) -> Tensor:
+        """(V + 1, D) vectors of every item; row 0 is padding."""
+        own = self.own.weight if self._hidden is None else self.own.weight.masked_fill(self._hidden[:, None], 0.0)
+        return own if self.content is None else own + self.content(None)
+
+
+class KnownVectors(nn.Module):
+    """Every item's vector, ready made: what `ItemVectors` gives, for a network whose training is done."""
+
+    def __init__(self, vectors: Tensor) -> None:
+        """Keep (V + 1, D) vectors; row 0 is padding's."""
+        super().__init__()
+        self._vectors = vectors.detach()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the vectors are."""
+        return self._vectors.device
+
+    def forward(self, items: Tensor) -> Tensor:
+        """(..., D) vectors of item indices of any shape."""
+        return F.embedding(items, self._vectors)

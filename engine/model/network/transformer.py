@@ -1,0 +1,269 @@
+"""The network: pre-norm Transformer blocks over item vectors, arranged in one of three ways, and what scores items.
+
+- causal (GPT style): each event sees earlier events; the newest event's place reads out the next item.
+- masked (BERT style): all events see each other; a [MASK] at the place after the newest event reads it out.
+- encoder-decoder (Vaswani et al. 2017): the history is encoded as in masked; a decoder that starts from START alone
+  and looks across at it reads the next item out.
+
+Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tables hold V + 1 rows: 0 is padding).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from engine.data.dataset import PAD
+from engine.model.network.blocks import Block
+from engine.model.network.config import Shape
+from engine.model.network.content_vectors import ContentVectors
+from engine.model.network.decoder import Decoder
+from engine.model.network.item_vectors import ItemVectors
+from engine.model.network.noise import Noise, drop
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """Hidden states, and attentions where they were asked for.
+
+    Attributes:
+        hidden: (B, L, D) after the last norm. Causal: place t has seen places 0..t. Masked: every place has seen every
+            other. Encoder-decoder: the decoder's M + 1 places, place t after START and t following items. From
+            `next_hidden`: (B, D), the state that reads out the next item.
+        attentions: (n_layers, B, H, L query, L key) of the history's places, rows sum to 1; None unless asked for.
+        decoded: (n_layers, B, H, M + 1, M + 1), the decoder's self-attention; None without a decoder.
+        cross: (n_layers, B, H, M + 1, L), what the decoder looked at in the history; rows sum to 1, or are 0 where no
+            event is there to be looked at; None without a decoder.
+        sources: the weights that `attentions` and `cross` were put together from, (B, H, query, key) layer by layer,
+            the decoder's last. `hidden` was made from these, so a gradient can be asked for with respect to them.
+    """
+
+    hidden: Tensor
+    attentions: Tensor | None
+    decoded: Tensor | None = None
+    cross: Tensor | None = None
+    sources: tuple[Tensor, ...] = ()
+
+
+class Transformer(nn.Module):
+    """A Transformer whose item vectors serve as input and, tied, as output."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.item_content)
+        known = shape.user_content
+        self.user_vectors = ContentVectors(shape.n_users, shape.d_model, known) if known else None
+        masked = shape.architecture == "masked"
+        self.position_vectors = nn.Embedding(shape.max_len + masked, shape.d_model)
+        self.mask_vectors = nn.Parameter(torch.zeros(1, shape.d_model)) if masked else None
+        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
+        self.decoder = Decoder(shape) if shape.architecture == "encoder-decoder" else None
+        self.norm_memory = nn.LayerNorm(shape.d_model) if self.decoder else None
+        self.norm = nn.LayerNorm(shape.d_model)
+        self.bias = nn.Parameter(torch.zeros(shape.n_items + 1)) if shape.output == "dot" else None
+
+    def initialise(self, generator: torch.Generator) -> None:
+        """Draw all weights from the generator.
+
+        Item and position vectors are normal with deviation .02, so that the first steps can turn them; the blocks'
+        matrices are normal with the variance of torch's own linear layers, 1 / (3 x inputs), since anything smaller
+        leaves a narrow block idle while item vectors already overfit; biases are 0, norms 1.
+        """
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if "norm" in name:
+                    parameter.fill_(1.0 if name.endswith("weight") else 0.0)
+                elif parameter.dim() > 1:
+                    deviation = 0.02 if "vectors" in name else 1 / math.sqrt(3 * parameter.shape[1])
+                    parameter.normal_(0.0, deviation, generator=generator)
+                else:
+                    parameter.zero_()
+            self.item_vectors.silence_padding()
+            if self.user_vectors is not None:
+                self.user_vectors.silence_padding()
+
+    @property
+    def mask(self) -> int:
+        """The item index that stands for [MASK] in a masked network's input."""
+        return self.shape.n_items + 1
+
+    def forward(
+        self,
+        items: Tensor,
+        absent: Tensor | None = None,
+        attentions: bool = False,
+        noise: Noise | None = None,
+        following: Tensor | None = None,
+        users: Tensor | None = None,
+        readout: Tensor | None = None,
+    ) -> ModelOutput:
+        """Hidden states of a batch of histories.
+
+        Args:
+            items: (B, L) int64, oldest first, padded with 0 at the right; L at most `max_len`, one more if masked,
+                where `mask` stands for an item to be filled in.
+            absent: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
+                its place stays, so the others do not move. None hides nothing.
+            attentions: return the attention weights too. Hidden states are the same either way.
+            noise: source of dropout while training; without it nothing is dropped.
+            following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
+            users: (B,) int64 rows of the users' content, whose vectors join every place; 0 or None is somebody of whom
+                nothing is known.
+            readout: (B,) the only place of each row whose state is wanted, so `hidden` is (B, 1, D): the last block
+                works for it alone. Not while training, not with attentions, not in an encoder-decoder.
+        """
+        causal = self.shape.architecture == "causal"
+        x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
+        user = None if self.user_vectors is None or users is None else self.user_vectors(users)[:, None]  # (B, 1, D)
+        x = x if user is None else x + user
+        x = drop(x if noise is None else noise.jitter(x), self.shape.dropout, noise)  # (B, L, D)
+        kept: list[Tensor] = []
+        whole = len(self.blocks) - (readout is not None)
+        for block in self.blocks[:whole]:
+            x, weights, _ = block(x, blocked, noise)
+            if attentions:
+                kept.append(weights)
+        for block in self.blocks[whole:]:
+            assert readout is not None
+            assert isinstance(block, Block)
+            x = block.of_one(x, blocked, readout)
+        seen = torch.stack(kept) if attentions else None
+        if self.decoder is None or self.norm_memory is None:
+            return ModelOutput(self.norm(x), seen, sources=tuple(kept))
+        read = items[:, :0] if following is None else following
+        x, own, across = self.decoder(self.item_vectors(read), (self.norm_memory(x), nobody), noise, user)
+        if not attentions:
+            return ModelOutput(self.norm(x), None)
+        return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across), (*kept, *across))
+
+    def _causal(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Vectors with their places' (B, L, D), and where a query may not look: the future and the absent."""
+        at = torch.arange(items.shape[1], device=items.device)
+        blocked = at[None, :] > at[:, None]  # (L query, L key)
+        if absent is not None:
+            items = items.masked_fill(absent, PAD)
+            hidden_key = absent[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
+            blocked = (blocked | hidden_key)[:, None]  # (B, 1, L, L)
+        return self.item_vectors(items) + self.position_vectors(at), blocked, absent
+
+    def _both_ways(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+        """The same where all see all: (B, L, D), where a query may not look, and the places that nobody may look at.
+
+        Places are counted back from the newest, since what follows it is asked for: the newest has the same place in a
+        short history as in a long one.
+        """
+        L = items.shape[1]
+        at = torch.arange(L, device=items.device)
+        nobody = items == PAD  # (B, L)
+        back = ((~nobody).sum(1, keepdim=True) - 1 - at).clamp(min=0)
+        masked = items == self.mask
+        if absent is not None:
+            absent = absent & ~masked
+            items, nobody = items.masked_fill(absent, PAD), nobody | absent
+        blocked = (nobody[:, None, :] & (at[None, :] != at[:, None]))[:, None]  # (B, 1, L, L): a place sees itself
+        vectors = self.item_vectors(items.masked_fill(masked, PAD))
+        if self.mask_vectors is not None:
+            vectors = torch.where(masked[..., None], self.mask_vectors, vectors)
+        return vectors + self.position_vectors(back), blocked, nobody
+
+    def next_hidden(
+        self,
+        items: Tensor,
+        lengths: Tensor,
+        absent: Tensor | None = None,
+        attentions: bool = False,
+        users: Tensor | None = None,
+    ) -> ModelOutput:
+        """The state of each history that reads out its next item: `hidden` is (B, D).
+
+        Args:
+            items: (B, L) int64 as for `forward`, without [MASK]; L between 1 and `max_len`.
+            lengths: (B,) real events of each row; may be 0.
+            absent: (B, L) bool as for `forward`.
+            attentions: return the attention weights too; a masked network's have one place more, that of [MASK].
+            users: (B,) as for `forward`.
+        """
+        rows = torch.arange(len(items), device=items.device)
+        if self.shape.architecture == "encoder-decoder":
+            output = self(items, absent, attentions, users=users)
+            return replace(output, hidden=output.hidden[:, 0])
+        if self.shape.architecture == "causal":
+            place = (lengths - 1).clamp(min=0)
+        else:
+            place = lengths
+            items = F.pad(items, (0, 1))
+            items[rows, place] = self.mask
+            absent = None if absent is None else F.pad(absent, (0, 1))
+        if attentions:
+            output = self(items, absent, attentions, users=users)
+            return replace(output, hidden=output.hidden[rows, place])
+        output = self(items, absent, users=users, readout=place)
+        return replace(output, hidden=output.hidden[:, 0])
+
+    def reading(self, items: nn.Module, users: nn.Module | None) -> Transformer:
+        """The same network, with all its other weights shared, that reads items' and users' vectors from elsewhere.
+
+        What is asked of it is `forward` and `next_hidden`; this network, which others may be asking, is left as it is.
+
+        Args:
+            items: gives the (..., D) vectors of numbers of any shape; 0 stays padding, and `mask` stays [MASK].
+            users: gives the (B, D) vectors of the `users` that `forward` is told of.
+        """
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "item_vectors": items, "user_vectors": users}
+        return twin
+
+    def output_vectors(self, items: Tensor | None = None) -> Tensor:
+        """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""
+        vectors = self.item_vectors.all() if items is None else self.item_vectors(items)
+        return unit(vectors) if self.shape.output == "cosine" else vectors
+
+    def logits(
+        self,
+        hidden: Tensor,
+        items: Tensor | None = None,
+        vectors: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Raw scores of items for hidden states.
+
+        Args:
+            hidden: (N, D).
+            items: (M,) item indices; None for all V + 1, whose column 0 means nothing.
+            vectors: what `output_vectors` gives for these items, from a caller who scores them again and again.
+            out: (N, M) float32 where to write them; not while training.
+
+        Returns:
+            (N, M) logits: cosine / temperature, or dot product + bias.
+        """
+        vectors = self.output_vectors(items) if vectors is None else vectors
+        if self.shape.output == "cosine":
+            return torch.mm(unit(hidden) / self.shape.temperature, vectors.T, out=out)
+        assert self.bias is not None
+        return torch.addmm(self.bias if items is None else self.bias[items], hidden, vectors.T, out=out)
+
+    def logits_of_pairs(self, hidden: Tensor, items: Tensor) -> Tensor:
+        """(N,) logit of one item for each hidden state: hidden (N, D), items (N,)."""
+        vectors = self.item_vectors(items)
+        if self.shape.output == "cosine":
+            return (unit(hidden) * unit(vectors)).sum(-1) / self.shape.temperature
+        assert self.bias is not None
+        return (hidden * vectors).sum(-1) + self.bias[items]
+
+
+def blank(shape: Shape) -> Transformer:
+    """A network without weights yet; unlike the constructor it draws nothing from torch's global generator."""
+    with torch.device("meta"):
+        network = Transformer(shape)
+    return network.to_empty(device="cpu")
+
+
+def unit(x: Tensor) -> Tensor:
+    """Vectors cut to length 1; a zero vector stays zero."""
+    return F.normalize(x, dim=-1, eps=1e-8)

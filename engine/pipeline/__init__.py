@@ -1,0 +1,1 @@
+"""A log on disk -> a run: training, folds, tuning, transfer."""

@@ -1,0 +1,70 @@
+"""A training that begins with another run's weights, `training.start_from`: what must fit, and what is the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from engine.config import RunConfig
+from engine.data.dataset import Dataset
+from engine.errors import ConfigError
+from engine.model.training.checkpoint import load_network
+from engine.model.training.warm_start import Start
+from engine.runs.contents import contents_of
+from engine.runs.folder import MODEL
+from engine.runs.store import Run, load_run
+
+SHARED = ("d_model", "n_layers", "n_heads", "d_ff", "output", "temperature", "text_size", "text_model")
+"""Settings that both runs must agree on, since they fix the weights' shapes and meaning."""
+
+
+def begun_like(config: RunConfig, runs_dir: Path) -> RunConfig:
+    """The settings, with those of the other run where they must be the same.
+
+    Raises:
+        RunError: there is no such run.
+        ConfigError: one of them is set otherwise.
+    """
+    if config.training.start_from is None:
+        return config
+    other = load_run(config.training.start_from, runs_dir).config.model
+    asked = config.model.model_dump(exclude_unset=True)
+    for field in SHARED:
+        wish, held = asked.get(field), getattr(other, field)
+        if wish is not None and wish != held:
+            raise ConfigError(
+                "model.{field} = {wish!r}, but run {start_from!r}, whose weights training is to start from, has "
+                "{held!r}; leave it out, or set it to that.",
+                field=field,
+                wish=wish,
+                start_from=config.training.start_from,
+                held=held,
+            )
+    return config.replace({"model": {field: getattr(other, field) for field in SHARED}})
+
+
+def start_of(dataset: Dataset, config: RunConfig, runs_dir: Path) -> Start | None:
+    """The weights that training begins with; None where it draws its own.
+
+    Raises:
+        RunError: there is no such run, or it is damaged.
+    """
+    if config.training.start_from is None:
+        return None
+    run = load_run(config.training.start_from, runs_dir)
+    return Start(load_network(run.path / MODEL), contents_of(run), same_items(dataset, run))
+
+
+def same_items(dataset: Dataset, run: Run) -> np.ndarray:
+    """(V + 1,) int64 index in the run of each item, 0 where it is none of its items.
+
+    Items are the same if their ids are, and their titles too where both have one: small numbers are ids everywhere.
+    """
+    found = run.dataset.items.numbers(dataset.items.ids, missing=0).astype(np.int64)
+    for i in np.flatnonzero(found):
+        mine, theirs = dataset.title(int(i) + 1), run.dataset.title(int(found[i]))
+        item_id = str(dataset.items.ids[i])
+        if mine != theirs and item_id not in (mine, theirs):
+            found[i] = 0
+    return np.concatenate([[0], found])

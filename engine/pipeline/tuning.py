@@ -1,0 +1,367 @@
+"""Settings found by trying: Optuna proposes, a training on the training part is validated, the best settings win.
+
+The measure is NDCG@10 on the validation part alone. The test part is taken away before the first trial, so that no
+trial can ask it, and figures measured on it afterwards are clean.
+
+The study lives in an SQLite file, in a hidden folder of the runs directory named after the data, the settings and the
+space. Trial n is proposed from a seed of its own and from the trials that ended before it, so that a search that was
+cut off goes on as if nothing had happened; its trial in hand goes on from a checkpoint.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import optuna
+from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.trial import FrozenTrial, TrialState
+
+from engine import disk
+from engine.config import RunConfig
+from engine.data.cleaning import load_dataset
+from engine.data.cleaning_report import CleaningReport
+from engine.data.dataset import Histories
+from engine.data.splits import Holdout, Split
+from engine.errors import ConfigError, TrainingError
+from engine.model.content.tables import Contents
+from engine.model.training.checkpoint import load_checkpoint
+from engine.model.training.defaults import resolve
+from engine.model.training.loop import Trained
+from engine.pipeline.fitting import contents_of, fit
+from engine.pipeline.search_space import as_written, search_space, value_of, with_settings
+from engine.pipeline.train import train_run
+from engine.progress import OnProgress, Progress, ignore
+from engine.runs.folder import STUDY, contents_fingerprint, digest, write_json
+from engine.runs.place import lock
+from engine.runs.store import Run, split_of
+
+RANDOM_TRIALS = 8
+"""Trials drawn at random before the sampler (TPE) learns from what it has seen."""
+
+ENOUGH_FOR_IMPORTANCES = 10
+
+_NAME = "tailscope"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training with one set of settings.
+
+    Attributes:
+        number: 1 is the first, which has the settings as they stand.
+        state: "done"; "pruned", given up since it lagged behind earlier ones; or "failed", such as by a loss that is no
+            number.
+        value: the best NDCG@10 on the validation part that it reached; None where it failed before a validation.
+        settings: "section.key" -> value, of what is searched.
+        epochs: passes over the training part.
+    """
+
+    number: int
+    state: Literal["done", "pruned", "failed"]
+    value: float | None
+    settings: dict[str, Any]
+    epochs: int
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes:
+        dataset: the dataset's name.
+        protocol: how the validation part was held out.
+        trials: all that ended, in order.
+        best: the one with the highest value.
+        config: the settings that were given, with the best trial's in them.
+        importances: share of the differences between trials that each setting accounts for, largest first; None where
+            too few trials were done to say.
+        folder: where the study is kept.
+        cleaning: what cleaning did to the log.
+    """
+
+    dataset: str
+    protocol: str
+    trials: tuple[Trial, ...]
+    best: Trial
+    config: RunConfig
+    importances: dict[str, float] | None
+    folder: Path
+    cleaning: CleaningReport | None = None
+
+
+class _OutOfTime(Exception):
+    """The search's time is over; the trial in hand is left for the next call."""
+
+
+def tune(
+    path: str | Path,
+    *,
+    trials: int = 30,
+    timeout: float | None = None,
+    runs_dir: str | Path = "runs",
+    config: RunConfig | None = None,
+    on_progress: OnProgress = ignore,
+) -> Search:
+    """The settings with the best NDCG@10 on the validation part; the test part is never asked.
+
+    The same call on the same data goes on where it was cut off, and adds trials where `trials` has grown.
+
+    Args:
+        path: a file or folder in one of the formats of `engine.data.formats.readers`.
+        trials: how many in all, earlier calls included.
+        timeout: seconds after which this call ends, with the trials that are finished by then; None: no limit.
+        runs_dir: where runs live; made if need be.
+        config: settings; those that are set are kept, the others are searched or chosen by the data's size.
+        on_progress: told where the work stands.
+
+    Raises:
+        DataError: the log cannot be used.
+        ConfigError: every setting of the search space is set, or the settings start from another run's weights.
+        RunError: another process is at the same search.
+        TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
+        KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
+    """
+    ends = None if timeout is None else time.monotonic() + timeout
+    config = config or RunConfig()
+    if config.training.start_from is not None:
+        raise ConfigError(
+            "training.start_from ({start_from!r}) fixes the network that a search would vary; search without it.",
+            start_from=config.training.start_from,
+        )
+    on_progress(Progress("read", 0.0, f"reading {path}"))
+    dataset, cleaning = load_dataset(Path(path), config.data)
+    split = split_of(dataset, config)
+    nobody = np.empty(0, dtype=np.int64)
+    split = replace(split, test=Holdout(nobody, Histories.of([]), Histories.of([])))
+    contents = contents_of(dataset, resolve(config, split), on_progress)
+    told = config if contents.items is not None else config.replace({"model": {"item_content": False}})
+    space = search_space(told, resolve(told, split), contents.items is not None)
+    work = {
+        "fingerprint": contents_fingerprint(dataset),
+        "config": config.model_dump(mode="json"),
+        "space": {key: distribution_to_json(distribution) for key, distribution in space.items()},
+        "version": version("tailscope"),
+    }
+    folder = Path(runs_dir) / f".tune-{digest(work)}"
+    with lock(folder, "this search"), _study(folder, config) as study:
+        write_json(folder / "work.json", work)
+        _discard_unfinished(study)
+        while (done := len(_ended(study))) < trials and (ends is None or time.monotonic() < ends):
+            try:
+                _Trying(folder, study, space, split, told, contents, on_progress, (done, trials), ends).run()
+            except _OutOfTime:
+                break
+        return replace(_found(study, config, dataset.name, split.protocol, folder, timeout), cleaning=cleaning)
+
+
+def train_best(
+    search: Search,
+    path: str | Path,
+    *,
+    name: str | None = None,
+    runs_dir: str | Path = "runs",
+    on_progress: OnProgress = ignore,
+    overwrite: bool = False,
+) -> Run:
+    """The run trained with the settings that a search found; a copy of the study is kept in its folder.
+
+    Args:
+        search: what `tune` found.
+        path: the log that it was found on.
+        name: the run folder's name; made from the data's name when not given.
+        runs_dir: where runs live.
+        on_progress: told where the work stands.
+        overwrite: replace a run of that name, once the new one is whole.
+
+    Raises:
+        EngineError: as `engine.pipeline.train.train_run`.
+    """
+    run = train_run(
+        path, name=name, runs_dir=runs_dir, config=search.config, on_progress=on_progress, overwrite=overwrite
+    )
+    with disk.whole(run.path / STUDY) as beside:
+        shutil.copyfile(search.folder / STUDY, beside)
+    return run
+
+
+@contextmanager
+def _study(folder: Path, config: RunConfig) -> Iterator[optuna.Study]:
+    """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / STUDY).resolve()}")
+    try:
+        yield optuna.create_study(storage=storage, study_name=_NAME, direction="maximize", load_if_exists=True)
+    finally:
+        storage.remove_session()
+        storage.engine.dispose()
+
+
+def _ended(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials with an outcome; one that was cut off has none, and is tried again."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)
+        or (trial.state == TrialState.FAIL and "error" in trial.user_attrs)
+    ]
+
+
+def _discard_unfinished(study: optuna.Study) -> None:
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+
+
+class _Trying:
+    """One trial; lives only inside `tune`."""
+
+    def __init__(
+        self,
+        folder: Path,
+        study: optuna.Study,
+        space: dict[str, BaseDistribution],
+        split: Split,
+        config: RunConfig,
+        contents: Contents,
+        on_progress: OnProgress,
+        place: tuple[int, int],
+        ends: float | None,
+    ) -> None:
+        self.study, self.split, self.contents, self.on_progress, self.ends = study, split, contents, on_progress, ends
+        self.done, self.of = place
+        self.trial = self._ask(space, config)
+        self.settings = as_written(self.trial.params)
+        self.config = resolve(with_settings(config, self.settings), split)
+        self.checkpoint = folder / f"trial-{digest(self.config.model_dump(mode='json'))}.safetensors"
+        _remove_checkpoints(folder, but=self.checkpoint.stem)
+
+    def _ask(self, space: dict[str, BaseDistribution], config: RunConfig) -> optuna.Trial:
+        """The next trial. What is proposed hangs on the seed, its place, and the trials before it alone."""
+        seed = int(np.random.SeedSequence([config.training.seed, self.done]).generate_state(1)[0])
+        resolved = resolve(config, self.split)
+        assert resolved.training.max_epochs
+        self.study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=False, seed=seed
+        )
+        self.study.pruner = optuna.pruners.MedianPruner(
+            n_startup_trials=5, n_warmup_steps=resolved.training.max_epochs // 5, n_min_trials=3
+        )
+        waiting = self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        if self.done == 0 and not waiting:
+            self.study.enqueue_trial({key: value_of(resolved, key) for key in space})
+        return self.study.ask(fixed_distributions=space)
+
+    def run(self) -> None:
+        """Train, and tell the study how it went.
+
+        Raises:
+            TrainingError: training failed, and these are the settings as they stand.
+            KeyboardInterrupt: training was interrupted; its checkpoint is kept.
+            _OutOfTime: likewise, by the time limit.
+        """
+        try:
+            self._report_what_was_done()
+            trained = fit(self.split, self.config, self.contents, self._hear, self.checkpoint)
+        except optuna.TrialPruned:
+            self._end(TrialState.PRUNED)
+            return
+        except TrainingError as error:
+            if self.done == 0:
+                raise
+            self.trial.set_user_attr("error", str(error))
+            self._end(TrialState.FAIL)
+            return
+        if trained.stopped_by == "interrupted":
+            raise KeyboardInterrupt
+        self._end(TrialState.COMPLETE, _best_of(trained))
+
+    def _report_what_was_done(self) -> None:
+        """Validations of a trial that was cut off, from its checkpoint."""
+        if self.checkpoint.is_file():
+            for epoch in load_checkpoint(self.checkpoint).log:
+                if epoch.valid_ndcg is not None:
+                    self.trial.report(epoch.valid_ndcg, epoch.epoch)
+
+    def _hear(self, progress: Progress) -> None:
+        """Pass training's progress on, and at the end of an epoch its validation to the pruner.
+
+        Raises:
+            TrialPruned: it lags behind.
+            _OutOfTime: the time is over.
+        """
+        training = self.config.training
+        assert training.validate_every
+        ndcg = "" if progress.valid_ndcg is None else f"  validation NDCG@10 {progress.valid_ndcg:.4f}"
+        message = f"{self.done + 1} of {self.of}: {progress.message}{ndcg}"
+        self.on_progress(Progress("trial", (self.done + progress.done) / self.of, message))
+        if (
+            progress.stage != "train"
+            or progress.epoch is None
+            or progress.max_epochs is None
+            or progress.done != progress.epoch / progress.max_epochs
+        ):
+            return
+        last = progress.epoch == progress.max_epochs
+        if progress.valid_ndcg is not None and (last or progress.epoch % training.validate_every == 0):
+            self.trial.report(progress.valid_ndcg, progress.epoch)
+            if not last and self.trial.should_prune():
+                raise optuna.TrialPruned
+        if self.ends is not None and time.monotonic() >= self.ends and not last:
+            raise _OutOfTime
+
+    def _end(self, state: TrialState, value: float | None = None) -> None:
+        self.study.tell(self.trial, value, state)
+        _remove_checkpoints(self.checkpoint.parent)
+        self.on_progress(Progress("trial", (self.done + 1) / self.of, f"{self.done + 1} of {self.of} trials done"))
+
+
+def _remove_checkpoints(folder: Path, but: str | None = None) -> None:
+    """Delete the checkpoints of trials, pre-training's too; those of one trial may stay."""
+    for path in folder.glob("trial-*.safetensors"):
+        if but is None or not path.name.startswith(f"{but}."):
+            path.unlink(missing_ok=True)
+
+
+def _best_of(trained: Trained) -> float:
+    return max((epoch.valid_ndcg for epoch in trained.log if epoch.valid_ndcg is not None), default=0.0)
+
+
+def _found(
+    study: optuna.Study, config: RunConfig, dataset: str, protocol: str, folder: Path, timeout: float | None
+) -> Search:
+    trials = tuple(_as_trial(number, held) for number, held in enumerate(_ended(study), start=1))
+    done = [trial for trial in trials if trial.state == "done"]
+    if not done:
+        raise TrainingError(
+            "No trial was finished in {timeout:g} seconds; the same command goes on with the first one, and "
+            "a longer --timeout gives it more time.",
+            timeout=timeout,
+        )
+    best = max(done, key=lambda trial: (trial.value or 0.0, -trial.number))
+    return Search(dataset, protocol, trials, best, with_settings(config, best.settings), _importances(study), folder)
+
+
+def _as_trial(number: int, held: FrozenTrial) -> Trial:
+    states: dict[TrialState, Literal["done", "pruned"]] = {TrialState.COMPLETE: "done", TrialState.PRUNED: "pruned"}
+    seen = held.intermediate_values
+    value = held.value if held.state == TrialState.COMPLETE else max(seen.values(), default=None)
+    return Trial(number, states.get(held.state, "failed"), value, as_written(held.params), max(seen, default=0))
+
+
+def _importances(study: optuna.Study) -> dict[str, float] | None:
+    """PED-ANOVA over the trials that were done.
+
+    Source: Watanabe, Bansal and Hutter, "PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
+    subspaces" (IJCAI 2023).
+    """
+    done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(done) < ENOUGH_FOR_IMPORTANCES or len({trial.value for trial in done}) < 2 or len(done[0].params) < 2:
+        return None
+    return {key: float(share) for key, share in optuna.importance.get_param_importances(study).items()}

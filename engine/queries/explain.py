@@ -1,0 +1,281 @@
+"""Why a run recommends what it recommends: one item, a whole list, or one item and not another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.ensemble.ensemble import Ensemble
+from engine.errors import EngineError
+from engine.explanation.shapley import N_PERMUTATIONS, Solution, shapley_of_items, shapley_values
+from engine.queries.recommend import Asked, history_of, knowing, newcomer, rank_of, scores_for
+from engine.queries.standing import held_against
+from engine.queries.types import Attribution, Contrast, Player, View
+from engine.recommender import top_of
+from engine.runs.store import Run
+
+if TYPE_CHECKING:
+    import shap
+
+
+@dataclass(frozen=True)
+class Newcomer:
+    """Somebody who is not in the data.
+
+    Attributes:
+        item_ids: what they met, oldest first; at least one.
+        about: what is known of them: column of the users' table to value; it stays in sight.
+    """
+
+    item_ids: tuple[str, ...]
+    about: Mapping[str, str] | None = None
+
+
+def explain(
+    run: Run,
+    user_id: str,
+    item_id: str | None = None,
+    view: View = "evaluated",
+    lang: str = "en",
+    seed: int = 0,
+    max_events: int = 20,
+) -> Attribution:
+    """Shapley values of a user's events for one item's score; for the top recommendation when no item is given.
+
+    Raises:
+        UnknownIdError: no such user or item.
+        EngineError: nothing is known of the user, or the item is not ranked.
+    """
+    return _of_one(run, user_id, item_id, view, lang, seed, max_events)
+
+
+def explain_for(
+    run: Run,
+    item_ids: Sequence[str],
+    item_id: str | None = None,
+    lang: str = "en",
+    seed: int = 0,
+    max_events: int = 20,
+    about: Mapping[str, str] | None = None,
+) -> Attribution:
+    """Shapley values of events given now, for one item's score to somebody who is not in the data.
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; at least one.
+        item_id: the item to explain; the top recommendation when not given.
+        lang: of the titles.
+        seed: of the sampled orders.
+        max_events: events that are players of their own; earlier ones form one player.
+        about: what is known of them: column of the users' table to value; part of the base.
+
+    Raises:
+        UnknownIdError: an item is none of the data's.
+        EngineError: there is no event, the item is not ranked, or training read no such column or value.
+    """
+    return _of_one(run, Newcomer(tuple(item_ids), about), item_id, "full", lang, seed, max_events)
+
+
+def explain_list(
+    run: Run,
+    who: str | Newcomer,
+    k: int = 10,
+    view: View = "evaluated",
+    lang: str = "en",
+    seed: int = 0,
+    max_events: int = 20,
+) -> tuple[Attribution, ...]:
+    """Shapley values of the same events for each of the k best items, best first.
+
+    All are asked of the same hidden histories, in the same orders, so their values can be held against each other. The
+    time and the evaluations that each tells of are those of all together.
+
+    Args:
+        run: the run.
+        who: a user's id, or somebody who is not in the data.
+        k: length of the list; fewer where no more can be recommended.
+        view: of a user's history.
+        lang: of the titles.
+        seed: of the sampled orders.
+        max_events: events that are players of their own; earlier ones form one player.
+
+    Raises:
+        UnknownIdError: no such user, or an item is none of the data's.
+        EngineError: nothing is known of them, nothing is left to recommend, or k is under 1.
+    """
+    if k < 1:
+        raise EngineError("k ({k}) must be 1 or more.", k=k)
+    run, asked = asked_by(run, who, view, lang)
+    scores = scores_for(run, asked)
+    items = top_of(scores[None, :], k)[0][0]
+    if not (items > 0).any():
+        raise EngineError("There is nothing left to recommend: every item that could be was seen.")
+    return attributions(run, asked, scores, items[items > 0], lang, seed, max_events)[0]
+
+
+def explain_instead(
+    run: Run,
+    who: str | Newcomer,
+    item_id: str | None,
+    other_id: str,
+    view: View = "evaluated",
+    lang: str = "en",
+    seed: int = 0,
+    max_events: int = 20,
+) -> Contrast:
+    """Why one item scores above another, or below: Shapley values of the difference of their scores.
+
+    The first is the top recommendation where it is not given.
+
+    Raises:
+        UnknownIdError: no such user or item.
+        EngineError: nothing is known of them, an item is not ranked, or the two are one.
+    """
+    run, asked = asked_by(run, who, view, lang)
+    scores = scores_for(run, asked)
+    items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.number(other_id)])
+    if items[0] == items[1]:
+        raise EngineError("Item {other_id!r} cannot be held against itself; choose another one.", other_id=other_id)
+    (first, second), found = attributions(run, asked, scores, items, lang, seed, max_events)
+    values, spread = found.difference(0, 1)
+    players = tuple(
+        Player(player.label, player.item_id, player.position, player.n_events, float(value), float(error))
+        for player, value, error in zip(first.players, values, spread, strict=True)
+    )
+    (against,) = held_against(run, asked, scores, items[:1], lang, int(items[1]))
+    return Contrast(first, second, players, against)
+
+
+def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
+    """The answers as shap's own kind of value, a row each, for its plots: `shap.plots.waterfall(to_shap([answer])[0])`.
+
+    Args:
+        answers: at least one, all of the same events, as `explain_list` gives them.
+    """
+    from shap import Explanation
+
+    names = [
+        player.label if player.position is not None else f"{player.n_events} earlier events"
+        for player in answers[0].players
+    ]
+    return Explanation(
+        values=np.array([[player.value for player in answer.players] for answer in answers]),
+        base_values=np.array([answer.base for answer in answers]),
+        data=np.array([[player.item_id or "" for player in answer.players] for answer in answers]),
+        feature_names=names,
+        output_names=[answer.title for answer in answers],
+    )
+
+
+def warm_up(run: Run) -> None:
+    """Explain once, for what is loaded and laid out at first use, so that a person does not wait for it."""
+    lengths = run.split.test.histories.lengths
+    if len(lengths):
+        history = run.split.test.histories[int(lengths.argmax())]
+        item = int(np.flatnonzero(run.split.candidates)[0])
+        for part in (history[-3:], history):
+            shapley_values(run.serving, part, item, n_permutations=2)
+
+
+def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run, Asked]:
+    """The run as it answers them, and what is known of them.
+
+    Raises:
+        UnknownIdError: no such user, or an item is none of the data's.
+        EngineError: a newcomer has no event, or training read no such column or value.
+    """
+    if isinstance(who, str):
+        return run, Asked(who, view, history_of(run, run.dataset.users.number(who), view)[0])
+    if not who.item_ids:
+        raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
+    run = knowing(run, who.about)
+    return run, newcomer(run, who.item_ids, lang)
+
+
+def item_or_top(run: Run, asked: Asked, scores: np.ndarray, item_id: str | None) -> int:
+    """The item's index; the top recommendation's when no item is given.
+
+    Raises:
+        UnknownIdError: no such item.
+        EngineError: nothing is left to recommend.
+    """
+    item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
+    if item == 0:
+        if asked.user_id is None:
+            raise EngineError("There is nothing left to recommend: every item was seen.")
+        raise EngineError(
+            "There is nothing left to recommend to user {user!r}: every item was seen.", user=asked.user_id
+        )
+    return item
+
+
+def _of_one(
+    run: Run, who: str | Newcomer, item_id: str | None, view: View, lang: str, seed: int, max_events: int
+) -> Attribution:
+    run, asked = asked_by(run, who, view, lang)
+    scores = scores_for(run, asked)
+    item = item_or_top(run, asked, scores, item_id)
+    return attributions(run, asked, scores, np.array([item]), lang, seed, max_events)[0][0]
+
+
+def attributions(
+    run: Run,
+    asked: Asked,
+    scores: np.ndarray,
+    items: np.ndarray,
+    lang: str,
+    seed: int,
+    max_events: int,
+    n_permutations: int = N_PERMUTATIONS,
+) -> tuple[tuple[Attribution, ...], Solution]:
+    """One attribution an item, and the values behind them, in the order of the items."""
+    history, user = asked.history, asked.number(run)
+    for item in items[~run.serving.candidates[items]].tolist():
+        raise EngineError(
+            "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
+            "choose one of the recommended items.",
+            item_id=run.dataset.items.term(item),
+        )
+    start = time.perf_counter()
+    groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
+    others = held_against(run, asked, scores, items, lang)
+    seconds = time.perf_counter() - start
+    first = len(history) - sum(len(group) for group in groups) + 1  # position of the window's first event
+    made = tuple(
+        Attribution(
+            asked.user_id,
+            run.dataset.items.term(item),
+            run.dataset.title(item, lang),
+            rank_of(scores, item),
+            float(found.score[row]),
+            float(found.base[row]),
+            tuple(
+                _player(run, history, group, first, float(value), float(spread), lang)
+                for group, value, spread in zip(groups, found.values[row], found.spread[row], strict=True)
+            ),
+            found.exact,
+            found.n_evaluations,
+            seconds,
+            run.answers,
+            run.serving.shares(history, item, float(found.score[row]))
+            if isinstance(run.serving, Ensemble)
+            else {run.answers: float(found.score[row])},
+            others[row],
+        )
+        for row, item in enumerate(items.tolist())
+    )
+    return made, found
+
+
+def _player(
+    run: Run, history: np.ndarray, group: tuple[int, ...], first: int, value: float, spread: float, lang: str
+) -> Player:
+    if len(group) > 1:
+        return Player("", None, None, len(group), value, spread)
+    position = first + min(group)
+    item = int(history[position - 1])
+    return Player(run.dataset.title(item, lang), run.dataset.items.term(item), position, 1, value, spread)

@@ -1,0 +1,340 @@
+"""What a person asks of a run about one user: who is this, what is recommended, and where did the network look."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+
+from engine.data.cleaning_report import shorten
+from engine.data.dataset import NOBODY, Histories, cut
+from engine.data.schema import CATEGORY, display_columns
+from engine.errors import EngineError, UnknownIdError
+from engine.explanation.attention import attend
+from engine.explanation.attention_readings import Reading
+from engine.model.content.tables import one_row
+from engine.queries.types import AttentionMap, Cohort, Event, RankedItem, Recommendations, UserProfile, View
+from engine.recommender import mask_seen, top_of
+from engine.runs.contents import contents_of
+from engine.runs.store import Run
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Whom a question is about and what is known of them: `user_id` is None for somebody who is not in the data."""
+
+    user_id: str | None
+    view: View
+    history: np.ndarray
+    events: tuple[Event, ...] = ()
+    held_out: Event | None = None
+    targets: frozenset[int] = frozenset()
+
+    def number(self, run: Run) -> int:
+        """The user's index."""
+        return NOBODY if self.user_id is None else run.dataset.users.number(self.user_id)
+
+
+def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
+    """Who a user is and what is known of them.
+
+    Raises:
+        UnknownIdError: no such user.
+    """
+    user = run.dataset.users.number(user_id)
+    events, held_out = _events(run, user, view, lang)
+    table = run.dataset.user_table
+    attributes = {c: str(table[c].iat[user]) for c in display_columns(table)}
+    return UserProfile(
+        user_id,
+        "head" if run.cohorts.user_is_head[user] else "tail",
+        int(run.split.train.lengths[user]),
+        attributes,
+        events,
+        held_out,
+    )
+
+
+def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lang: str = "en") -> Recommendations:
+    """The k best unseen items for a user.
+
+    Raises:
+        UnknownIdError: no such user.
+        EngineError: k is under 1.
+    """
+    user = run.dataset.users.number(user_id)
+    events, held_out = _events(run, user, view, lang)
+    history, targets = history_of(run, user, view)
+    asked = Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
+    return ranked_list(run, asked, k, lang)
+
+
+def recommend_for(
+    run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", about: Mapping[str, str] | None = None
+) -> Recommendations:
+    """The k best items for somebody who is not in the data, from events given now; nothing is trained.
+
+    Without any event the network answers from a place that holds nothing, which `model.event_dropout` has taught it to
+    do: what people go on to when nothing of them is known, which is close to what is popular.
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; may be empty.
+        k: length of the list.
+        lang: of the titles.
+        about: what is known of them: column of the users' table to value.
+
+    Returns:
+        Recommendations whose `user_id` is None and whose view is "full"; their events bear no time.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named.
+        EngineError: k is under 1, or training read no such column or value.
+    """
+    run = knowing(run, about)
+    return ranked_list(run, newcomer(run, item_ids, lang), k, lang)
+
+
+def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
+    """The k best; `scores` are what `scores_for` gave, where that has been asked already.
+
+    Raises:
+        EngineError: k is under 1.
+    """
+    if k < 1:
+        raise EngineError("k ({k}) must be 1 or more.", k=k)
+    start = time.perf_counter()
+    scores = scores_for(run, asked) if scores is None else scores
+    items, values = top_of(scores[None, :], k)
+    seconds = time.perf_counter() - start
+    target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
+    ranked = tuple(
+        RankedItem(
+            rank,
+            run.dataset.items.term(item),
+            run.dataset.title(item, lang),
+            _category(run, item, lang),
+            float(value),
+            _item_cohort(run, item),
+            item in asked.targets,
+        )
+        for rank, (item, value) in enumerate(zip(items[0].tolist(), values[0], strict=True), start=1)
+        if item > 0
+    )
+    rank = rank_of(scores, target) if target else None
+    n_candidates = int(np.isfinite(scores).sum())
+    return Recommendations(
+        asked.user_id,
+        asked.view,
+        asked.events,
+        ranked,
+        asked.held_out,
+        rank,
+        len(asked.targets),
+        n_candidates,
+        seconds,
+        run.answers,
+    )
+
+
+def attention(
+    run: Run,
+    user_id: str,
+    view: View = "evaluated",
+    lang: str = "en",
+    reading: Reading = "raw",
+    item_id: str | None = None,
+) -> AttentionMap:
+    """Where every head looked over a user's most recent events (at most `max_len`).
+
+    Args:
+        run: the run.
+        user_id: the user.
+        view: what is known of them.
+        lang: of the titles.
+        reading: attention as it is ("raw"), as it flows through all layers ("rollout"), or as far as it raises the
+            score of one item ("gradient").
+        item_id: that item; the top recommendation when not given.
+
+    Raises:
+        UnknownIdError: no such user or item.
+        EngineError: nothing is known of the user in this view, or the item is not ranked.
+    """
+    history, _ = history_of(run, run.dataset.users.number(user_id), view)
+    return attention_map(run, Asked(user_id, view, history), lang, reading, item_id)
+
+
+def attention_for(
+    run: Run, item_ids: Sequence[str], lang: str = "en", about: Mapping[str, str] | None = None
+) -> AttentionMap:
+    """Where every head looked over events given now (the last `max_len` of them).
+
+    Args:
+        run: the run.
+        item_ids: what they met, oldest first; at least one.
+        lang: of the titles.
+        about: what is known of them: column of the users' table to value.
+
+    Raises:
+        UnknownIdError: an item is none of the data's.
+        EngineError: there is no event, or training read no such column or value.
+    """
+    run = knowing(run, about)
+    return attention_map(run, newcomer(run, item_ids, lang), lang)
+
+
+def attention_map(
+    run: Run, asked: Asked, lang: str, reading: Reading = "raw", item_id: str | None = None
+) -> AttentionMap:
+    """Where every head looked.
+
+    Raises:
+        UnknownIdError: no such item.
+        EngineError: there is no event, or the item is not ranked.
+    """
+    history = asked.history
+    item = _looked_at_for(run, asked, item_id) if reading == "gradient" and len(history) else 0
+    seen = attend(run.recommender, history, asked.number(run), reading, item)
+    window = history[-run.recommender.max_len :].tolist()
+    asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
+    return AttentionMap(
+        asked.user_id,
+        seen.weights,
+        (*(run.dataset.title(event, lang) for event in window), *asks),
+        (*(run.dataset.items.term(event) for event in window), *("" for _ in asks)),
+        tuple(range(len(history) - len(window) + 1, len(history) + len(asks) + 1)),
+        seen.heads,
+        seen.kind,
+        len(window),
+        seen.reading,
+        seen.relevance,
+        tuple(_category(run, event, lang) for event in window),
+        run.dataset.items.term(item) if item else "",
+        run.dataset.title(item, lang) if item else "",
+    )
+
+
+def _looked_at_for(run: Run, asked: Asked, item_id: str | None) -> int:
+    """The item whose score attention is weighed by: the one named, else the top recommendation."""
+    if item_id is None:
+        return int(top_of(scores_for(run, asked)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
+    item = run.dataset.items.number(item_id)
+    if not run.split.candidates[item]:
+        raise EngineError(
+            "Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items.",
+            item_id=item_id,
+        )
+    return item
+
+
+def history_of(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """What is known of a user, and the items that the view holds out, the first to come first."""
+    history = run.dataset.histories[user]
+    if view == "full":
+        return history, history[:0]
+    row = int(np.searchsorted(run.split.test.users, user))
+    if row == len(run.split.test) or run.split.test.users[row] != user:
+        return history, history[:0]
+    return run.split.test.histories[row], run.split.test.targets[row]
+
+
+def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ...], Event | None]:
+    history, targets = history_of(run, user, view)
+    start = int(run.dataset.histories.offsets[user])
+    known = tuple(_event(run, start, at, int(item), lang) for at, item in enumerate(history))
+    return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
+
+
+def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Asked:
+    """Somebody of whom no more is known than these events, or than these and the attributes of a user of the data.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named. Or there is no such user.
+    """
+    if as_user is not None:
+        run.dataset.users.number(as_user)
+    history = numbered(run, item_ids)
+    events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
+    return Asked(as_user, "full", history, events)
+
+
+def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
+    """(n,) indices of items.
+
+    Raises:
+        UnknownIdError: an item is none of the data's; all such are named.
+    """
+    history = run.dataset.items.numbers(item_ids)
+    if unknown := [item_id for item_id, item in zip(item_ids, history, strict=True) if item < 0]:
+        sample = ", ".join(str(item_id) for item_id in run.dataset.items.ids[:3])
+        raise UnknownIdError(
+            "No item {unknown}{what} among the {n_items:,} items of this data; ids are text, for example {sample}.",
+            unknown=", ".join(map(repr, unknown[:8])),
+            what=" …" if len(unknown) > 8 else "",
+            n_items=run.dataset.n_items,
+            sample=sample,
+        )
+    return history
+
+
+def knowing(run: Run, about: Mapping[str, str] | None) -> Run:
+    """The run, answering for somebody of whom that is known: column of the users' table to value.
+
+    Raises:
+        EngineError: training read no such column or value.
+    """
+    if not about:
+        return run
+    content = contents_of(run).users
+    if content is None:
+        raise EngineError(
+            "Run {run!r} read nothing of its users but events, so {column!r} would change nothing.",
+            run=run.name,
+            column=shorten(next(iter(about))),
+        )
+    known = run.recommender.knowing(*one_row(content, run.dataset.user_table, about))
+    ensemble = None if run.ensemble is None else replace(run.ensemble, transformer=known)
+    return replace(run, recommender=known, ensemble=ensemble)
+
+
+def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
+    """Event number `at` (from 0) of a user whose history starts at that row of the log; None: it is not in the log."""
+    times = run.dataset.timestamps
+    time = None if times is None or start is None else datetime.fromtimestamp(int(times[start + at]), UTC)
+    return Event(
+        at + 1,
+        run.dataset.items.term(item),
+        run.dataset.title(item, lang),
+        _category(run, item, lang),
+        time,
+        _item_cohort(run, item),
+    )
+
+
+def scores_for(run: Run, asked: Asked) -> np.ndarray:
+    """(n_items + 1,) scores; seen items left out if the run's settings say so."""
+    one = Histories.of([asked.history], [asked.number(run)])
+    scores = run.serving.score(one)
+    return (mask_seen(scores, one) if run.config.evaluation.seen_left_out else scores)[0]
+
+
+def rank_of(scores: np.ndarray, item: int) -> int | None:
+    own = scores[item]
+    return int((scores >= own).sum()) if np.isfinite(own) else None
+
+
+def _category(run: Run, item: int, lang: str) -> str | None:
+    text = run.dataset.item_text(item, f"{CATEGORY}_{lang}", CATEGORY)
+    return text if text is None else cut(text)
+
+
+def describe(run: Run, item: int, lang: str) -> tuple[str, str | None, Cohort]:
+    """An item's title, category and cohort, by its index."""
+    return run.dataset.title(item, lang), _category(run, item, lang), _item_cohort(run, item)
+
+
+def _item_cohort(run: Run, item: int) -> Cohort:
+    return "head" if run.cohorts.item_is_head[item] else "tail"

@@ -1,0 +1,330 @@
+"""What if somebody had met other things, or were somebody else? Their list, what moved in it and why, without training.
+
+A person here is a list of events and what is known of them, whether or not the data has such a person. Two persons are
+put to the same model, and the second's answer is told as it differs from the first's.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.data.dataset import NOBODY, Histories
+from engine.data.schema import LIST_SEPARATOR, SCALED_SUFFIX, UNKNOWN
+from engine.errors import EngineError
+from engine.model.content.tables import text_columns
+from engine.queries.confidence import Confidence, Temperatures, confidence_of
+from engine.queries.explain import attributions
+from engine.queries.recommend import (
+    Asked,
+    attention_map,
+    describe,
+    knowing,
+    newcomer,
+    numbered,
+    profile,
+    ranked_list,
+    scores_for,
+)
+from engine.queries.types import AttentionMap, Attribution, Cohort, Recommendations, View
+from engine.recommender import mask_seen
+from engine.runs.contents import contents_of
+from engine.runs.store import Run
+
+QUICK_PERMUTATIONS = 4
+"""Sampled orders of the events, in place of the ten of an unhurried explanation."""
+
+QUICK_EVENTS = 12
+"""Events that are players of their own, in place of twenty; earlier ones form one player."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody, as the model knows them.
+
+    Attributes:
+        item_ids: what they met, oldest first.
+        as_user: a user of the data whose attributes they have; None for somebody who is not in the data.
+        about: what is known of somebody who is not in the data: column of the users' table to value.
+    """
+
+    item_ids: tuple[str, ...] = ()
+    as_user: str | None = None
+    about: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class ScoredPerson:
+    """Somebody whom the model has been asked about; see `score_person`.
+
+    Attributes:
+        person: who.
+        asked: their events.
+        scores: (n_items + 1,) float32; -inf where an item cannot be recommended to them.
+        seconds: that it took.
+    """
+
+    person: Person
+    asked: Asked
+    scores: np.ndarray
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One item's rank for the first person and for the second.
+
+    Attributes:
+        before, now: ranks among what can be recommended, ties against it; None where it cannot be, having been met.
+        score_before, score_now: None likewise.
+    """
+
+    item_id: str
+    title: str
+    category: str | None
+    item_cohort: Cohort
+    before: int | None
+    now: int | None
+    score_before: float | None
+    score_now: float | None
+
+
+@dataclass(frozen=True)
+class WhatIf:
+    """What a model answers to a person, and how that differs from what it answers to another.
+
+    Attributes:
+        answer: the list.
+        moved: ranks of every item that is in either list, and of those asked for besides; by the rank now.
+        confidence, confidence_before: of the two lists; None where nothing is left to recommend.
+        seconds: that the model and the ranking took for the first person.
+    """
+
+    answer: Recommendations
+    moved: tuple[Moved, ...]
+    confidence: Confidence | None
+    confidence_before: Confidence | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Reasons:
+    """Why a person gets an item.
+
+    Attributes:
+        attention: where the network looked.
+        explanation: of the item's score, from fewer orders than an unhurried one; None where nothing is left to
+            recommend.
+        seconds: "attention" and "explanation".
+    """
+
+    attention: AttentionMap
+    explanation: Attribution | None
+    seconds: dict[str, float]
+
+
+def person_of(run: Run, user_id: str, view: View = "evaluated") -> Person:
+    """A user of the data as the model knows them.
+
+    Raises:
+        UnknownIdError: no such user.
+    """
+    return Person(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
+
+
+def score_person(run: Run, person: Person, lang: str = "en") -> ScoredPerson:
+    """Put a person to a run's model; what it answers serves `what_if` and `reasons`, as often as they are asked.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    start = time.perf_counter()
+    known, asked = _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
+    return ScoredPerson(person, asked, scores_for(known, asked), time.perf_counter() - start)
+
+
+def what_if(
+    run: Run,
+    now: Person | ScoredPerson,
+    before: Person | ScoredPerson | None = None,
+    k: int = 10,
+    lang: str = "en",
+    follow: tuple[str, ...] = (),
+    temperatures: Temperatures | None = None,
+) -> WhatIf:
+    """What a run's model answers to a person, held against what it answers to another.
+
+    Args:
+        run: the run.
+        now: who is asked about.
+        before: whom they are held against; themselves when not given.
+        k: length of the lists.
+        lang: of the titles.
+        follow: items whose ranks are told whether or not they are in a list.
+        temperatures: of the confidence; 1 when not given. See `engine.queries.confidence.fitted_temperatures`.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: k is under 1, or training read no such attribute or value.
+    """
+    start = time.perf_counter()
+    mine = _scored(run, now, lang)
+    theirs = mine if before is None or before == now else _scored(run, before, lang)
+    heat = temperatures or Temperatures()
+    answer = ranked_list(run, mine.asked, k, lang, mine.scores)
+    listed = [*(item.item_id for item in answer.items), *follow]
+    items = [*_top(theirs.scores, k), *numbered(run, listed).tolist()]
+    return WhatIf(
+        answer,
+        _moved(run, (theirs.scores, mine.scores), items, lang),
+        confidence_of(mine.scores, k, heat.at(len(mine.asked.history))),
+        confidence_of(theirs.scores, k, heat.at(len(theirs.asked.history))),
+        time.perf_counter() - start + (mine.seconds if isinstance(now, ScoredPerson) else 0.0),
+    )
+
+
+def reasons(
+    run: Run,
+    now: Person | ScoredPerson,
+    item_id: str | None = None,
+    lang: str = "en",
+    n_permutations: int = QUICK_PERMUTATIONS,
+    max_events: int = QUICK_EVENTS,
+) -> Reasons | None:
+    """Why a person gets an item: attention and quick Shapley values; None without an event to look at.
+
+    Args:
+        run: the run.
+        now: the person.
+        item_id: the item; the first of their list when not given or when it cannot be recommended to them.
+        lang: of the titles.
+        n_permutations: sampled orders of the explanation.
+        max_events: events that are players of their own in it.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    scored = _scored(run, now, lang)
+    asked, scores = scored.asked, scored.scores
+    if not len(asked.history):
+        return None
+    mine = _known(run, scored.person)
+    marks = [time.perf_counter()]
+    seen = attention_map(mine, asked, lang)
+    marks.append(time.perf_counter())
+    explanation = None
+    if items := [item for item in (_chosen(run, item_id), *_top(scores, 1)) if item and np.isfinite(scores[item])]:
+        explanation = attributions(mine, asked, scores, np.array(items[:1]), lang, 0, max_events, n_permutations)[0][0]
+    marks.append(time.perf_counter())
+    return Reasons(seen, explanation, dict(zip(("attention", "explanation"), np.diff(marks).tolist(), strict=True)))
+
+
+def _chosen(run: Run, item_id: str | None) -> int | None:
+    return None if item_id is None else int(numbered(run, [item_id])[0])
+
+
+def _scored(run: Run, who: Person | ScoredPerson, lang: str) -> ScoredPerson:
+    return who if isinstance(who, ScoredPerson) else score_person(run, who, lang)
+
+
+def confidence_by_event(
+    run: Run, now: Person, k: int = 10, last: int = 30, temperatures: Temperatures | None = None
+) -> tuple[tuple[int, Confidence], ...]:
+    """How the confidence grew with a person's events: after none, after the first, and so on to all of them.
+
+    Args:
+        run: the run.
+        now: the person.
+        k: length of the lists.
+        last: only so many of the newest steps are told.
+        temperatures: 1 when not given. See `engine.queries.confidence.fitted_temperatures`.
+
+    Returns:
+        How many events were known, and the confidence then.
+
+    Raises:
+        UnknownIdError: an item or a user is none of the data's.
+        EngineError: training read no such attribute or value.
+    """
+    known = _known(run, now)
+    history = numbered(run, now.item_ids)
+    lengths = range(max(0, len(history) - last), len(history) + 1)
+    rows = Histories.of([history[:n] for n in lengths], [_number(run, now)] * len(lengths))
+    scores, heat = _masked(known, rows), temperatures or Temperatures()
+    found = ((n, confidence_of(row, k, heat.at(n))) for n, row in zip(lengths, scores, strict=True))
+    return tuple((n, confidence) for n, confidence in found if confidence is not None)
+
+
+def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
+    """What a run's network reads of users: the columns, and the values it knows; none for a number or a text."""
+    content = contents_of(run).users
+    if content is None:
+        return {}
+    numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in run.dataset.user_table.columns]
+    texts = text_columns(run.dataset.user_table) if content.text is not None else []
+    return content.values() | dict.fromkeys([*numbers, *texts], ())
+
+
+def attributes_of(run: Run, user_id: str) -> dict[str, str]:
+    """What a run's network knows of a user, in the words that `Person.about` takes.
+
+    Raises:
+        UnknownIdError: no such user.
+    """
+    row = run.dataset.user_table.iloc[run.dataset.users.number(user_id)]
+    known: dict[str, str] = {}
+    for column, values in attributes_read(run).items():
+        text = str(row[column])
+        parts = [part.strip() for part in text.split(LIST_SEPARATOR)] if values else [text]
+        kept = [part for part in parts if part in values] if values else [part for part in parts if part != UNKNOWN]
+        if kept:
+            known[column] = LIST_SEPARATOR.join(kept)
+    return known
+
+
+def _known(run: Run, person: Person) -> Run:
+    """The run, answering for somebody of whom that is known.
+
+    Raises:
+        EngineError: they are a user and somebody else at once, or training read no such attribute or value.
+    """
+    if person.as_user is not None and person.about:
+        raise EngineError(
+            "A person is user {as_user!r} or has attributes of their own ({about}), not both.",
+            as_user=person.as_user,
+            about=person.about[0][0],
+        )
+    about: Mapping[str, str] = dict(person.about)
+    return knowing(run, about)
+
+
+def _number(run: Run, person: Person) -> int:
+    return NOBODY if person.as_user is None else run.dataset.users.number(person.as_user)
+
+
+def _masked(run: Run, rows: Histories) -> np.ndarray:
+    """(B, n_items + 1) scores, -inf where an item cannot be recommended."""
+    scores = run.serving.score(rows)
+    return mask_seen(scores, rows) if run.config.evaluation.seen_left_out else scores
+
+
+def _top(scores: np.ndarray, k: int) -> list[int]:
+    """The k best, fewer where there are fewer."""
+    order = np.argsort(-scores, kind="stable")[:k]
+    return [int(item) for item in order if np.isfinite(scores[item])]
+
+
+def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], lang: str) -> tuple[Moved, ...]:
+    """What became of items' ranks, by the rank now, what cannot be recommended last."""
+    found: list[Moved] = []
+    for item in dict.fromkeys(items):
+        title, category, cohort = describe(run, item, lang)
+        ranks = [int((s >= s[item]).sum()) if np.isfinite(s[item]) else None for s in scores]
+        own = [float(s[item]) if np.isfinite(s[item]) else None for s in scores]
+        found.append(Moved(run.dataset.items.term(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1]))
+    return tuple(sorted(found, key=lambda one: (one.now is None, one.now or 0)))
