@@ -74,15 +74,8 @@ if TYPE_CHECKING:
     from engine.progress import OnProgress, Progress
     from engine.queries.confidence import Confidence, Temperatures, fitted_temperatures
     from engine.queries.explain import Newcomer, explain, explain_for, explain_instead, explain_list, to_shap, warm_up
-    from engine.queries.explain_features import (
-        Counterfactual,
-        FeatureAttribution,
-        FeatureValue,
-        HiddenEvent,
-        Place,
-        explain_features,
-        explain_without,
-    )
+    from engine.queries.explain_features import FeatureAttribution, FeatureValue, explain_features
+    from engine.queries.explain_without import Counterfactual, HiddenEvent, Place, explain_without
     from engine.queries.items import (
         ItemProfile,
         Neighbour,

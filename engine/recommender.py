@@ -11,11 +11,11 @@ import torch
 
 from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
+from engine.model.chunks import rows_at_once
 from engine.model.network.item_vectors import KnownVectors
 from engine.model.network.masked_forward import hidden_with_absences
 from engine.model.network.readout import last_hidden, numbers
 from engine.model.network.transformer import Transformer
-from engine.model.training.batching import rows_at_once
 
 Answering = Literal["transformer", "ensemble"]
 """Which model of a run recommends and is explained."""

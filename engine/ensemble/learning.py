@@ -20,8 +20,8 @@ from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.ensemble.ensemble import Blend, Ensemble, member_scores, mixed
+from engine.model.chunks import rows_at_once
 from engine.model.item_similarity import ItemWeights
-from engine.model.training.batching import rows_at_once
 from engine.recommender import Explainable, mask_seen, top_of
 
 GRID = (0.0, 0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.95, 1.4, 2.0, 3.0)

@@ -13,6 +13,7 @@ from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.evaluation.fairness.gap import Comparison, paired_difference
 from engine.evaluation.report import Estimate, Evaluation
+from engine.evaluation.stats.multiple_testing import holm
 from engine.model.baselines import BaselineName
 
 Users = Literal["all", "head", "tail"]
@@ -165,23 +166,6 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, 
     return RunComparison(
         metric, runs[0].evaluation.protocol, settings.confidence, names, sizes, models, different_settings(runs)
     )
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p-values corrected for being many, in the order given: Holm's step-down, valid whatever their dependence.
-
-    p'_(i) = max over j ≤ i of min(1, (m - j + 1) p_(j)) with the m p-values in rising order.
-    Source: Holm, "A simple sequentially rejective multiple test procedure" (Scandinavian Journal of Statistics 1979).
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1.0)
-    corrected = np.empty(len(p))
-    corrected[order] = stepped
-    return corrected.tolist()
 
 
 def different_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:

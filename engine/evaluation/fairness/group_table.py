@@ -17,13 +17,13 @@ from scipy import stats
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
-from engine.evaluation.compare import holm
 from engine.evaluation.groups.rules import members
 from engine.evaluation.groups.standard import Group
 from engine.evaluation.report import Evaluation
 from engine.evaluation.stats.bootstrap import SMALL, interval, resampled_group_means
 from engine.evaluation.stats.hypothesis_tests import Moments, cliffs_delta, p_values
 from engine.evaluation.stats.intervals import change_ends, few_changes, few_hits, mean_estimate, most_of, mover
+from engine.evaluation.stats.multiple_testing import holm
 
 LOG_RANK = "log_rank"
 

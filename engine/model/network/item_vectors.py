@@ -14,7 +14,7 @@ from engine.data.dataset import PAD
 from engine.model.content.tables import Content
 from engine.model.network.config import ContentShape
 from engine.model.network.content_vectors import ContentVectors
-from engine.model.training.lazy_adamw import Taken
+from engine.model.network.taken_rows import Taken
 
 
 class ItemVectors(nn.Module):

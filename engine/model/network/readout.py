@@ -10,8 +10,8 @@ from torch import Tensor
 
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout
+from engine.model.chunks import rows_at_once
 from engine.model.network.transformer import Transformer
-from engine.model.training.batching import rows_at_once
 
 VALIDATION_K = 10
 """Training stops by NDCG at this list length."""

@@ -1,4 +1,4 @@
-"""Histories to training batches that hold almost no padding, and how many histories to score at once.
+"""Histories to training batches that hold almost no padding.
 
 Histories are cut into windows, windows of nearly the same length share a batch, and a batch is as many windows as its
 budget of tokens allows. Rows of one batch differ in length by a step or two at most, so little is wasted.
@@ -12,14 +12,6 @@ from itertools import pairwise
 import numpy as np
 
 from engine.data.dataset import Histories
-
-SCORE_BYTES = 64 << 20
-"""Most memory of one matrix of scores. Three or four of its size live at once, so that a chunk stays under 256 MB."""
-
-
-def rows_at_once(n_items: int, most: int) -> int:
-    """How many histories to score at once over a catalogue: their float32 scores fit into SCORE_BYTES; at least 1."""
-    return max(1, min(most, SCORE_BYTES // (4 * (n_items + 1))))
 
 
 def windows(histories: Histories, max_len: int) -> Histories:

@@ -17,11 +17,12 @@ weight decay regularization" (ICLR 2019), algorithm 2.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from engine.model.network.taken_rows import Taken
 
 LATE_FROM = 50_000
 """Catalogues of this many items or more are trained so, where each step asks for a sample of them."""
@@ -30,21 +31,6 @@ _BLOCK = 1 << 16
 
 _REACH = 128
 """Steps after which momentum is spent: r to this power is under a hundred thousandth."""
-
-
-@dataclass(frozen=True)
-class Taken:
-    """The rows of a table that a step reads: each is copied, and gets its gradient, once.
-
-    Attributes:
-        rows: (R,) int64 row numbers, ascending, 0 always among them.
-        values: (R, D) a copy of them, a leaf with gradient.
-        places: (n,) int64; where a row stands among `rows`. Only of these rows does it say anything.
-    """
-
-    rows: Tensor
-    values: Tensor
-    places: Tensor
 
 
 class LateRows:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from engine.config import RunConfig
 from engine.errors import EngineError
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.compare import Measured, comparable_models, compare, holm
+from engine.evaluation.compare import Measured, comparable_models, compare
 from engine.evaluation.fairness.gap import paired_difference
 from engine.evaluation.report import Evaluation, evaluate
+from engine.evaluation.stats.multiple_testing import holm
 
 N_ITEMS = 30
 CONFIG = RunConfig().replace({"evaluation": {"ks": (3, 10), "bootstrap_samples": 200, "exclude_seen": True}})

@@ -9,13 +9,13 @@ from scipy import stats
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
-from engine.evaluation.compare import holm
 from engine.evaluation.fairness.gap import gap, paired_difference
 from engine.evaluation.fairness.group_table import group_figures, group_gaps, group_tables, paired_in_groups
 from engine.evaluation.groups.rules import Rule
 from engine.evaluation.groups.standard import Group
 from engine.evaluation.report import Evaluation
 from engine.evaluation.stats.hypothesis_tests import cliffs_delta
+from engine.evaluation.stats.multiple_testing import holm
 
 CONFIG = EvaluationConfig(bootstrap_samples=400)  # pyright: ignore[reportCallIssue]
 

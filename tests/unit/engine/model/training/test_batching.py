@@ -11,15 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.data.dataset import Histories
-from engine.model.training.batching import (
-    SCORE_BYTES,
-    batches,
-    count_batches,
-    padding_share,
-    rows_at_once,
-    rows_of_windows,
-    windows,
-)
+from engine.model.chunks import SCORE_BYTES, rows_at_once
+from engine.model.training.batching import batches, count_batches, padding_share, rows_of_windows, windows
 from engine.model.training.objectives import next_items
 
 HISTORIES = st.lists(st.lists(st.integers(1, 9), max_size=23), min_size=1, max_size=30)
