@@ -14,8 +14,7 @@ import streamlit as st
 
 import engine
 from dashboard.jobs.diagnose import diagnose_aside
-from dashboard.text import gap as gap_text
-from dashboard.text import i18n
+from dashboard.text import gap as gap_text, i18n
 
 RunKey = tuple[str, str, float]
 """Runs directory, run name and the time its folder was written: a run trained anew under its old name is another."""

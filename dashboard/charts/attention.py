@@ -11,8 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from dashboard.charts.style import figure, label, palette, plain
-from dashboard.text.i18n import _
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, figure as number
 
 BAR_ROOM = 36
 """Pixels above a map for the buttons that appear over it."""

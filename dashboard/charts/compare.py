@@ -10,8 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.style import TRAINED, figure, label, look, palette
 from dashboard.text.common import cohort_name, interval
-from dashboard.text.i18n import _, signed
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, figure as number, signed
 
 if TYPE_CHECKING:
     from engine import Estimate

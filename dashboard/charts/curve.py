@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, look, named, palette, rgba
 from dashboard.text.common import metric_name, model_name
-from dashboard.text.i18n import _, count
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number
 
 LENGTHS = (1, 2, 3, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Lengths that the axis may name."""

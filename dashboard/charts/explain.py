@@ -11,8 +11,7 @@ import numpy as np
 from dashboard.charts.scale import Scale, ink
 from dashboard.charts.style import palette
 from dashboard.text.common import player_label
-from dashboard.text.i18n import _, count, signed
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number, signed
 from dashboard.ui.blocks import Chart, ChartRow, Shape, Table, Value
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, label, palette, plain
 from dashboard.text.common import cohort_name
-from dashboard.text.i18n import _, count, signed
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number, signed
 
 SIDES = (("head", -0.2), ("tail", 0.2))
 """Cohorts from the top, and how far each stands from the middle of a group's row."""

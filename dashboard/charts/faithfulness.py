@@ -11,8 +11,7 @@ from plotly.subplots import make_subplots
 from dashboard.charts.style import figure, palette
 from dashboard.text import faithfulness as faithfulness_text
 from dashboard.text.common import cohort_name, interval
-from dashboard.text.i18n import _, count
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number
 
 if TYPE_CHECKING:
     from engine import Faithfulness

@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.style import TRAINED, figure, look, named, palette
 from dashboard.text.common import cohort_name, estimate, metric_name, model_name
-from dashboard.text.i18n import _, count
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number
 
 if TYPE_CHECKING:
     from engine import Estimate

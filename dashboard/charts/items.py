@@ -10,8 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, label, palette, plain, rgba
-from dashboard.text.common import category as category_name
-from dashboard.text.common import cohort_name
+from dashboard.text.common import category as category_name, cohort_name
 from dashboard.text.i18n import _, count
 
 KINDS = 7

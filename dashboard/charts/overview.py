@@ -10,8 +10,7 @@ import plotly.graph_objects as go
 
 from dashboard.charts.style import figure, look, named, palette
 from dashboard.text.common import estimate, metric_name, model_name
-from dashboard.text.i18n import _, count
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number
 
 if TYPE_CHECKING:
     from engine import Estimate

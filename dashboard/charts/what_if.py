@@ -13,8 +13,7 @@ from dashboard.charts.scale import Scale, between, ink
 from dashboard.charts.style import figure, look, palette, rgba
 from dashboard.text import what_if as what_if_text
 from dashboard.text.common import metric_name, player_label
-from dashboard.text.i18n import _, count, percent
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number, percent
 from dashboard.ui.blocks import Chart, ChartRow, Rule, Shape, Table, Value
 
 if TYPE_CHECKING:

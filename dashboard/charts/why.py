@@ -10,8 +10,7 @@ import plotly.graph_objects as go
 from dashboard.charts.style import figure, label, palette
 from dashboard.text import fairness as fairness_text
 from dashboard.text.common import cohort_name, interval, metric_name
-from dashboard.text.i18n import _, count, signed
-from dashboard.text.i18n import figure as number
+from dashboard.text.i18n import _, count, figure as number, signed
 
 if TYPE_CHECKING:
     from engine import Estimate, GapParts, Targets

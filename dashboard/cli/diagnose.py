@@ -12,8 +12,7 @@ import typer
 from rich.text import Text
 
 import engine
-from dashboard.cli import json_documents as documents
-from dashboard.cli import tables
+from dashboard.cli import json_documents as documents, tables
 from dashboard.cli.options import RUNS, Config, Json, NoTime, RunName, RunsDir, Set, TimeFormat
 from dashboard.cli.output import Answer, ProgressView
 from dashboard.cli.streams import check_output, write_output

@@ -13,8 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 import engine
-from dashboard.cli import json_documents as documents
-from dashboard.cli import tables
+from dashboard.cli import json_documents as documents, tables
 from dashboard.cli.options import (
     RUNS,
     Config,

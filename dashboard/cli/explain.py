@@ -11,8 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 import engine
-from dashboard.cli import json_documents as documents
-from dashboard.cli import tables
+from dashboard.cli import json_documents as documents, tables
 from dashboard.cli.json_documents import player_title
 from dashboard.cli.options import (
     RUNS,
@@ -183,8 +182,7 @@ def list_lines(answers: Sequence[Attribution]) -> list[Table | Text]:
 
 def contrast_lines(given: Contrast) -> list[Table | Text]:
     """SHAP values of the difference of two items' scores."""
-    from dashboard.text import causes as causes_text
-    from dashboard.text import explain as explain_text
+    from dashboard.text import causes as causes_text, explain as explain_text
 
     first, second = given.first, given.second
     moved = sum(player.value for player in given.players)

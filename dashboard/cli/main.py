@@ -19,12 +19,16 @@ from rich.console import RenderableType
 from rich.text import Text
 
 import engine
-from dashboard.cli import diagnose as diagnosing
-from dashboard.cli import experiments as searching
-from dashboard.cli import explain as explaining
-from dashboard.cli import faithfulness as trusting
-from dashboard.cli import json_documents as documents
-from dashboard.cli import server_process, streams, tables
+from dashboard.cli import (
+    diagnose as diagnosing,
+    experiments as searching,
+    explain as explaining,
+    faithfulness as trusting,
+    json_documents as documents,
+    server_process,
+    streams,
+    tables,
+)
 from dashboard.cli.options import (
     RUNS,
     About,

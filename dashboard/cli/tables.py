@@ -12,8 +12,7 @@ from rich.text import Text
 
 import engine
 from dashboard.cli.output import duration, figure
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
+from dashboard.text import common as common_text, gap as gap_text
 
 if TYPE_CHECKING:
     from engine import (

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from dashboard.text import i18n
-from dashboard.text import unexpected as unexpected_text
+from dashboard.text import i18n, unexpected as unexpected_text
 from dashboard.ui import unexpected
 from engine import EngineError, Progress
 

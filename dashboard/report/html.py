@@ -14,11 +14,13 @@ import engine
 from dashboard.charts.style import LIGHT, look
 from dashboard.report import parts, svg
 from dashboard.report.parts import heading, paragraph, table
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import gap as gap_text
-from dashboard.text import i18n
-from dashboard.text import targets as targets_text
+from dashboard.text import (
+    common as common_text,
+    fairness as fairness_text,
+    gap as gap_text,
+    i18n,
+    targets as targets_text,
+)
 from dashboard.text.i18n import _, count, figure, percent
 
 STYLE = """

@@ -9,11 +9,13 @@ from typing import Any
 import pandas as pd
 
 import engine
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import faithfulness as faithfulness_text
-from dashboard.text import gap as gap_text
-from dashboard.text import glossary as terms
+from dashboard.text import (
+    common as common_text,
+    fairness as fairness_text,
+    faithfulness as faithfulness_text,
+    gap as gap_text,
+    glossary as terms,
+)
 from dashboard.text.i18n import _, count, figure, percent
 
 

@@ -13,10 +13,7 @@ from dashboard.cache import faithfulness as faithfulness_cache
 from dashboard.charts import attention as charts
 from dashboard.text.i18n import _, count, ngettext, percent
 from dashboard.ui import components, state
-from dashboard.views.parts.attention import cell as cell_part
-from dashboard.views.parts.attention import controls, heads
-from dashboard.views.parts.attention import summary as parts
-from dashboard.views.parts.attention import window as window_part
+from dashboard.views.parts.attention import cell as cell_part, controls, heads, summary as parts, window as window_part
 from dashboard.views.parts.frame import Page, open_page, random_buttons
 from engine import EngineError
 

@@ -8,12 +8,10 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard.cache import compare as compare_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import compare as compare_cache, runs as run_cache
 from dashboard.charts import compare as charts
 from dashboard.charts.style import TRAINED
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
+from dashboard.text import common as common_text, gap as gap_text
 from dashboard.text.i18n import _, count, percent
 from dashboard.ui import components, state
 from dashboard.views.parts.frame import Page, open_page

@@ -8,8 +8,7 @@ import engine
 from dashboard.cache import runs as run_cache
 from dashboard.charts import explain as charts
 from dashboard.elements.sheet import sheet
-from dashboard.text import causes as causes_text
-from dashboard.text import common as common_text
+from dashboard.text import causes as causes_text, common as common_text
 from dashboard.text.i18n import _, count, figure, signed
 from dashboard.ui import components, state
 from dashboard.ui.blocks import Note

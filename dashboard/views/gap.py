@@ -9,11 +9,9 @@ import streamlit as st
 
 import engine
 from dashboard.cache import runs as run_cache
-from dashboard.charts import curve as curves
-from dashboard.charts import gap as charts
+from dashboard.charts import curve as curves, gap as charts
 from dashboard.report.html import report
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
+from dashboard.text import common as common_text, gap as gap_text
 from dashboard.text.i18n import _, count, percent
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import members, who_answers

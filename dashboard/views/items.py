@@ -8,8 +8,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard.cache import runs as run_cache
-from dashboard.cache import what_if as what_if_cache
+from dashboard.cache import runs as run_cache, what_if as what_if_cache
 from dashboard.elements.sheet import sheet
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, ngettext, percent

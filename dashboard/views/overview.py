@@ -9,9 +9,7 @@ import streamlit as st
 
 from dashboard.cache import runs as run_cache
 from dashboard.charts import overview as charts
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
-from dashboard.text import targets as targets_text
+from dashboard.text import common as common_text, gap as gap_text, targets as targets_text
 from dashboard.text.i18n import _, count, figure, moment, ngettext, percent, tell
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import who_answers

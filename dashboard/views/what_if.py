@@ -7,15 +7,10 @@ from collections.abc import Callable
 import streamlit as st
 
 import engine
-from dashboard.cache import runs as run_cache
-from dashboard.cache import what_if as what_if_cache
-from dashboard.charts import explain as explain_charts
-from dashboard.charts import what_if as charts
+from dashboard.cache import runs as run_cache, what_if as what_if_cache
+from dashboard.charts import explain as explain_charts, what_if as charts
 from dashboard.elements.sheet import sheet
-from dashboard.text import causes as causes_text
-from dashboard.text import common as common_text
-from dashboard.text import i18n
-from dashboard.text import what_if as what_if_text
+from dashboard.text import causes as causes_text, common as common_text, i18n, what_if as what_if_text
 from dashboard.text.i18n import _, count, figure, ngettext
 from dashboard.ui import components, edit_address, state
 from dashboard.ui.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
@@ -103,7 +98,7 @@ def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.G
     return [*blocks, Points(tuple(what_if_text.sure(found.confidence, before, growth)))]
 
 
-def _offered(item: engine.RecommendedItem, step: Mark, is_explained: bool) -> Row:
+def _offered(item: engine.RankedItem, step: Mark, is_explained: bool) -> Row:
     kind, cohort = common_text.category(item.category), common_text.cohort_name(item.item_cohort)
     tint: Tone = "orange" if item.item_cohort == "tail" else "blue"
     why = _("why?")

@@ -12,8 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard.cache import faithfulness as faithfulness_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import faithfulness as faithfulness_cache, runs as run_cache
 from dashboard.text import i18n
 from dashboard.views.parts.attention import window as window_part
 from tests.app.test_views import Open, keys_of_charts, open_view, shown

@@ -9,8 +9,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard.cache import explain as explain_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import explain as explain_cache, runs as run_cache
 from dashboard.text import i18n
 from tests.app.test_views import APP, keys_of_charts, shown
 from tests.conftest import TINY_RUN

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import engine
-from dashboard.cache import faithfulness as faithfulness_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import faithfulness as faithfulness_cache, runs as run_cache
 from dashboard.charts import faithfulness as charts
 from dashboard.text import faithfulness as faithfulness_text
 from engine.analyses.faithfulness_check import FAITHFULNESS

@@ -12,8 +12,7 @@ from babel.messages.pofile import read_po
 from streamlit.testing.v1 import AppTest
 
 import engine
-from dashboard.cache import runs as run_cache
-from dashboard.cache import what_if as what_if_cache
+from dashboard.cache import runs as run_cache, what_if as what_if_cache
 from dashboard.text import i18n
 from tests.app import sheets
 from tests.app.sheets import press, press_chip

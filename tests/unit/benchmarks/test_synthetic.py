@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from benchmarks.synthetic import MEAN_LENGTH, fitted_exponent, history_lengths, write_log, zipf_items
 from engine.data.cleaning import load_dataset

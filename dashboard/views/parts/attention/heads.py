@@ -9,8 +9,7 @@ import streamlit as st
 
 import engine
 from dashboard.cache import faithfulness as faithfulness_cache
-from dashboard.text import common as common_text
-from dashboard.text import faithfulness as faithfulness_text
+from dashboard.text import common as common_text, faithfulness as faithfulness_text
 from dashboard.text.i18n import _, count
 from dashboard.ui import components
 from dashboard.views.parts.frame import Page

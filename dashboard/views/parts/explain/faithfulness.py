@@ -8,8 +8,7 @@ import streamlit as st
 import engine
 from dashboard.cache import faithfulness as faithfulness_cache
 from dashboard.charts import faithfulness as charts
-from dashboard.text import common as common_text
-from dashboard.text import faithfulness as faithfulness_text
+from dashboard.text import common as common_text, faithfulness as faithfulness_text
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
 from dashboard.ui.components import escape_markdown

@@ -6,8 +6,7 @@ import streamlit as st
 
 from dashboard.cache import explain as explain_cache
 from dashboard.charts import explain_many as charts
-from dashboard.text import common as common_text
-from dashboard.text import explain as explain_text
+from dashboard.text import common as common_text, explain as explain_text
 from dashboard.text.i18n import _, count, figure, percent
 from dashboard.ui import components
 from dashboard.ui.components import escape_markdown

@@ -6,14 +6,10 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard.cache import explain as explain_cache
-from dashboard.cache import runs as run_cache
-from dashboard.charts import explain as charts
-from dashboard.charts import explain_list as list_charts
+from dashboard.cache import explain as explain_cache, runs as run_cache
+from dashboard.charts import explain as charts, explain_list as list_charts
 from dashboard.elements.sheet import sheet
-from dashboard.text import causes as causes_text
-from dashboard.text import common as common_text
-from dashboard.text import explain as explain_text
+from dashboard.text import causes as causes_text, common as common_text, explain as explain_text
 from dashboard.text.i18n import _, signed
 from dashboard.ui import components, state
 from dashboard.ui.blocks import Note, Table

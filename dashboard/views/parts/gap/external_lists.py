@@ -8,12 +8,9 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard.cache import external_lists as external_lists_cache
-from dashboard.cache import runs as run_cache
-from dashboard.charts import curve as curves
-from dashboard.charts import gap as charts
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
+from dashboard.cache import external_lists as external_lists_cache, runs as run_cache
+from dashboard.charts import curve as curves, gap as charts
+from dashboard.text import common as common_text, gap as gap_text
 from dashboard.text.i18n import _, count, figure, tell
 from dashboard.ui import components
 from dashboard.views.parts.frame import Page

@@ -9,8 +9,7 @@ import streamlit as st
 from dashboard.cache import runs as run_cache
 from dashboard.charts import why as charts
 from dashboard.charts.style import look
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
+from dashboard.text import common as common_text, fairness as fairness_text
 from dashboard.text.i18n import _, count
 from dashboard.ui import components, state
 from dashboard.views.parts.frame import Page

@@ -6,9 +6,7 @@ import pandas as pd
 import streamlit as st
 
 import engine
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import glossary as terms
+from dashboard.text import common as common_text, fairness as fairness_text, glossary as terms
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
 from dashboard.views.parts.frame import Page

@@ -8,9 +8,7 @@ import streamlit as st
 import engine
 from dashboard.cache import runs as run_cache
 from dashboard.charts import why as charts
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import gap as gap_text
+from dashboard.text import common as common_text, fairness as fairness_text, gap as gap_text
 from dashboard.text.i18n import _
 from dashboard.ui import components, state
 from dashboard.views.parts.frame import Page

@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 import engine
-from dashboard.cache import runs as run_cache
-from dashboard.cache import what_if as what_if_cache
+from dashboard.cache import runs as run_cache, what_if as what_if_cache
 from dashboard.charts import items as charts
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, percent

@@ -8,8 +8,7 @@ import streamlit as st
 import engine
 from dashboard.cache import what_if as what_if_cache
 from dashboard.charts import what_if as charts
-from dashboard.text import common as common_text
-from dashboard.text import what_if as what_if_text
+from dashboard.text import common as common_text, what_if as what_if_text
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
 from dashboard.ui.blocks import Block, Heading, Note, Text

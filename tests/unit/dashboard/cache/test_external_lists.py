@@ -11,8 +11,7 @@ import pandas as pd
 import pytest
 
 import engine
-from dashboard.cache import external_lists as external_lists_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import external_lists as external_lists_cache, runs as run_cache
 from dashboard.cache.external_lists import Brought
 from tests.conftest import TINY_RUN
 from tests.server_process import ROOT

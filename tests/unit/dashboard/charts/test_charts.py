@@ -9,11 +9,20 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from dashboard.charts import attention, curve, ensemble, explain, gap, overview, scale, style, what_if
-from dashboard.charts import compare as compare_charts
+from dashboard.charts import (
+    attention,
+    compare as compare_charts,
+    curve,
+    ensemble,
+    explain,
+    gap,
+    overview,
+    scale,
+    style,
+    what_if,
+)
 from dashboard.text import i18n
 from dashboard.ui.blocks import Chart, Shape
 from engine import AttentionMap, Attribution, Blend, Estimate, Moved, Player

@@ -8,9 +8,7 @@ from pathlib import Path
 import pytest
 
 import engine
-from dashboard.cache import explain as explain_cache
-from dashboard.cache import faithfulness as faithfulness_cache
-from dashboard.cache import runs as run_cache
+from dashboard.cache import explain as explain_cache, faithfulness as faithfulness_cache, runs as run_cache
 from dashboard.jobs import background
 from dashboard.jobs.background import Work
 from dashboard.ui import unexpected

@@ -13,10 +13,7 @@ import pytest
 import engine
 from dashboard.charts import scale
 from dashboard.report.html import report
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import gap as gap_text
-from dashboard.text import i18n
+from dashboard.text import common as common_text, fairness as fairness_text, gap as gap_text, i18n
 from engine import Estimate, GapParts
 from tests.conftest import HOSTILE_TITLE, TINY_RUN
 from tests.unit.dashboard.conftest import Tailscope

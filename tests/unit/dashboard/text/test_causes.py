@@ -8,9 +8,7 @@ from itertools import product
 
 import pytest
 
-from dashboard.text import causes as causes_text
-from dashboard.text import explain as explain_text
-from dashboard.text import i18n
+from dashboard.text import causes as causes_text, explain as explain_text, i18n
 from engine import Against, Attribution, Contrast, Player
 
 SIZES = (-3.0, -0.4, 0.0, 0.4, 3.0)

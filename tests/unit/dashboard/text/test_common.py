@@ -9,9 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dashboard.text import common as common_text
-from dashboard.text import gap as gap_text
-from dashboard.text import i18n
+from dashboard.text import common as common_text, gap as gap_text, i18n
 from engine import Attribution, Blend, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations, WholeGap
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import engine
-from dashboard.text import glossary as terms
-from dashboard.text import i18n
+from dashboard.text import glossary as terms, i18n
 
 
 def test_every_term_is_told_as_the_engine_tells_it_and_in_chinese() -> None:

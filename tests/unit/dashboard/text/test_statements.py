@@ -19,11 +19,13 @@ import pandas as pd
 import pytest
 
 import engine
-from dashboard.text import common as common_text
-from dashboard.text import fairness as fairness_text
-from dashboard.text import faithfulness as faithfulness_text
-from dashboard.text import gap as gap_text
-from dashboard.text import i18n
+from dashboard.text import (
+    common as common_text,
+    fairness as fairness_text,
+    faithfulness as faithfulness_text,
+    gap as gap_text,
+    i18n,
+)
 from engine import Comparison, Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, WholeGap
 
 SIGNS = (-1, 0, 1)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import Split, leave_last_out, temporal, user_folds, windows_in_time

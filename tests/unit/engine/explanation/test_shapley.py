@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import shap
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 import engine
 from engine.config import RunConfig

@@ -7,8 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import Holdout, Split, leave_last_out, temporal

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import sparse
 from scipy.stats import entropy
 from sklearn.metrics.pairwise import cosine_similarity
@@ -17,8 +16,7 @@ from sklearn.metrics.pairwise import cosine_similarity
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import Holdout
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.metrics import beyond_accuracy as lists_module
-from engine.evaluation.metrics import item_facts as items_module
+from engine.evaluation.metrics import beyond_accuracy as lists_module, item_facts as items_module
 from engine.evaluation.metrics.beyond_accuracy import (
     PER_USER,
     aplt,

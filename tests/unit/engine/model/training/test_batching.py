@@ -7,8 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from engine.data.dataset import Histories
 from engine.model.chunks import SCORE_BYTES, rows_at_once
