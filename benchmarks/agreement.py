@@ -54,7 +54,7 @@ def agreement(path: Path, folder: Path, peer_python: str, model: str, changes: l
     split = split_of(dataset, config)
     for name, part in (("known", split.test.histories), ("targets", split.test.targets), ("train", split.train)):
         users = split.test.users[part.positions()] if name != "train" else part.positions()
-        rows = {"user_id": dataset.users.terms(users), "item_id": dataset.items.terms(part.items)}
+        rows = {"user_id": dataset.users.ids_of(users), "item_id": dataset.items.ids_of(part.items)}
         _table(rows).to_csv(folder / f"{name}.csv", index=False)
     ks = [str(k) for k in config.evaluation.ks]
     command = [peer_python, str(Path(__file__).resolve()), str(folder), "--model", model, "--peer", *ks]

@@ -38,7 +38,7 @@ def main() -> None:
         changes = ["training.max_epochs=1", "evaluation.baselines=['popularity']", "evaluation.bootstrap_samples=100"]
         run = engine.train_run(path, name="latency", runs_dir=folder, config=engine.load_config(changes=changes))
         chosen = np.random.default_rng(0).choice(run.dataset.n_users, WARM_UP + asked.users, replace=False)
-        users = [run.dataset.users.term(int(user)) for user in chosen]
+        users = [run.dataset.users.id_of(int(user)) for user in chosen]
         taken = [1000 * seconds_of(lambda user=user: engine.recommend(run, user, 10)) for user in users]
     median, late = middle_and_end(taken[WARM_UP:])
     print(json.dumps({"items": run.dataset.n_items, "users": asked.users, "median_ms": median, "p99_ms": late}))

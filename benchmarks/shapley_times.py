@@ -41,7 +41,7 @@ def main() -> None:
     long = np.flatnonzero(lengths > EVENTS)
     rows = long if len(long) >= asked.asked else np.argsort(-lengths)[: asked.asked]
     rows = np.random.default_rng(0).permutation(rows)[: asked.asked]
-    users = [run.dataset.users.term(int(user)) for user in run.split.test.users[rows]]
+    users = [run.dataset.users.id_of(int(user)) for user in run.split.test.users[rows]]
     engine.warm_up(run)
     ways = {"20 events": engine.explain, "list of ten": engine.explain_list, "features": engine.explain_features,
             "without": engine.explain_without}  # fmt: skip

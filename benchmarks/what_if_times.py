@@ -22,7 +22,9 @@ from benchmarks.measuring import seconds_of
 WARM_UP = 4
 
 
-def edited(run: engine.Run, own: engine.Person, about: dict[str, str], turn: int, rng: random.Random) -> engine.Person:
+def edited(
+    run: engine.Run, own: engine.HypotheticalUser, about: dict[str, str], turn: int, rng: random.Random
+) -> engine.HypotheticalUser:
     """A person with one thing changed."""
     items = list(own.item_ids)
     at = rng.randrange(len(items))
@@ -31,13 +33,13 @@ def edited(run: engine.Run, own: engine.Person, about: dict[str, str], turn: int
     elif turn % 3 == 1:
         items.insert(rng.randrange(len(items)), items.pop(at))
     else:
-        items.append(run.dataset.items.term(1 + rng.randrange(run.dataset.n_items)))
+        items.append(run.dataset.items.id_of(1 + rng.randrange(run.dataset.n_items)))
     if turn % 2 and about:
         column = rng.choice(sorted(about))
         values = engine.attributes_read(run)[column]
         if values:
-            return engine.Person(tuple(items), None, tuple({**about, column: rng.choice(values)}.items()))
-    return engine.Person(tuple(items), own.as_user)
+            return engine.HypotheticalUser(tuple(items), None, tuple({**about, column: rng.choice(values)}.items()))
+    return engine.HypotheticalUser(tuple(items), own.as_user)
 
 
 def times(path: Path, n: int) -> dict[str, object]:
@@ -52,15 +54,15 @@ def times(path: Path, n: int) -> dict[str, object]:
     whole: list[float] = []
     parts: list[dict[str, float]] = []
     for turn, user in enumerate(chosen):
-        name = run.dataset.users.term(user)
-        own, about = engine.person_of(run, name), engine.attributes_of(run, name)
+        name = run.dataset.users.id_of(user)
+        own, about = engine.hypothetical_user(run, name), engine.attributes_of(run, name)
         now = edited(run, own, about, turn, rng)
 
-        before = engine.score_person(run, own)  # once for a user, however many edits follow
+        before = engine.score_hypothetical(run, own)  # once for a user, however many edits follow
 
-        def ask(now: engine.Person = now, before: engine.ScoredPerson = before) -> None:
-            scored = engine.score_person(run, now)
-            found, why = engine.what_if(run, scored, before, temperatures=heat), engine.reasons(run, scored)
+        def ask(now: engine.HypotheticalUser = now, before: engine.ScoredUser = before) -> None:
+            scored = engine.score_hypothetical(run, now)
+            found, why = engine.what_if(run, scored, before, temperatures=heat), engine.explain_quick(run, scored)
             parts.append({"rank": found.seconds, **(why.seconds if why else {"attention": 0.0, "explanation": 0.0})})
 
         whole.append(1000 * seconds_of(ask))

@@ -1,11 +1,11 @@
 """The names of the facade and their homes: what type checkers read, and what `engine` loads its names by."""
 
 from .analyses.cold_start import (
-    Growth as Growth,
-    GrowthPoint as GrowthPoint,
+    ColdStartCurve as ColdStartCurve,
+    ColdStartPoint as ColdStartPoint,
     Reliability as Reliability,
-    held_growth as held_growth,
-    measure_growth as measure_growth,
+    kept_cold_start as kept_cold_start,
+    measure_cold_start as measure_cold_start,
 )
 from .analyses.diagnosis import (
     Diagnosis as Diagnosis,
@@ -16,18 +16,18 @@ from .analyses.diagnosis import (
 from .analyses.explained_users import (
     ExplainedUsers as ExplainedUsers,
     explain_users as explain_users,
-    held_explained_users as held_explained_users,
+    kept_explained_users as kept_explained_users,
     value_sizes as value_sizes,
     values_by as values_by,
 )
 from .analyses.external_lists import (
-    Outside as Outside,
+    ExternalDiagnosis as ExternalDiagnosis,
     columns_of_lists as columns_of_lists,
     diagnose_lists as diagnose_lists,
 )
 from .analyses.faithfulness_check import (
     faithfulness_of as faithfulness_of,
-    held_faithfulness as held_faithfulness,
+    kept_faithfulness as kept_faithfulness,
     retraining as retraining,
 )
 from .analyses.faithfulness_scores import (
@@ -47,7 +47,7 @@ from .data.oracle import fair_ceiling as fair_ceiling
 from .data.public import fetch_public as fetch_public
 from .data.schema import display_columns as display_columns
 from .disk import write_text as write_text
-from .ensemble.ensemble import Blend as Blend
+from .ensemble.ensemble import EnsembleWeights as EnsembleWeights
 from .errors import (
     ConfigError as ConfigError,
     DataError as DataError,
@@ -77,11 +77,11 @@ from .evaluation.fairness.gap import (
 )
 from .evaluation.fairness.gap_change import (
     GapChange as GapChange,
-    Served as Served,
+    ModelRun as ModelRun,
     gap_change as gap_change,
-    movers as movers,
+    rank_changes as rank_changes,
 )
-from .evaluation.fairness.gap_decomposition import GapParts as GapParts
+from .evaluation.fairness.gap_decomposition import GapDecomposition as GapDecomposition
 from .evaluation.fairness.group_table import (
     GroupTables as GroupTables,
     group_figures as group_figures,
@@ -184,17 +184,17 @@ from .queries.types import (
 )
 from .queries.users import find_users as find_users, random_user as random_user
 from .queries.what_if import (
+    HypotheticalUser as HypotheticalUser,
     Moved as Moved,
-    Person as Person,
-    Reasons as Reasons,
-    ScoredPerson as ScoredPerson,
+    QuickExplanation as QuickExplanation,
+    ScoredUser as ScoredUser,
     WhatIf as WhatIf,
     attributes_of as attributes_of,
     attributes_read as attributes_read,
     confidence_by_event as confidence_by_event,
-    person_of as person_of,
-    reasons as reasons,
-    score_person as score_person,
+    explain_quick as explain_quick,
+    hypothetical_user as hypothetical_user,
+    score_hypothetical as score_hypothetical,
     what_if as what_if,
 )
 from .runs.place import check_free as check_free

@@ -13,8 +13,8 @@ from engine.data.dataset import NOBODY, Histories
 from engine.errors import EngineError
 from engine.model.chunks import rows_at_once
 from engine.model.network.item_vectors import KnownVectors
-from engine.model.network.masked_forward import hidden_with_absences
-from engine.model.network.readout import last_hidden, numbers
+from engine.model.network.masked_forward import masked_hidden
+from engine.model.network.readout import last_hidden, user_rows
 from engine.model.network.transformer import Transformer
 
 Answering = Literal["transformer", "ensemble"]
@@ -64,20 +64,18 @@ class Explainable(Recommender, Protocol):
         """Most recent events that count; earlier ones change nothing."""
         ...
 
-    def score_with_absences(
-        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
-    ) -> np.ndarray:
-        """(n,) float64 scores of one item with some events hidden: a column of `scores_with_absences`."""
+    def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
+        """(n,) float64 scores of one item with some events hidden: a column of `scores_masked`."""
         ...
 
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
         """Scores of several items with some events hidden, all from the same hidden histories.
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
-            present: (n, L) bool; False hides an event.
+            keep_mask: (n, L) bool; False hides an event.
             items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
@@ -102,15 +100,15 @@ class TransformerRecommender:
     @property
     def max_len(self) -> int:
         """Most recent events that the network reads; earlier ones change nothing."""
-        return self._network.shape.max_len
+        return self._network.config.max_len
 
     @property
     def n_layers(self) -> int:
-        return self._network.shape.n_layers
+        return self._network.config.n_layers
 
     @property
     def n_heads(self) -> int:
-        return self._network.shape.n_heads
+        return self._network.config.n_heads
 
     @property
     def network(self) -> Transformer:
@@ -155,15 +153,13 @@ class TransformerRecommender:
         hidden = last_hidden(self._reading(), histories)
         self._network.logits(hidden, vectors=self._all_vectors(), out=torch.from_numpy(out))
 
-    def score_with_absences(
-        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
-    ) -> np.ndarray:
-        """(n,) float64 logits of one item with some events hidden: a column of `scores_with_absences`."""
-        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+    def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
+        """(n,) float64 logits of one item with some events hidden: a column of `scores_masked`."""
+        return self.scores_masked(history, keep_mask, np.array([item_idx]), user)[:, 0]
 
     @torch.inference_mode()
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
         """Logits of several items with some events hidden.
 
@@ -171,7 +167,7 @@ class TransformerRecommender:
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
-            present: (n, L) bool; False hides an event.
+            keep_mask: (n, L) bool; False hides an event.
             items: (m,) the items whose logits are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
 
@@ -179,8 +175,8 @@ class TransformerRecommender:
             (n, m) float64 logits.
         """
         events = torch.from_numpy(np.ascontiguousarray(history, dtype=np.int64))
-        there = torch.from_numpy(np.ascontiguousarray(present, dtype=bool))
-        hidden = hidden_with_absences(self._reading(), events, there, self._users(user, 1))
+        there = torch.from_numpy(np.ascontiguousarray(keep_mask, dtype=bool))
+        hidden = masked_hidden(self._reading(), events, there, self._users(user, 1))
         if items is None:
             return self._network.logits(hidden, vectors=self._all_vectors()).double().numpy()
         asked = torch.from_numpy(np.asarray(items, dtype=np.int64))
@@ -190,7 +186,7 @@ class TransformerRecommender:
     def attention_kind(self) -> AttentionKind:
         """What `attentions` holds."""
         kinds: dict[str, AttentionKind] = {"masked": "bidirectional", "encoder-decoder": "cross"}
-        return kinds.get(self._network.shape.architecture, "causal")
+        return kinds.get(self._network.config.architecture, "causal")
 
     @torch.inference_mode()
     def attentions(self, history: np.ndarray, user: int = NOBODY) -> np.ndarray:
@@ -220,7 +216,7 @@ class TransformerRecommender:
         return self._network.reading(self._read, self._network.user_vectors)
 
     def _users(self, user: int, n: int) -> torch.Tensor | None:
-        return numbers(self._network, np.full(n, user))
+        return user_rows(self._network, np.full(n, user))
 
 
 def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:

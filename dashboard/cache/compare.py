@@ -61,7 +61,7 @@ def gap_change(key: RunKey, old: Side, new: Side, metric: str) -> engine.GapChan
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
-def movers(key: RunKey, old: Side, new: Side, lang: str) -> pd.DataFrame:
+def rank_changes(key: RunKey, old: Side, new: Side, lang: str) -> pd.DataFrame:
     """The users who gained and lost most from one model to another.
 
     Returns:
@@ -69,12 +69,12 @@ def movers(key: RunKey, old: Side, new: Side, lang: str) -> pd.DataFrame:
         their held-out item, and its `title`.
     """
     run = run_cache.load(key)
-    found = engine.movers(_served(old), _served(new), run_cache.facts(key), MOVERS)
+    found = engine.rank_changes(_served(old), _served(new), run_cache.facts(key), MOVERS)
     titles = [run.dataset.title(int(item), lang) for item in found["target_idx"]]
     return pd.DataFrame(
         {
             "side": found["side"],
-            "user_id": run.dataset.users.terms(found["user_idx"].to_numpy()),
+            "user_id": run.dataset.users.ids_of(found["user_idx"].to_numpy()),
             "cohort": found["user_cohort"],
             "history_length": found["history_length"],
             "old_rank": found["old_rank"],
@@ -84,5 +84,5 @@ def movers(key: RunKey, old: Side, new: Side, lang: str) -> pd.DataFrame:
     )
 
 
-def _served(side: Side) -> engine.Served:
-    return engine.Served(measured(side[0]).evaluation, side[1])
+def _served(side: Side) -> engine.ModelRun:
+    return engine.ModelRun(measured(side[0]).evaluation, side[1])

@@ -52,7 +52,7 @@ def many_users(key: RunKey) -> Work[engine.ExplainedUsers]:
     """The values of many users: read from the run folder, or begun here and done beside the pages, for all sessions."""
     work, run = _explanation(key), run_cache.load(key)
     if work.may_begin:
-        work.found = engine.held_explained_users(run)
+        work.found = engine.kept_explained_users(run)
     if work.may_begin:
         work.begin(f"explanation of many users of {key[1]}", lambda tell: engine.explain_users(run, on_progress=tell))
     return work

@@ -65,7 +65,7 @@ def columns(file: Brought) -> tuple[str, ...]:
 
 
 @st.cache_data(max_entries=4, show_spinner=False, hash_funcs=_BY_ID)
-def outside(key: RunKey, file: Brought, user: str | None, item: str | None) -> engine.Outside:
+def outside(key: RunKey, file: Brought, user: str | None, item: str | None) -> engine.ExternalDiagnosis:
     """Another system's lists, measured on the users who were tested in a run.
 
     Args:

@@ -25,7 +25,7 @@ def faithfulness(key: RunKey) -> Work[engine.Faithfulness]:
     """Where the measurement of a run stands; nothing is begun by asking."""
     work = _measurement(key)
     if work.found is None and not work.goes_on:
-        work.found = engine.held_faithfulness(run_cache.load(key))  # another process may have measured it
+        work.found = engine.kept_faithfulness(run_cache.load(key))  # another process may have measured it
     return work
 
 

@@ -311,7 +311,7 @@ def users_behind(key: RunKey, metric: str, rule: str, model: str) -> pd.DataFram
     rows = table.loc[(table["model"] == model) & table["user_idx"].isin(chosen.tolist())]
     found = pd.DataFrame(
         {
-            "user_id": run.dataset.users.terms(np.asarray(rows["user_idx"])),
+            "user_id": run.dataset.users.ids_of(np.asarray(rows["user_idx"])),
             "cohort": np.asarray(rows["user_cohort"].astype(str)),
             "history_length": np.asarray(rows["history_length"]),
             "rank": np.asarray(rows["rank"]),

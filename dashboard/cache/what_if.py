@@ -12,14 +12,14 @@ import engine
 from dashboard.cache import runs as run_cache
 from dashboard.cache.runs import RunKey
 
-_BY_TEXT: dict[str | type, Callable[[Any], Any]] = {engine.Person: repr}
+_BY_TEXT: dict[str | type, Callable[[Any], Any]] = {engine.HypotheticalUser: repr}
 """Streamlit would take a history of hundreds of events apart to tell it from another; a line of text is the same."""
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def person(key: RunKey, user: str, view: engine.View) -> engine.Person:
+def person(key: RunKey, user: str, view: engine.View) -> engine.HypotheticalUser:
     """A user as the model knows them."""
-    return engine.person_of(run_cache.load(key), user, view)
+    return engine.hypothetical_user(run_cache.load(key), user, view)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
@@ -41,15 +41,20 @@ def temperatures(key: RunKey) -> engine.Temperatures:
 
 
 @st.cache_resource(max_entries=32, show_spinner=False, hash_funcs=_BY_TEXT)
-def scored(key: RunKey, who: engine.Person, lang: str) -> engine.ScoredPerson:
+def scored(key: RunKey, who: engine.HypotheticalUser, lang: str) -> engine.ScoredUser:
     """A person put to the model."""
     with run_cache.one_explanation:
-        return engine.score_person(run_cache.load(key), who, lang)
+        return engine.score_hypothetical(run_cache.load(key), who, lang)
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
 def what_if(
-    key: RunKey, now: engine.Person, before: engine.Person, k: int, lang: str, follow: tuple[str, ...]
+    key: RunKey,
+    now: engine.HypotheticalUser,
+    before: engine.HypotheticalUser,
+    k: int,
+    lang: str,
+    follow: tuple[str, ...],
 ) -> engine.WhatIf:
     """What the model answers to a person, against what it answers to another."""
     mine, theirs = scored(key, now, lang), scored(key, before, lang)
@@ -57,40 +62,42 @@ def what_if(
 
 
 @st.cache_resource(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
-def reasons(key: RunKey, now: engine.Person, item: str | None, lang: str) -> engine.Reasons | None:
+def explain_quick(
+    key: RunKey, now: engine.HypotheticalUser, item: str | None, lang: str
+) -> engine.QuickExplanation | None:
     """Where the model looked, and why it offers an item."""
     known = scored(key, now, lang)  # which takes the same lock where it is not held
     with run_cache.one_explanation:
-        return engine.reasons(run_cache.load(key), known, item, lang)
+        return engine.explain_quick(run_cache.load(key), known, item, lang)
 
 
 @st.cache_data(max_entries=64, show_spinner=False, hash_funcs=_BY_TEXT)
-def confidence_by_event(key: RunKey, now: engine.Person, k: int) -> tuple[tuple[int, engine.Confidence], ...]:
+def confidence_by_event(key: RunKey, now: engine.HypotheticalUser, k: int) -> tuple[tuple[int, engine.Confidence], ...]:
     """How sure lists grew with a person's events."""
     return engine.confidence_by_event(run_cache.load(key), now, k, temperatures=temperatures(key))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def _measured(key: RunKey) -> dict[str, engine.Growth]:
+def _measured(key: RunKey) -> dict[str, engine.ColdStartCurve]:
     """What was measured in this server's life, for run folders that cannot be written to."""
     return {}
 
 
-def held_growth(key: RunKey, metric: str) -> engine.Growth | None:
+def kept_cold_start(key: RunKey, metric: str) -> engine.ColdStartCurve | None:
     """The curve over events, if it was measured."""
     found = _measured(key)
-    if metric not in found and (held := engine.held_growth(run_cache.load(key), metric)) is not None:
+    if metric not in found and (held := engine.kept_cold_start(run_cache.load(key), metric)) is not None:
         found[metric] = held
     return found.get(metric)
 
 
-def measure_growth(key: RunKey, metric: str, told: Callable[[float], object]) -> None:
+def measure_cold_start(key: RunKey, metric: str, told: Callable[[float], object]) -> None:
     """Measure the curve over events; `told` hears the share done."""
 
     def tell(progress: engine.Progress) -> None:
         told(min(max(progress.done, 0.0), 1.0))
 
-    _measured(key)[metric] = engine.measure_growth(run_cache.load(key), metric, tell)
+    _measured(key)[metric] = engine.measure_cold_start(run_cache.load(key), metric, tell)
 
 
 class Found(NamedTuple):

@@ -12,13 +12,13 @@ from dashboard.text.common import model_name
 from dashboard.text.i18n import _, count, percent
 
 if TYPE_CHECKING:
-    from engine import Blend
+    from engine import EnsembleWeights
 
 LABELLED = 0.1
 """A narrower part of a bar has no room for its share, which is then told on hover and in the table alone."""
 
 
-def bin_labels(blend: Blend) -> list[str]:
+def bin_labels(blend: EnsembleWeights) -> list[str]:
     """History lengths of each bin: "1–2", "3", "12+"."""
     lows = [1, *(int(last) + 1 for last in blend.longest)]
     highs = [*(int(last) for last in blend.longest), None]
@@ -28,7 +28,7 @@ def bin_labels(blend: Blend) -> list[str]:
     ]
 
 
-def blend_table(blend: Blend) -> pd.DataFrame:
+def blend_table(blend: EnsembleWeights) -> pd.DataFrame:
     """A row for each bin of history lengths.
 
     Returns:
@@ -43,7 +43,7 @@ def blend_table(blend: Blend) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def influence(blend: Blend, dark: bool) -> go.Figure:
+def influence(blend: EnsembleWeights, dark: bool) -> go.Figure:
     """A bar for each bin of history lengths, the shortest at the top, parted among the members."""
     p = palette(dark)
     labels = bin_labels(blend)

@@ -17,7 +17,7 @@ from dashboard.text.i18n import _, count, figure as number, percent
 from dashboard.ui.blocks import Chart, ChartRow, Rule, Shape, Table, Value
 
 if TYPE_CHECKING:
-    from engine import AttentionMap, Confidence, Growth, Moved, Player
+    from engine import AttentionMap, ColdStartCurve, Confidence, Moved, Player
 
 RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000)
 
@@ -151,7 +151,7 @@ def confidence(steps: tuple[tuple[int, Confidence], ...], dark: bool) -> Chart:
     )
 
 
-def growth(found: Growth, dark: bool) -> go.Figure:
+def growth(found: ColdStartCurve, dark: bool) -> go.Figure:
     """Quality against events known, with its band, and the average of all as a rule."""
     p = palette(dark)
     drawn = look(found.model, dark)

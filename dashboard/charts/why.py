@@ -13,10 +13,10 @@ from dashboard.text.common import cohort_name, interval, metric_name
 from dashboard.text.i18n import _, count, figure as number, signed
 
 if TYPE_CHECKING:
-    from engine import Estimate, GapParts, Targets
+    from engine import Estimate, GapDecomposition, Targets
 
 
-def parts(found: GapParts, dark: bool) -> go.Figure:
+def parts(found: GapDecomposition, dark: bool) -> go.Figure:
     """From head to tail in two steps: histories cut short, then other users."""
     p = palette(dark)
     rows = (

@@ -18,7 +18,7 @@ from dashboard.cli.output import Answer, ProgressView
 from dashboard.cli.streams import check_output, write_output
 
 if TYPE_CHECKING:
-    from engine import Dataset, Outside
+    from engine import Dataset, ExternalDiagnosis
 
 METRIC = "ndcg@10"
 
@@ -98,7 +98,7 @@ def _is_report(path: Path) -> bool:
     return head.startswith("<!DOCTYPE html>") and "<title>Tailscope" in head
 
 
-def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:
+def document(found: ExternalDiagnosis, seconds: dict[str, float]) -> dict[str, Any]:
     """What --json prints: the document of `evaluate --json`, and beside it what reading the lists noticed."""
     name = found.given.name
     return {
@@ -119,7 +119,7 @@ def document(found: Outside, seconds: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def _why(found: Outside, dataset: Dataset, settings: engine.RunConfig) -> list[str]:
+def _why(found: ExternalDiagnosis, dataset: Dataset, settings: engine.RunConfig) -> list[str]:
     """What the lists' users seek, who fares worst and how unevenly they are served; nothing without NDCG@10."""
     if METRIC not in found.evaluation.metrics:
         return []
@@ -129,7 +129,7 @@ def _why(found: Outside, dataset: Dataset, settings: engine.RunConfig) -> list[s
     return fairness_text.of_lists(found, facts, settings, METRIC)
 
 
-def _lines(found: Outside, settings: engine.RunConfig, said: list[str]) -> list[Any]:
+def _lines(found: ExternalDiagnosis, settings: engine.RunConfig, said: list[str]) -> list[Any]:
     """For a person: what was read, the figures, the verdict, and what more can be said."""
     name, size = found.given.name, f"{found.given.rows_read:,} rows, lists of up to {found.given.longest:,} items"
     out: list[Any] = [Text.assemble((name, "bold"), f"  {size}; {len(found.split.test):,} tested users")]

@@ -159,7 +159,7 @@ def exposure(run: engine.Run, k: int) -> list[str]:
 
 def faithfulness(run: engine.Run) -> list[str]:
     """How far explanations of the run can be trusted, where that was measured; nothing otherwise."""
-    found = engine.held_faithfulness(run)
+    found = engine.kept_faithfulness(run)
     if found is None:
         return []
     rows = [

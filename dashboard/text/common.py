@@ -13,7 +13,7 @@ from dashboard.text.glossary import term_meaning
 from dashboard.text.i18n import _, count, day, figure, language, ngettext, percent, signed, tell
 
 if TYPE_CHECKING:
-    from engine import Attribution, Blend, Estimate, Message, Player, Recommendations, RunConfig
+    from engine import Attribution, EnsembleWeights, Estimate, Message, Player, Recommendations, RunConfig
 
 MOST = 2 / 3
 """The share of an explanation that "mostly" stands for."""
@@ -102,7 +102,7 @@ def ordinal(n: int) -> str:
     return f"{count(n)}{suffix}"
 
 
-def answering(blend: Blend, answers: str) -> str:
+def answering(blend: EnsembleWeights, answers: str) -> str:
     """Which of a run's two trained models answers, and by what figures."""
     figures = {"ours": figure(blend.validation["ensemble"]), "theirs": figure(blend.validation["transformer"])}
     text = (
@@ -124,7 +124,7 @@ def answering_rule() -> str:
     )
 
 
-def validation_figures(blend: Blend) -> str:
+def validation_figures(blend: EnsembleWeights) -> str:
     """NDCG@10 of the ensemble and of each member alone, on validation."""
     parts = [
         _("{model} {value}").format(model=model_name(name), value=figure(value))

@@ -14,10 +14,10 @@ from dashboard.text.glossary import term_meaning, term_name
 from dashboard.text.i18n import _, count, figure, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import Disparity, Estimate, GapParts, GroupRange, Outside, RunConfig, Targets
+    from engine import Disparity, Estimate, ExternalDiagnosis, GapDecomposition, GroupRange, RunConfig, Targets
 
 
-def parts(found: GapParts) -> str:
+def parts(found: GapDecomposition) -> str:
     """Whether short histories or different users are behind the gap."""
     texts = {
         "length": _(
@@ -70,7 +70,7 @@ def parts(found: GapParts) -> str:
     return text
 
 
-def _one_part(found: GapParts) -> str:
+def _one_part(found: GapDecomposition) -> str:
     """What one part does that alone counts, where it cannot be said to explain the gap; else nothing."""
     if found.verdict not in ("length", "users"):
         return ""
@@ -98,7 +98,7 @@ def _one_part(found: GapParts) -> str:
     }[found.verdict, clear]
 
 
-def parts_evidence(found: GapParts) -> str:
+def parts_evidence(found: GapDecomposition) -> str:
     """The two parts with their intervals."""
     return _("{metric}: gap {gap} = short histories {length} + different users {users}.").format(
         metric=metric_name(found.metric), gap=span(found.gap), length=span(found.length), users=span(found.users)
@@ -329,7 +329,7 @@ def span_of(e: Estimate) -> str:
     return _("{value} ({low} to {high})").format(value=figure(e.value), low=figure(e.low), high=figure(e.high))
 
 
-def of_lists(found: Outside, facts: pd.DataFrame, settings: RunConfig, metric: str) -> list[str]:
+def of_lists(found: ExternalDiagnosis, facts: pd.DataFrame, settings: RunConfig, metric: str) -> list[str]:
     """What can be said of lists made elsewhere beside the gap: what their users seek, who fares worst, how unevenly.
 
     Args:

@@ -8,7 +8,7 @@ from dashboard.text.common import listing, metric_name
 from dashboard.text.i18n import _, count, figure, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import Confidence, Growth, Moved, WhatIf
+    from engine import ColdStartCurve, Confidence, Moved, WhatIf
 
 
 def rank(value: int | None) -> str:
@@ -78,7 +78,7 @@ def followed(one: Moved) -> str:
     )
 
 
-def sure(now: Confidence, before: Confidence | None, growth: Growth | None) -> list[str]:
+def sure(now: Confidence, before: Confidence | None, growth: ColdStartCurve | None) -> list[str]:
     """What the confidence is, what it is not, and how often such lists were right."""
     lines = [
         _(
@@ -115,7 +115,7 @@ def sure(now: Confidence, before: Confidence | None, growth: Growth | None) -> l
     return lines
 
 
-def enough(growth: Growth) -> str:
+def enough(growth: ColdStartCurve) -> str:
     """The answer of the curve over events."""
     average = figure(growth.average.value)
     metric = metric_name(growth.metric)
@@ -134,7 +134,7 @@ def enough(growth: Growth) -> str:
     ).format(n=count(growth.enough), metric=metric, average=average)
 
 
-def enough_evidence(growth: Growth) -> str:
+def enough_users(growth: ColdStartCurve) -> str:
     """How sure that answer is, and of whom it is told."""
     ends = [_("never") if n is None else count(n) for n in (growth.earliest, growth.latest)]
     return _(
@@ -151,7 +151,7 @@ def enough_evidence(growth: Growth) -> str:
     )
 
 
-def own_level(growth: Growth) -> str:
+def own_level(growth: ColdStartCurve) -> str:
     """How the curve's users fare with their whole histories, against all and against themselves with fewer events."""
     whole, average = growth.whole, growth.average
     value = figure(whole.value)
@@ -175,7 +175,7 @@ def own_level(growth: Growth) -> str:
     return f"{text.format(value=value)} {rest}"
 
 
-def placed(growth: Growth, n: int) -> str:
+def placed(growth: ColdStartCurve, n: int) -> str:
     """Where a person with n events stands on the curve."""
     at = max((p for p in growth.points if p.n <= n), key=lambda p: p.n)
     if growth.enough is None:

@@ -56,7 +56,7 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Act:
+class Button:
     """A button.
 
     Attributes:
@@ -79,7 +79,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Mark:
+class Badge:
     """A short remark at the right of a row; `label` says it in words where signs do not."""
 
     text: str
@@ -104,8 +104,8 @@ class Row:
     title: str
     below: tuple[tuple[str, Tone], ...] = ()
     lead: str = ""
-    mark: Mark | None = None
-    acts: tuple[Act, ...] = ()
+    mark: Badge | None = None
+    acts: tuple[Button, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Rows:
     label: str
     kind: Literal["rows"] = "rows"
 
-    def acts(self, row: int) -> tuple[Act, ...]:
+    def acts(self, row: int) -> tuple[Button, ...]:
         """The buttons of a row."""
         return self.rows[row].acts if 0 <= row < len(self.rows) else ()
 
@@ -139,11 +139,11 @@ class Chips:
     """
 
     key: str
-    chips: tuple[Act, ...]
+    chips: tuple[Button, ...]
     label: str
     kind: Literal["chips"] = "chips"
 
-    def acts(self, row: int) -> tuple[Act, ...]:
+    def acts(self, row: int) -> tuple[Button, ...]:
         """The button at a place."""
         return self.chips[row : row + 1] if row >= 0 else ()
 

@@ -185,10 +185,10 @@ def settings(table: engine.RunComparison) -> None:
     )
 
 
-def movers(page: Page, old: compare_cache.Side, new: compare_cache.Side) -> None:
+def rank_changes(page: Page, old: compare_cache.Side, new: compare_cache.Side) -> None:
     """Who gained and who lost most, each with a link to them."""
     components.section(_("Who gained and who lost most"))
-    found = compare_cache.movers(page.key, old, new, page.lang)
+    found = compare_cache.rank_changes(page.key, old, new, page.lang)
     for side, title, column in zip(
         ("gained", "lost"), (_("Gained most"), _("Lost most")), st.columns(2, gap="large"), strict=True
     ):
@@ -264,7 +264,7 @@ def draw() -> None:
             components.note(_("Of the tested users {head} are head and {tail} are tail.").format(**sizes))
     side_by_side(page, table, names, after)
     settings(table)
-    movers(page, old, new)
+    rank_changes(page, old, new)
 
 
 def _answer(page: Page, old: compare_cache.Side, new: compare_cache.Side, metric: str, before: str, after: str) -> None:

@@ -111,7 +111,7 @@ def bars(page: Page, answer: engine.Attribution) -> None:
     sheet([[charts.waterfall(answer, "size" if order == "size" else "time", page.dark), Note(note)]], "bars")
 
 
-def score_and_absence(answer: engine.Attribution) -> list[str]:
+def score_and_masking(answer: engine.Attribution) -> list[str]:
     """What the score is, and what it means that an event is absent."""
     absent = _(
         "An absent event is masked at its place: no other event can attend to it and its vector is zero. "
@@ -144,7 +144,7 @@ def trust(answer: engine.Attribution) -> None:
     components.section(_("How far to trust this"))
     points = [
         common_text.steadiness(answer),
-        *score_and_absence(answer),
+        *score_and_masking(answer),
         _(
             "These are Shapley values of the model, not of the world: "
             "they say what moved this score, not what the user likes."

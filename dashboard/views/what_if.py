@@ -13,7 +13,7 @@ from dashboard.elements.sheet import sheet
 from dashboard.text import causes as causes_text, common as common_text, i18n, what_if as what_if_text
 from dashboard.text.i18n import _, count, figure, ngettext
 from dashboard.ui import components, edit_address, state
-from dashboard.ui.blocks import Act, Block, Heading, Headline, Mark, Note, Points, Row, Rows, Text, Tone
+from dashboard.ui.blocks import Badge, Block, Button, Heading, Headline, Note, Points, Row, Rows, Text, Tone
 from dashboard.views.parts.frame import Page, open_page
 from dashboard.views.parts.what_if import cold_start
 from dashboard.views.parts.what_if.editor import Draft, attributes, editor, read_draft, reset, toolbar
@@ -58,7 +58,7 @@ def _held_out(page: Page, draft: Draft) -> str | None:
 def _known_item(page: Page) -> str | None:
     """The chosen item, if the data has it."""
     item = state.chosen("item")
-    return item if item is not None and page.run.dataset.items.number(item, missing=0) else None
+    return item if item is not None and page.run.dataset.items.index_of(item, missing=0) else None
 
 
 def _explained(found: engine.WhatIf, asked: str | None) -> str | None:
@@ -67,7 +67,9 @@ def _explained(found: engine.WhatIf, asked: str | None) -> str | None:
     return asked if asked in ranked else next((item.item_id for item in found.answer.items), None)
 
 
-def new_list(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Growth | None, asked: str | None) -> None:
+def new_list(
+    page: Page, draft: Draft, found: engine.WhatIf, growth: engine.ColdStartCurve | None, asked: str | None
+) -> None:
     """The list as it is now, each item with its old rank and a way to its reasons, and how sure it is."""
     items, explained = found.answer.items, _explained(found, asked)
     blocks: list[Block] = [Heading(_("What it would offer"))]
@@ -86,7 +88,7 @@ def new_list(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Grow
     sheet([blocks], "new_list", lambda _list, _act, row: state.choose("item", items[row].item_id))
 
 
-def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.Growth | None) -> list[Block]:
+def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.ColdStartCurve | None) -> list[Block]:
     """How sure the list is, and what that is worth."""
     if found.confidence is None:
         return []
@@ -98,7 +100,7 @@ def _confidence(page: Page, draft: Draft, found: engine.WhatIf, growth: engine.G
     return [*blocks, Points(tuple(what_if_text.sure(found.confidence, before, growth)))]
 
 
-def _offered(item: engine.RankedItem, step: Mark, is_explained: bool) -> Row:
+def _offered(item: engine.RankedItem, step: Badge, is_explained: bool) -> Row:
     kind, cohort = common_text.category(item.category), common_text.cohort_name(item.item_cohort)
     tint: Tone = "orange" if item.item_cohort == "tail" else "blue"
     why = _("why?")
@@ -107,24 +109,28 @@ def _offered(item: engine.RankedItem, step: Mark, is_explained: bool) -> Row:
         lead=count(item.rank),
         below=((kind, "gray"), (cohort, tint)) if kind else ((cohort, tint),),
         mark=step,
-        acts=(Act("why", f"{why} {item.title}", text=why, off=is_explained),),
+        acts=(Button("why", f"{why} {item.title}", text=why, off=is_explained),),
     )
 
 
-def _step(one: engine.Moved) -> Mark:
+def _step(one: engine.Moved) -> Badge:
     """How far an item came."""
     if one.before is None:
-        return Mark(_("offered again"), "violet", badge=True)
+        return Badge(_("offered again"), "violet", badge=True)
     if one.now is None or one.now == one.before:
-        return Mark("=", label=_("Unmoved"))
+        return Badge("=", label=_("Unmoved"))
     n = abs(one.before - one.now)
     if one.now < one.before:
-        return Mark(count(n), "red", "up", ngettext("Up by {n} rank", "Up by {n} ranks", n).format(n=count(n)))
-    return Mark(count(n), "blue", "down", ngettext("Down by {n} rank", "Down by {n} ranks", n).format(n=count(n)))
+        return Badge(count(n), "red", "up", ngettext("Up by {n} rank", "Up by {n} ranks", n).format(n=count(n)))
+    return Badge(count(n), "blue", "down", ngettext("Down by {n} rank", "Down by {n} ranks", n).format(n=count(n)))
 
 
 def reasons(
-    page: Page, draft: Draft, found: engine.WhatIf, why: engine.Reasons | None, growth: engine.Growth | None
+    page: Page,
+    draft: Draft,
+    found: engine.WhatIf,
+    why: engine.QuickExplanation | None,
+    growth: engine.ColdStartCurve | None,
 ) -> None:
     """Shapley values and attention of the history as it is now, the ranks that moved, and how many events it takes."""
     if why is None or why.explanation is None:
@@ -211,7 +217,7 @@ def answer(page: Page) -> None:
         draft = read_draft(page)
         person = draft.person
         nobody = draft.start == "nobody"
-        shorter = engine.Person(person.item_ids[:-1], person.as_user, person.about)
+        shorter = engine.HypotheticalUser(person.item_ids[:-1], person.as_user, person.about)
         asked = _known_item(page)
         follow = tuple(item for item in (_held_out(page, draft), asked) if item is not None)
         with st.spinner(_("Asking the model…")):
@@ -231,7 +237,9 @@ def answer(page: Page) -> None:
         editor(page, draft, found.answer.history)
         if not nobody:
             attributes(page, draft)
-    why = what_if_cache.reasons(page.key, person, asked, page.lang)  # while this is made, the browser draws the lists
+    why = what_if_cache.explain_quick(
+        page.key, person, asked, page.lang
+    )  # while this is made, the browser draws the lists
     reasons(page, draft, found, why, growth)
     cold_start.evidence(page, growth)
 

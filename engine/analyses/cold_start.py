@@ -26,7 +26,7 @@ from engine.runs.folder import read_json, write_json
 from engine.runs.store import Run
 
 GROWTH = "growth.json"
-"""Of a run folder: what `measure_growth` found. It can be deleted at any time."""
+"""Of a run folder: what `measure_cold_start` found. It can be deleted at any time."""
 
 LENGTHS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200)
 """Events that a user is asked with; each length some half more than the one before."""
@@ -44,7 +44,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True)
-class GrowthPoint:
+class ColdStartPoint:
     """Users asked with their newest n events.
 
     Attributes:
@@ -80,7 +80,7 @@ class Reliability:
 
 
 @dataclass(frozen=True)
-class Growth:
+class ColdStartCurve:
     """How good lists are after so many events.
 
     Attributes:
@@ -108,7 +108,7 @@ class Growth:
     shortest: int
     average: Estimate
     whole: Estimate
-    points: tuple[GrowthPoint, ...]
+    points: tuple[ColdStartPoint, ...]
     enough: int | None
     earliest: int | None
     latest: int | None
@@ -120,10 +120,10 @@ class Growth:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Growth:
+    def from_dict(cls, values: Mapping[str, Any]) -> ColdStartCurve:
         """The inverse of to_dict."""
         points = tuple(
-            GrowthPoint(**{**p, **{key: Estimate(**p[key]) for key in ("quality", "against", "hits")}})
+            ColdStartPoint(**{**p, **{key: Estimate(**p[key]) for key in ("quality", "against", "hits")}})
             for p in values["points"]
         )
         bins = tuple(Reliability(**{**b, "hits": Estimate(**b["hits"])}) for b in values["reliability"])
@@ -136,17 +136,17 @@ class Growth:
         return (inside or list(self.reliability[-1:]) or [None])[0]
 
 
-def held_growth(run: Run, metric: str = "ndcg@10") -> Growth | None:
-    """What the run folder keeps of `measure_growth`; None where nothing was measured yet, or on other settings."""
+def kept_cold_start(run: Run, metric: str = "ndcg@10") -> ColdStartCurve | None:
+    """What the run folder keeps of `measure_cold_start`; None where nothing was measured yet, or on other settings."""
     try:
         kept = read_json(run.path / GROWTH)
         work = _work(run, metric)
-        return Growth.from_dict(kept["growth"]) if {key: kept.get(key) for key in work} == work else None
+        return ColdStartCurve.from_dict(kept["growth"]) if {key: kept.get(key) for key in work} == work else None
     except (RunError, KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def measure_growth(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> Growth:
+def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> ColdStartCurve:
     """How good the run's lists are after so many events. Kept in the run folder, where that can be written to.
 
     Args:
@@ -157,7 +157,7 @@ def measure_growth(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = 
     Raises:
         EngineError: the metric was not measured.
     """
-    if (held := held_growth(run, metric)) is not None:
+    if (held := kept_cold_start(run, metric)) is not None:
         return held
     if metric not in run.evaluation.metrics:
         raise EngineError(
@@ -196,7 +196,7 @@ def chosen_lengths(lengths: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
     return asked, lengths >= asked[-1]
 
 
-def _measure(run: Run, metric: str, on_progress: OnProgress) -> Growth:
+def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     test, config = run.split.test, run.config.evaluation
     k = int(metric.partition("@")[2])
     asked, long = chosen_lengths(test.histories.lengths)
@@ -228,7 +228,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> Growth:
     low, high = np.quantile(firsts, tails, method="inverted_cdf").tolist()  # one of the lengths asked, or infinity
     first = float(_first(curve[None] >= means[0], asked)[0])
     points = tuple(
-        GrowthPoint(
+        ColdStartPoint(
             n,
             ends[2 + at],
             _estimate(curve[at] - means[0], resampled[:, at] - samples[:, 0], config.confidence),
@@ -237,7 +237,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> Growth:
         )
         for at, n in enumerate(asked)
     )
-    return Growth(
+    return ColdStartCurve(
         metric, run.answers, k, len(rows), int(long.sum()), len(test), asked[-1], ends[0], ends[1], points,
         _finite(first), _finite(low), _finite(high), float(np.isinf(firsts).mean()),
         _reliability(figures[:, :, 2], figures[:, :, 1], config.bootstrap_samples, config.confidence, config.seed),

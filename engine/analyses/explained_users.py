@@ -89,7 +89,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
     """
     if users < 2:
         raise EngineError("users ({users}) must be 2 or more: one cannot be held against another.", users=users)
-    held = held_explained_users(run, users, seed)
+    held = kept_explained_users(run, users, seed)
     if held is not None:
         return held
     start = time.perf_counter()
@@ -106,12 +106,12 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
         seed=seed,
         progress=tell,
     )
-    term = run.dataset.items.term
+    term = run.dataset.items.id_of
     events = found.events.assign(item_id=[term(item) if item else "" for item in found.events["item"].tolist()])
     result = ExplainedUsers(
         pd.DataFrame(
             {
-                "user_id": [run.dataset.users.term(question.user) for question in asked],
+                "user_id": [run.dataset.users.id_of(question.user) for question in asked],
                 "cohort": [question.cohort for question in asked],
                 "item_id": [term(question.item) for question in asked],
             }
@@ -128,7 +128,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
     return result
 
 
-def held_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
+def kept_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
     """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing."""
     try:
         kept = read_json(run.path / EXPLAINED)
@@ -220,7 +220,7 @@ def _by_category(run: Run, found: ExplainedUsers, lang: str) -> tuple[pd.DataFra
     events = found.events.loc[found.events["item_id"] != ""]
     if column is None:
         return events.iloc[:0].assign(group=[]), []
-    number = run.dataset.items.numbers(events["item_id"].tolist())
+    number = run.dataset.items.indices_of(events["item_id"].tolist())
     said = table[column].astype(str).to_numpy()[number - 1]
     each = events.assign(group=[text.split(LIST_SEPARATOR) for text in said]).explode("group", ignore_index=True)
     each["group"] = each["group"].astype(str).str.strip()

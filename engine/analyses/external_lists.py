@@ -9,21 +9,21 @@ import numpy as np
 
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
-from engine.data.external_lists import GivenLists, read_lists
+from engine.data.external_lists import ExternalLists, read_lists
 from engine.data.formats.files import NO_LIMIT, ReadLimit
 from engine.data.formats.tables import open_table
 from engine.data.repeats import with_seen_decided
 from engine.data.splits import Split
 from engine.errors import Message
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.external import evaluate_given
+from engine.evaluation.external import evaluate_external
 from engine.evaluation.metrics.item_facts import item_facts
 from engine.evaluation.report import Evaluation
 from engine.runs.store import cohorts_of, split_of
 
 
 @dataclass(frozen=True)
-class Outside:
+class ExternalDiagnosis:
     """Another system's lists and how they do.
 
     Attributes:
@@ -34,7 +34,7 @@ class Outside:
         notes: what a reader of the figures must know, one sentence each; those of reading among them.
     """
 
-    given: GivenLists
+    given: ExternalLists
     split: Split
     cohorts: Cohorts
     evaluation: Evaluation
@@ -48,7 +48,7 @@ def diagnose_lists(
     user: str | None = None,
     item: str | None = None,
     limit: ReadLimit = NO_LIMIT,
-) -> Outside:
+) -> ExternalDiagnosis:
     """The figures of lists in a file, on the test part of a log.
 
     Args:
@@ -67,8 +67,8 @@ def diagnose_lists(
     split = split_of(dataset, config)
     config = with_seen_decided(config, [split])
     cohorts = cohorts_of(split, config)
-    evaluation = evaluate_given(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
-    return Outside(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
+    evaluation = evaluate_external(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
+    return ExternalDiagnosis(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
 
 
 def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str
     return tuple(open_table(Path(path), limit).names)
 
 
-def _notes(given: GivenLists, split: Split, config: RunConfig) -> list[str]:
+def _notes(given: ExternalLists, split: Split, config: RunConfig) -> list[str]:
     """What is unlike lists of our own."""
     asked, longest = given.items.take(split.test.users), given.longest
     notes = []

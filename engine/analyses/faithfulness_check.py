@@ -65,7 +65,7 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
     """
     if users < 2:
         raise EngineError("users ({users}) must be 2 or more: one has no interval.", users=users)
-    held = held_faithfulness(run, users, seed)
+    held = kept_faithfulness(run, users, seed)
     if held is not None:
         return held
     start = time.perf_counter()
@@ -105,7 +105,7 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
     return result
 
 
-def held_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
+def kept_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
     """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given."""
     try:
         kept = read_json(run.path / FAITHFULNESS)
@@ -250,9 +250,9 @@ def _newest(found: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
 def _twin(run: Run, other: Run, question: Question) -> Question | None:
     """The same question put to another run, with the events that both read; None where it does not know them."""
     history = question.history[-other.serving.max_len :]
-    ids = run.dataset.items.terms(np.append(history, question.item))
-    items = other.dataset.items.numbers(ids.tolist())
-    user = other.dataset.users.number(str(run.dataset.users.term(question.user)), missing=-1)
+    ids = run.dataset.items.ids_of(np.append(history, question.item))
+    items = other.dataset.items.indices_of(ids.tolist())
+    user = other.dataset.users.index_of(str(run.dataset.users.id_of(question.user)), missing=-1)
     if user < 0 or (items < 0).any() or not other.split.candidates[items[-1]]:
         return None
     return Question(user, items[:-1], int(items[-1]), question.cohort)

@@ -78,7 +78,7 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
     drawn = there
     if len(there) > SAMPLE:
         drawn = np.sort(np.random.default_rng(run.config.evaluation.seed).choice(there, SAMPLE, replace=False))
-    wanted = np.array([run.dataset.items.number(item) for item in dict.fromkeys(always)], dtype=np.int64)
+    wanted = np.array([run.dataset.items.index_of(item) for item in dict.fromkeys(always)], dtype=np.int64)
     others = wanted[~np.isin(wanted, drawn) & np.isin(wanted, there)]
     laid, extra, kept = _pca(unit, drawn, others) if method == "pca" else _tsne(run, unit, drawn, others)
     return ItemMap(

@@ -137,7 +137,7 @@ def _one_row_an_id(
     drop(missing, Message("{column} is missing", named))
     drop(bare.duplicated().to_numpy(), Message("{column} has an earlier row, which stays", named))
     unmet = Message("user never appears in the log") if table == "users" else Message("item never appears in the log")
-    drop(ids.numbers(bare.to_numpy(dtype=object), missing=-1) < 0, unmet)
+    drop(ids.indices_of(bare.to_numpy(dtype=object), missing=-1) < 0, unmet)
     if not keep.any():
         theirs, ours = (", ".join(map(repr, some[:3])) for some in (bare.tolist(), ids.ids.tolist()))
         values = {"table": table, "column": key, "theirs": theirs, "ours": ours}

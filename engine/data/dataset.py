@@ -51,7 +51,7 @@ class Vocabulary:
     def _index(self) -> pd.Index:
         return pd.Index(self.ids)
 
-    def number(self, term: str, missing: int | None = None) -> int:
+    def index_of(self, term: str, missing: int | None = None) -> int:
         """Index of an id; `missing` when it is unknown.
 
         Raises:
@@ -71,12 +71,12 @@ class Vocabulary:
         )
         raise UnknownIdError(unknown, term=term, n=len(self), sample=sample)
 
-    def numbers(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:
+    def indices_of(self, terms: Iterable[str], missing: int = -1) -> np.ndarray:
         """(n,) int32 indices of ids; `missing` where an id is unknown."""
         found = self._index.get_indexer(pd.Index(np.asarray(list(terms), dtype=object)))
         return np.where(found >= 0, found + self.first, missing).astype(np.int32)
 
-    def term(self, number: int) -> str:
+    def id_of(self, number: int) -> str:
         """The id of an index.
 
         Raises:
@@ -92,7 +92,7 @@ class Vocabulary:
             )
         return str(self.ids[number - self.first])
 
-    def terms(self, numbers: np.ndarray) -> np.ndarray:
+    def ids_of(self, numbers: np.ndarray) -> np.ndarray:
         """(n,) ids of indices.
 
         Raises:
@@ -100,7 +100,7 @@ class Vocabulary:
         """
         rows = np.asarray(numbers, dtype=np.int64) - self.first
         for row in (rows.min(initial=0), rows.max(initial=0)) if rows.size else ():
-            self.term(int(row) + self.first)  # a negative row would quietly count from the end
+            self.id_of(int(row) + self.first)  # a negative row would quietly count from the end
         return self.ids[rows]
 
 
@@ -228,7 +228,7 @@ class Dataset:
         Raises:
             UnknownIdError: there is no such index.
         """
-        item_id = self.items.term(item_idx)
+        item_id = self.items.id_of(item_idx)
         for column in (f"title_{lang}", "title"):
             value = self.item_text(item_idx, column)
             if value and value != "unknown":

@@ -29,7 +29,7 @@ USUAL_SCORES = ("score", "prediction", "pred", "predicted", "relevance", "weight
 
 
 @dataclass(frozen=True)
-class GivenLists:
+class ExternalLists:
     """Recommendations as given, by the indices of a dataset.
 
     Attributes:
@@ -64,7 +64,7 @@ def read_lists(
     user: str | None = None,
     item: str | None = None,
     limit: ReadLimit = NO_LIMIT,
-) -> GivenLists:
+) -> ExternalLists:
     """Recommendations from a CSV, TSV or Parquet file: a row for each user and item, with a rank or a score.
 
     Ranks are taken as they are where they are whole numbers from 1 on, no two the same for one user, as RecTools writes
@@ -95,7 +95,7 @@ def read_lists(
         return replace(_read_lists(place, dataset, user, item, limit), source=str(path))
 
 
-def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None, limit: ReadLimit) -> GivenLists:
+def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None, limit: ReadLimit) -> ExternalLists:
     table = _open(path, limit, {r: c for r, c in ((USER_ID, user), (ITEM_ID, item)) if c is not None})
     roles = _roles(path, table.names, user, item)
     rows = table.rows("lists", list(roles.values()), [roles[USER_ID], roles[ITEM_ID]])
@@ -109,8 +109,8 @@ def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None
     places = _numbers(path, frame, by)
     issues = list(rows.malformed)
     user_ids, item_ids = (frame[c].astype(str).str.strip() for c in (USER_ID, ITEM_ID))
-    users = dataset.users.numbers(user_ids)
-    items = np.maximum(dataset.items.numbers(item_ids), 0)
+    users = dataset.users.indices_of(user_ids)
+    items = np.maximum(dataset.items.indices_of(item_ids), 0)
     kept = users >= 0
     _refuse_lookalikes(path, dataset.users, user_ids[~kept])
     if not kept.any():
@@ -158,7 +158,7 @@ def _read_lists(path: Path, dataset: Dataset, user: str | None, item: str | None
     ranks, as_given = _ranks(lists, places[order], by)
     if by == RANK and not as_given:
         notes.append(Message("ranks are not 1, 2, 3, … for every user, so only their order is used"))
-    return GivenLists(stem(path), str(path), lists, ranks, len(frame), (*notes, *rows.notes), tuple(issues))
+    return ExternalLists(stem(path), str(path), lists, ranks, len(frame), (*notes, *rows.notes), tuple(issues))
 
 
 def _open(path: Path, limit: ReadLimit, given: dict[str, str]) -> Table:

@@ -19,7 +19,7 @@ EVERY_EVENT = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Blend:
+class EnsembleWeights:
     """How much each member counts, by the length of the history.
 
     Attributes:
@@ -80,7 +80,7 @@ class Ensemble:
 
     transformer: Explainable
     parts: tuple[ItemWeights, ...]
-    blend: Blend
+    blend: EnsembleWeights
 
     name: Literal["ensemble"] = "ensemble"
 
@@ -101,14 +101,12 @@ class Ensemble:
         scores[:, ~self.candidates] = -np.inf
         return scores
 
-    def score_with_absences(
-        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
-    ) -> np.ndarray:
-        """(n,) float64 scores of one item with some events hidden: a column of `scores_with_absences`."""
-        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+    def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
+        """(n,) float64 scores of one item with some events hidden: a column of `scores_masked`."""
+        return self.scores_masked(history, keep_mask, np.array([item_idx]), user)[:, 0]
 
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
         """Items' scores with some events hidden; weights and deviations stay those of the whole history.
 
@@ -119,18 +117,18 @@ class Ensemble:
 
         Args:
             history: (L,) item indices, oldest first, L at least 1.
-            present: (n, L) bool; False hides an event.
+            keep_mask: (n, L) bool; False hides an event.
             items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
             user: index of the user, whose attributes the Transformer keeps in sight.
 
         Returns:
             (n, m) float64 scores.
         """
-        present = np.asarray(present, dtype=bool)
+        keep_mask = np.asarray(keep_mask, dtype=bool)
         weight = self.blend.of_lengths(np.array([len(history)]))[0, 0]
         window = min(len(history), self.transformer.max_len)
-        logits = self.transformer.scores_with_absences(history[-window:], present[:, -window:], items, user)
-        return sum(self._of_sets(history, items, present), weight * logits)
+        logits = self.transformer.scores_masked(history[-window:], keep_mask[:, -window:], items, user)
+        return sum(self._of_sets(history, items, keep_mask), weight * logits)
 
     def shares(self, history: np.ndarray, item_idx: int, score: float) -> dict[str, float]:
         """Each member's part of an item's score, for a history of at least one event; together they are the score."""
@@ -143,13 +141,13 @@ class Ensemble:
         parts = self._of_sets(history, np.array([item_idx]), everything)
         return {name: float(part[0, 0]) for name, part in zip(self.blend.members[1:], parts, strict=True)}
 
-    def _of_sets(self, history: np.ndarray, items: np.ndarray | None, present: np.ndarray) -> Iterator[np.ndarray]:
+    def _of_sets(self, history: np.ndarray, items: np.ndarray | None, keep_mask: np.ndarray) -> Iterator[np.ndarray]:
         """(n, m) float64 of every member but the Transformer, in the blend's order."""
         weights = self.blend.of_lengths(np.array([len(history)]))[0]
         events, which = np.unique(history, return_inverse=True)
         order = np.argsort(which, kind="stable")
         firsts = np.searchsorted(which[order], np.arange(len(events)))
-        there = np.logical_or.reduceat(present[:, order], firsts, axis=1).astype(np.float64)  # (n, distinct items)
+        there = np.logical_or.reduceat(keep_mask[:, order], firsts, axis=1).astype(np.float64)  # (n, distinct items)
         for weight, part in zip(weights[1:], self.parts, strict=True):
             sums, between = part.of_events(events, items)
             yield weight * logarithmic(there @ between.astype(np.float64) / deviation(sums, part.n_items))

@@ -19,7 +19,7 @@ import numpy as np
 from engine.config import RunConfig
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
-from engine.ensemble.ensemble import Blend, Ensemble, member_scores, mixed
+from engine.ensemble.ensemble import Ensemble, EnsembleWeights, member_scores, mixed
 from engine.model.chunks import rows_at_once
 from engine.model.item_similarity import ItemWeights
 from engine.recommender import Explainable, mask_seen, top_of
@@ -48,7 +48,7 @@ ROUNDS = 5
 _CHUNK = 512
 
 
-def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: Split, config: RunConfig) -> Ensemble:
+def learn_weights(transformer: Explainable, parts: Sequence[ItemWeights], split: Split, config: RunConfig) -> Ensemble:
     """The ensemble of a Transformer and set-models, its weights learnt on `split.valid` alone.
 
     On the validation users asked its NDCG@10 is not below that of its best member. The order of users changes nothing.
@@ -70,7 +70,7 @@ def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: S
     bins = np.searchsorted(longest, asked.histories.lengths[able])
     chosen = grid[_choose(ranks, bins, len(longest) + 1)]
     pays = _pays(ranks, bins, len(longest) + 1, keys[able])
-    blend = Blend(
+    blend = EnsembleWeights(
         (transformer.name, *(part.name for part in parts)), longest, chosen, spreads, {}, {}, np.zeros(0, int), pays
     )
     figures, by_length = _figures(transformer, parts, blend, asked, hide_seen)
@@ -90,7 +90,7 @@ def learn_blend(transformer: Explainable, parts: Sequence[ItemWeights], split: S
 
 
 def _figures(
-    transformer: Explainable, parts: Sequence[ItemWeights], blend: Blend, holdout: Holdout, exclude_seen: bool
+    transformer: Explainable, parts: Sequence[ItemWeights], blend: EnsembleWeights, holdout: Holdout, exclude_seen: bool
 ) -> tuple[list[float], list[np.ndarray]]:
     """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it.
 

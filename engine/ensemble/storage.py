@@ -10,7 +10,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from engine.disk import whole
-from engine.ensemble.ensemble import Blend, Ensemble
+from engine.ensemble.ensemble import Ensemble, EnsembleWeights
 from engine.errors import RunError
 from engine.model.item_similarity import ItemWeights, SetModel, packed
 from engine.recommender import Explainable
@@ -48,7 +48,7 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             about = json.loads((file.metadata() or {})["blend"])
         members = tuple(about["members"])
         parts = tuple(_part(name, arrays) for name in members[1:])
-        blend = Blend(
+        blend = EnsembleWeights(
             members,
             arrays["longest"],
             arrays["weights"],

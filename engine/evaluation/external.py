@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from engine.config import EvaluationConfig, RunConfig
-from engine.data.external_lists import GivenLists
+from engine.data.external_lists import ExternalLists
 from engine.data.repeats import is_repeat, with_seen_decided
 from engine.data.splits import Holdout, Split
 from engine.errors import DataError
@@ -16,8 +16,8 @@ from engine.evaluation.report import Evaluation, measured
 from engine.evaluation.targets import target_facts
 
 
-def evaluate_given(
-    given: GivenLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
+def evaluate_external(
+    given: ExternalLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
 ) -> Evaluation:
     """The figures of given lists on the test part of a split.
 
@@ -54,7 +54,7 @@ def evaluate_given(
     return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top}, targets)
 
 
-def _ranking(given: GivenLists, split: Split, config: EvaluationConfig) -> Ranking:
+def _ranking(given: ExternalLists, split: Split, config: EvaluationConfig) -> Ranking:
     """The places of the targets, and the lists, cut to the longest length that is measured."""
     width = split.n_items + 1
     held = given.items.positions() * width + given.items.items

@@ -137,7 +137,7 @@ class _Search:
         """Events, first those that hold the item's margin over the k-th best of the others up the most."""
         n = len(self._history)
         orders = max(1, self._budget // _SHARE // (2 * n)) if n > MAX_EXACT else 1
-        found = solve(lambda present: self._margins(~present)[:, None], n, min(orders, 10), seed)
+        found = solve(lambda keep_mask: self._margins(~keep_mask)[:, None], n, min(orders, 10), seed)
         return np.argsort(-found.values[0], kind="stable")
 
     def _along(self, order: np.ndarray) -> list[int] | None:
@@ -209,10 +209,10 @@ class _Search:
         """The item's rank, ties against it."""
         return int((scores[0] >= scores[0, self._item]).sum())
 
-    def _scores(self, present: np.ndarray) -> np.ndarray:
+    def _scores(self, keep_mask: np.ndarray) -> np.ndarray:
         """(n, V + 1) scores of the whole catalogue, -inf for what may not be recommended."""
-        self._scored += len(present)
-        scores = self._recommender.scores_with_absences(self._history, present, None, self._user)
+        self._scored += len(keep_mask)
+        scores = self._recommender.scores_masked(self._history, keep_mask, None, self._user)
         scores[:, ~self._free] = -np.inf
         return scores
 

@@ -133,7 +133,7 @@ def curves(recommender: Explainable, question: Question, orders: np.ndarray) -> 
     place = np.argsort(orders, axis=1)  # (n_methods, L): when its turn comes
     shown = place[:, None, :] < cuts[:, None]  # (n_methods, n_cuts, L)
     masks, where = np.unique(np.concatenate([~shown, shown]).reshape(-1, n), axis=0, return_inverse=True)
-    scores = recommender.score_with_absences(question.history, question.item, masks, question.user)
+    scores = recommender.score_masked(question.history, question.item, masks, question.user)
     deletion, insertion = scores[where.ravel()].reshape(2, len(orders), len(cuts))
     base, full = float(insertion[0, 0]), float(deletion[0, 0])
     x = cuts / n

@@ -154,11 +154,11 @@ class _Asked:
             self._apart = pieces - parts.means[:, None]  # (parts, K, D): what each item adds to the mean
 
     @torch.inference_mode()
-    def logits(self, present: np.ndarray) -> np.ndarray:
+    def logits(self, keep_mask: np.ndarray) -> np.ndarray:
         """(n, 1) float64 logits for (n, n_features) bool."""
         parts, network = self._parts, self._parts.recommender.network
         of_items = len(self._apart)
-        combinations, which = np.unique(present[:, :of_items], axis=0, return_inverse=True)
+        combinations, which = np.unique(keep_mask[:, :of_items], axis=0, return_inverse=True)
         there = torch.from_numpy(combinations.astype(np.float32))  # (C, parts)
         vectors = torch.einsum("cp,pkd->ckd", there, self._apart) + parts.means.sum(dim=0)
         n_distinct = vectors.shape[1]
@@ -167,26 +167,26 @@ class _Asked:
         table = torch.zeros(int(places.max()) + 2, vectors.shape[2])
         rows = torch.arange(len(combinations) * n_distinct) + 1
         table[rows + (rows >= network.mask).long()] = vectors.flatten(0, 1)
-        users, of_user = self._users(present[:, of_items:])
+        users, of_user = self._users(keep_mask[:, of_items:])
         twin = network.reading(_table(table), None if users is None else _table(users))
         events = places[:, :-1]
         lengths = torch.full((len(events),), events.shape[1])
         hidden = twin.next_hidden(events, lengths, users=of_user).hidden
         target = table[places[:, -1]]
-        if network.shape.output == "cosine":
-            out = (unit(hidden) * unit(target)).sum(-1) / network.shape.temperature
+        if network.config.output == "cosine":
+            out = (unit(hidden) * unit(target)).sum(-1) / network.config.temperature
         else:
             assert network.bias is not None
-            own = torch.from_numpy(present[:, 0])
+            own = torch.from_numpy(keep_mask[:, 0])
             out = (hidden * target).sum(-1) + torch.where(own, network.bias[self._item], parts.bias)
         return out[:, None].double().numpy()
 
-    def _users(self, present: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
+    def _users(self, keep_mask: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
         """(C + 1, D) vectors of the user with attributes unknown, row 0 nobody, and (n,) which of them is asked of."""
         vectors = self._parts.recommender.network.user_vectors
         if vectors is None:
             return None, None
-        combinations, which = np.unique(present, axis=0, return_inverse=True)
+        combinations, which = np.unique(keep_mask, axis=0, return_inverse=True)
         made = [_vector(vectors, self._known, row, self._user + 1) for row in combinations]
         table = torch.cat([torch.zeros_like(made[0]), *made])
         return table, torch.from_numpy(which.reshape(-1) + 1)
@@ -253,9 +253,9 @@ def _holds(content: ContentVectors, column: _Columns, row: int) -> bool:
     return bool((content.dense[row, column.dense] != 0).any())
 
 
-def _vector(content: ContentVectors, columns: tuple[_Columns, ...], present: np.ndarray, row: int) -> Tensor:
+def _vector(content: ContentVectors, columns: tuple[_Columns, ...], keep_mask: np.ndarray, row: int) -> Tensor:
     """(1, D) the row's vector as if nothing but the columns present were known of it."""
-    held = [column for column, there in zip(columns, present.tolist(), strict=True) if there]
+    held = [column for column, there in zip(columns, keep_mask.tolist(), strict=True) if there]
     vectors: list[Tensor] = []
     if content.tokens is not None and content.categories is not None:
         known = torch.cat([torch.zeros(0, dtype=torch.int64), *(column.tokens for column in held)])

@@ -166,8 +166,8 @@ def shapley_of_items(
     history = history[-recommender.max_len :]
     groups = players(len(history), max_events)
 
-    def scores(present: np.ndarray) -> np.ndarray:
-        return recommender.scores_with_absences(history, spread_out(present, groups, len(history)), items, user)
+    def scores(keep_mask: np.ndarray) -> np.ndarray:
+        return recommender.scores_masked(history, spread_out(keep_mask, groups, len(history)), items, user)
 
     return groups, solve(scores, len(groups), n_permutations, seed, _EVENT_SETS)
 
@@ -179,11 +179,11 @@ def players(length: int, max_events: int) -> tuple[tuple[int, ...], ...]:
     return ((tuple(range(earlier)), *alone)) if earlier > 0 else alone
 
 
-def spread_out(present: np.ndarray, groups: tuple[tuple[int, ...], ...], length: int) -> np.ndarray:
+def spread_out(keep_mask: np.ndarray, groups: tuple[tuple[int, ...], ...], length: int) -> np.ndarray:
     """(n, length) bool, which events are there, of (n, n_players) bool, which players are."""
-    events = np.zeros((len(present), length), dtype=bool)
+    events = np.zeros((len(keep_mask), length), dtype=bool)
     for player, group in enumerate(groups):
-        events[:, group] = present[:, [player]]
+        events[:, group] = keep_mask[:, [player]]
     return events
 
 

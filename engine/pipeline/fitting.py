@@ -13,7 +13,7 @@ from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.data.splits import Split
 from engine.ensemble.ensemble import Ensemble
-from engine.ensemble.learning import learn_blend
+from engine.ensemble.learning import learn_weights
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.metrics.item_facts import item_facts
 from engine.evaluation.report import Evaluation, evaluate
@@ -158,7 +158,7 @@ def blend(
     if not parts:
         return None
     on_progress(Progress("baseline", 1.0, "learning how much each member of the ensemble counts"))
-    return learn_blend(transformer, parts, split, config)
+    return learn_weights(transformer, parts, split, config)
 
 
 def answering(transformer: TransformerRecommender, ensemble: Ensemble | None) -> TransformerRecommender | Ensemble:

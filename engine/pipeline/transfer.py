@@ -61,7 +61,7 @@ def same_items(dataset: Dataset, run: Run) -> np.ndarray:
 
     Items are the same if their ids are, and their titles too where both have one: small numbers are ids everywhere.
     """
-    found = run.dataset.items.numbers(dataset.items.ids, missing=0).astype(np.int64)
+    found = run.dataset.items.indices_of(dataset.items.ids, missing=0).astype(np.int64)
     for i in np.flatnonzero(found):
         mine, theirs = dataset.title(int(i) + 1), run.dataset.title(int(found[i]))
         item_id = str(dataset.items.ids[i])

@@ -12,7 +12,7 @@ import numpy as np
 from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError
 from engine.explanation.shapley import N_PERMUTATIONS, Solution, shapley_of_items, shapley_values
-from engine.queries.recommend import Asked, history_of, knowing, newcomer, rank_of, scores_for
+from engine.queries.recommend import Query, history_of, knowing, newcomer, rank_of, scores_for
 from engine.queries.standing import held_against
 from engine.queries.types import Attribution, Contrast, Player, View
 from engine.recommender import top_of
@@ -137,7 +137,7 @@ def explain_instead(
     """
     run, asked = asked_by(run, who, view, lang)
     scores = scores_for(run, asked)
-    items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.number(other_id)])
+    items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.index_of(other_id)])
     if items[0] == items[1]:
         raise EngineError("Item {other_id!r} cannot be held against itself; choose another one.", other_id=other_id)
     (first, second), found = attributions(run, asked, scores, items, lang, seed, max_events)
@@ -181,7 +181,7 @@ def warm_up(run: Run) -> None:
             shapley_values(run.serving, part, item, n_permutations=2)
 
 
-def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run, Asked]:
+def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run, Query]:
     """The run as it answers them, and what is known of them.
 
     Raises:
@@ -189,21 +189,21 @@ def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run,
         EngineError: a newcomer has no event, or training read no such column or value.
     """
     if isinstance(who, str):
-        return run, Asked(who, view, history_of(run, run.dataset.users.number(who), view)[0])
+        return run, Query(who, view, history_of(run, run.dataset.users.index_of(who), view)[0])
     if not who.item_ids:
         raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
     run = knowing(run, who.about)
     return run, newcomer(run, who.item_ids, lang)
 
 
-def item_or_top(run: Run, asked: Asked, scores: np.ndarray, item_id: str | None) -> int:
+def item_or_top(run: Run, asked: Query, scores: np.ndarray, item_id: str | None) -> int:
     """The item's index; the top recommendation's when no item is given.
 
     Raises:
         UnknownIdError: no such item.
         EngineError: nothing is left to recommend.
     """
-    item = run.dataset.items.number(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
+    item = run.dataset.items.index_of(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
     if item == 0:
         if asked.user_id is None:
             raise EngineError("There is nothing left to recommend: every item was seen.")
@@ -224,7 +224,7 @@ def _of_one(
 
 def attributions(
     run: Run,
-    asked: Asked,
+    asked: Query,
     scores: np.ndarray,
     items: np.ndarray,
     lang: str,
@@ -233,12 +233,12 @@ def attributions(
     n_permutations: int = N_PERMUTATIONS,
 ) -> tuple[tuple[Attribution, ...], Solution]:
     """One attribution an item, and the values behind them, in the order of the items."""
-    history, user = asked.history, asked.number(run)
+    history, user = asked.history, asked.user_index(run)
     for item in items[~run.serving.candidates[items]].tolist():
         raise EngineError(
             "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
             "choose one of the recommended items.",
-            item_id=run.dataset.items.term(item),
+            item_id=run.dataset.items.id_of(item),
         )
     start = time.perf_counter()
     groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
@@ -248,7 +248,7 @@ def attributions(
     made = tuple(
         Attribution(
             asked.user_id,
-            run.dataset.items.term(item),
+            run.dataset.items.id_of(item),
             run.dataset.title(item, lang),
             rank_of(scores, item),
             float(found.score[row]),
@@ -278,4 +278,4 @@ def _player(
         return Player("", None, None, len(group), value, spread)
     position = first + min(group)
     item = int(history[position - 1])
-    return Player(run.dataset.title(item, lang), run.dataset.items.term(item), position, 1, value, spread)
+    return Player(run.dataset.title(item, lang), run.dataset.items.id_of(item), position, 1, value, spread)

@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.explanation.feature_attribution import Feature, Parts, feature_values, member_values, parts_of
 from engine.explanation.shapley import Solution
 from engine.queries.explain import Newcomer, asked_by, item_or_top
-from engine.queries.recommend import Asked, rank_of, scores_for
+from engine.queries.recommend import Query, rank_of, scores_for
 from engine.queries.types import View
 from engine.recommender import Answering
 from engine.runs.contents import contents_of
@@ -95,11 +95,11 @@ def explain_features(
             item_id=item_id,
         )
     start = time.perf_counter()
-    features, found = features_of(run, run_parts(run), asked.history, item, asked.number(run), seed)
+    features, found = features_of(run, run_parts(run), asked.history, item, asked.user_index(run), seed)
     seconds = time.perf_counter() - start
     return FeatureAttribution(
         asked.user_id,
-        run.dataset.items.term(item),
+        run.dataset.items.id_of(item),
         run.dataset.title(item, lang),
         rank_of(scores, item),
         float(found.score[0]),
@@ -130,12 +130,12 @@ def features_of(
     return features, found
 
 
-def _told(run: Run, asked: Asked, who: str | Newcomer, feature: Feature, item: int) -> str:
+def _told(run: Run, asked: Query, who: str | Newcomer, feature: Feature, item: int) -> str:
     """What is known in respect of a feature, in the data's own words."""
     if feature.of == "items" and feature.name in run.dataset.item_table.columns:
         return str(run.dataset.item_table[feature.name].iat[item - 1])
     if feature.of == "user" and isinstance(who, Newcomer):
         return dict(who.about or {}).get(feature.name, "")
     if feature.of == "user" and feature.name in run.dataset.user_table.columns:
-        return str(run.dataset.user_table[feature.name].iat[asked.number(run)])
+        return str(run.dataset.user_table[feature.name].iat[asked.user_index(run)])
     return ""

@@ -101,7 +101,7 @@ def explain_without(
         EngineError: nothing is known of them, or the item is not among the top k now.
     """
     run, asked = asked_by(run, who, view, lang)
-    history, user = asked.history, asked.number(run)
+    history, user = asked.history, asked.user_index(run)
     if len(history) == 0:
         raise EngineError("An empty history has no events to take away; choose a user with at least one event.")
     scores = scores_for(run, asked)
@@ -111,7 +111,7 @@ def explain_without(
         where = Message("not ranked") if rank is None else Message("ranked {rank:,}", {"rank": rank})
         raise EngineError(
             "Item {item!r} is {where}, so it is in no top {k} that it could leave.",
-            item=run.dataset.items.term(item),
+            item=run.dataset.items.id_of(item),
             where=where,
             k=k,
         )
@@ -123,7 +123,7 @@ def explain_without(
     deleted[barred] = -np.inf
     before, after = (top_of(each[None].astype(np.float32), k)[0][0] for each in (scores, found.scores_without))
     seconds = time.perf_counter() - start
-    name, title = run.dataset.items.term, run.dataset.title
+    name, title = run.dataset.items.id_of, run.dataset.title
     return Counterfactual(
         asked.user_id,
         name(item),

@@ -91,7 +91,7 @@ def find_items(run: Run, text: str = "", lang: str = "en", limit: int = 20) -> p
     rows = np.flatnonzero(keep)
     exact = (ids.iloc[rows] == text).to_numpy(dtype=bool)
     rows = rows[np.lexsort((rows, -popularity[rows], ~exact))][:limit]
-    told = [(data.items.term(int(row) + 1), *describe(run, int(row) + 1, lang), int(popularity[row])) for row in rows]
+    told = [(data.items.id_of(int(row) + 1), *describe(run, int(row) + 1, lang), int(popularity[row])) for row in rows]
     return pd.DataFrame(told, columns=["item_id", "title", "category", "item_cohort", "popularity"])
 
 
@@ -102,7 +102,7 @@ def item_profile(run: Run, item_id: str, k: int = 10, lang: str = "en") -> ItemP
         UnknownIdError: no such item.
         EngineError: lists of that length were not kept.
     """
-    item = run.dataset.items.number(item_id)
+    item = run.dataset.items.index_of(item_id)
     title, category, cohort = describe(run, item, lang)
     popularity, exposure, lists = popularity_of(run), exposure_of(run, k), _lists(run, k)
     holds = (lists == item).any(axis=1)
@@ -137,14 +137,14 @@ def receivers(run: Run, item_id: str, k: int = 10, limit: int = 200) -> pd.DataF
         UnknownIdError: no such item.
         EngineError: lists of that length were not kept.
     """
-    item = run.dataset.items.number(item_id)
+    item = run.dataset.items.index_of(item_id)
     rows, places = np.nonzero(_lists(run, k) == item)
     order = np.lexsort((rows, places))[:limit]
     rows, places, test = rows[order], places[order], run.split.test
     users = test.users[rows]
     return pd.DataFrame(
         {
-            "user_id": run.dataset.users.terms(users),
+            "user_id": run.dataset.users.ids_of(users),
             "cohort": np.where(run.cohorts.user_is_head[users], "head", "tail"),
             "history_length": run.split.train.lengths[users],
             "place": places + 1,
@@ -174,7 +174,7 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
         UnknownIdError: no such item.
         EngineError: the run read no content of items.
     """
-    item = run.dataset.items.number(item_id)
+    item = run.dataset.items.index_of(item_id)
     near, there = _cosines(run, item) if space == "model" else _content_cosines(run, item)
     if not there[item]:
         return ()
@@ -183,7 +183,7 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
     rows = rows[np.argsort(-near[rows], kind="stable")][:n]
     return tuple(
         Neighbour(
-            run.dataset.items.term(int(row)),
+            run.dataset.items.id_of(int(row)),
             *describe(run, int(row), lang),
             int(popularity[row]),
             float(np.clip(near[row], -1, 1)),
@@ -301,7 +301,7 @@ def item_table(run: Run, items: np.ndarray, k: int = 10, lang: str = "en") -> pd
     told = [describe(run, item, lang) for item in items.tolist()]
     return pd.DataFrame(
         {
-            "item_id": run.dataset.items.terms(items),
+            "item_id": run.dataset.items.ids_of(items),
             "title": [title for title, _category, _cohort in told],
             "category": [(category or "").split(LIST_SEPARATOR)[0] for _title, category, _cohort in told],
             "item_cohort": [cohort for _title, _category, cohort in told],

@@ -23,7 +23,7 @@ from engine.runs.store import Run
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """Whom a question is about and what is known of them: `user_id` is None for somebody who is not in the data."""
 
     user_id: str | None
@@ -33,9 +33,9 @@ class Asked:
     held_out: Event | None = None
     targets: frozenset[int] = frozenset()
 
-    def number(self, run: Run) -> int:
+    def user_index(self, run: Run) -> int:
         """The user's index."""
-        return NOBODY if self.user_id is None else run.dataset.users.number(self.user_id)
+        return NOBODY if self.user_id is None else run.dataset.users.index_of(self.user_id)
 
 
 def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
@@ -44,7 +44,7 @@ def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") 
     Raises:
         UnknownIdError: no such user.
     """
-    user = run.dataset.users.number(user_id)
+    user = run.dataset.users.index_of(user_id)
     events, held_out = _events(run, user, view, lang)
     table = run.dataset.user_table
     attributes = {c: str(table[c].iat[user]) for c in display_columns(table)}
@@ -65,10 +65,10 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
         UnknownIdError: no such user.
         EngineError: k is under 1.
     """
-    user = run.dataset.users.number(user_id)
+    user = run.dataset.users.index_of(user_id)
     events, held_out = _events(run, user, view, lang)
     history, targets = history_of(run, user, view)
-    asked = Asked(user_id, view, history, events, held_out, frozenset(targets.tolist()))
+    asked = Query(user_id, view, history, events, held_out, frozenset(targets.tolist()))
     return ranked_list(run, asked, k, lang)
 
 
@@ -98,7 +98,7 @@ def recommend_for(
     return ranked_list(run, newcomer(run, item_ids, lang), k, lang)
 
 
-def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
+def ranked_list(run: Run, asked: Query, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
     """The k best; `scores` are what `scores_for` gave, where that has been asked already.
 
     Raises:
@@ -110,11 +110,11 @@ def ranked_list(run: Run, asked: Asked, k: int, lang: str, scores: np.ndarray | 
     scores = scores_for(run, asked) if scores is None else scores
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
-    target = run.dataset.items.number(asked.held_out.item_id) if asked.held_out else 0
+    target = run.dataset.items.index_of(asked.held_out.item_id) if asked.held_out else 0
     ranked = tuple(
         RankedItem(
             rank,
-            run.dataset.items.term(item),
+            run.dataset.items.id_of(item),
             run.dataset.title(item, lang),
             _category(run, item, lang),
             float(value),
@@ -163,8 +163,8 @@ def attention(
         UnknownIdError: no such user or item.
         EngineError: nothing is known of the user in this view, or the item is not ranked.
     """
-    history, _ = history_of(run, run.dataset.users.number(user_id), view)
-    return attention_map(run, Asked(user_id, view, history), lang, reading, item_id)
+    history, _ = history_of(run, run.dataset.users.index_of(user_id), view)
+    return attention_map(run, Query(user_id, view, history), lang, reading, item_id)
 
 
 def attention_for(
@@ -187,7 +187,7 @@ def attention_for(
 
 
 def attention_map(
-    run: Run, asked: Asked, lang: str, reading: Reading = "raw", item_id: str | None = None
+    run: Run, asked: Query, lang: str, reading: Reading = "raw", item_id: str | None = None
 ) -> AttentionMap:
     """Where every head looked.
 
@@ -197,14 +197,14 @@ def attention_map(
     """
     history = asked.history
     item = _looked_at_for(run, asked, item_id) if reading == "gradient" and len(history) else 0
-    seen = attend(run.recommender, history, asked.number(run), reading, item)
+    seen = attend(run.recommender, history, asked.user_index(run), reading, item)
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
         asked.user_id,
         seen.weights,
         (*(run.dataset.title(event, lang) for event in window), *asks),
-        (*(run.dataset.items.term(event) for event in window), *("" for _ in asks)),
+        (*(run.dataset.items.id_of(event) for event in window), *("" for _ in asks)),
         tuple(range(len(history) - len(window) + 1, len(history) + len(asks) + 1)),
         seen.heads,
         seen.kind,
@@ -212,16 +212,16 @@ def attention_map(
         seen.reading,
         seen.relevance,
         tuple(_category(run, event, lang) for event in window),
-        run.dataset.items.term(item) if item else "",
+        run.dataset.items.id_of(item) if item else "",
         run.dataset.title(item, lang) if item else "",
     )
 
 
-def _looked_at_for(run: Run, asked: Asked, item_id: str | None) -> int:
+def _looked_at_for(run: Run, asked: Query, item_id: str | None) -> int:
     """The item whose score attention is weighed by: the one named, else the top recommendation."""
     if item_id is None:
         return int(top_of(scores_for(run, asked)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
-    item = run.dataset.items.number(item_id)
+    item = run.dataset.items.index_of(item_id)
     if not run.split.candidates[item]:
         raise EngineError(
             "Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items.",
@@ -248,17 +248,17 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
     return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
 
 
-def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Asked:
+def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Query:
     """Somebody of whom no more is known than these events, or than these and the attributes of a user of the data.
 
     Raises:
         UnknownIdError: an item is none of the data's; all such are named. Or there is no such user.
     """
     if as_user is not None:
-        run.dataset.users.number(as_user)
+        run.dataset.users.index_of(as_user)
     history = numbered(run, item_ids)
     events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
-    return Asked(as_user, "full", history, events)
+    return Query(as_user, "full", history, events)
 
 
 def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
@@ -267,7 +267,7 @@ def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
     Raises:
         UnknownIdError: an item is none of the data's; all such are named.
     """
-    history = run.dataset.items.numbers(item_ids)
+    history = run.dataset.items.indices_of(item_ids)
     if unknown := [item_id for item_id, item in zip(item_ids, history, strict=True) if item < 0]:
         sample = ", ".join(str(item_id) for item_id in run.dataset.items.ids[:3])
         raise UnknownIdError(
@@ -306,7 +306,7 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
     time = None if times is None or start is None else datetime.fromtimestamp(int(times[start + at]), UTC)
     return Event(
         at + 1,
-        run.dataset.items.term(item),
+        run.dataset.items.id_of(item),
         run.dataset.title(item, lang),
         _category(run, item, lang),
         time,
@@ -314,9 +314,9 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
     )
 
 
-def scores_for(run: Run, asked: Asked) -> np.ndarray:
+def scores_for(run: Run, asked: Query) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
-    one = Histories.of([asked.history], [asked.number(run)])
+    one = Histories.of([asked.history], [asked.user_index(run)])
     scores = run.serving.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.seen_left_out else scores)[0]
 

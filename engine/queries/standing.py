@@ -12,14 +12,14 @@ from dataclasses import replace
 import numpy as np
 
 from engine.data.dataset import NOBODY
-from engine.queries.recommend import Asked, rank_of
+from engine.queries.recommend import Query, rank_of
 from engine.queries.types import Against
 from engine.recommender import top_of
 from engine.runs.store import Run
 
 
 def held_against(
-    run: Run, asked: Asked, scores: np.ndarray, items: np.ndarray, lang: str, other: int = 0
+    run: Run, asked: Query, scores: np.ndarray, items: np.ndarray, lang: str, other: int = 0
 ) -> tuple[Against | None, ...]:
     """Each item held against another: the first of the list, or for that one the second.
 
@@ -48,7 +48,7 @@ def held_against(
         standing, hidden, whole = (float(each[mine] - each[theirs]) for each in (nothing, events, all_known))
         found.append(
             Against(
-                run.dataset.items.term(rival),
+                run.dataset.items.id_of(rival),
                 run.dataset.title(rival, lang),
                 rank_of(scores, rival),
                 float(all_known[theirs]),
@@ -63,20 +63,20 @@ def held_against(
     return tuple(found)
 
 
-def _scores(run: Run, asked: Asked, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scores(run: Run, asked: Query, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(m,) scores of nobody with every event hidden, of the user with every event hidden, and with all of them."""
     history = asked.history[-run.serving.max_len :]
     sets = np.array([[False], [True]]).repeat(len(history), axis=1)
-    hidden, whole = run.serving.scores_with_absences(history, sets, items, asked.number(run))
+    hidden, whole = run.serving.scores_masked(history, sets, items, asked.user_index(run))
     if not _is_known(run, asked):
         return hidden, hidden, whole
-    return _unknowing(run).serving.scores_with_absences(history, sets[:1], items, NOBODY)[0], hidden, whole
+    return _unknowing(run).serving.scores_masked(history, sets[:1], items, NOBODY)[0], hidden, whole
 
 
-def _is_known(run: Run, asked: Asked) -> bool:
+def _is_known(run: Run, asked: Query) -> bool:
     """Whether the network reads anything of this user."""
     vectors = run.recommender.network.user_vectors
-    return vectors is not None and bool(vectors.described()[asked.number(run) + 1])
+    return vectors is not None and bool(vectors.described()[asked.user_index(run) + 1])
 
 
 def _unknowing(run: Run) -> Run:

@@ -68,4 +68,4 @@ def random_user(run: Run, cohort: str = "all", seed: int | None = None) -> str:
         users = users[run.cohorts.user_is_head[users] == (cohort == "head")]
     if len(users) == 0:
         raise EngineError("This run has no {cohort} users with a held-out event; choose another cohort.", cohort=cohort)
-    return run.dataset.users.term(int(np.random.default_rng(seed).choice(users)))
+    return run.dataset.users.id_of(int(np.random.default_rng(seed).choice(users)))

@@ -19,7 +19,7 @@ from engine.model.content.tables import text_columns
 from engine.queries.confidence import Confidence, Temperatures, confidence_of
 from engine.queries.explain import attributions
 from engine.queries.recommend import (
-    Asked,
+    Query,
     attention_map,
     describe,
     knowing,
@@ -42,7 +42,7 @@ QUICK_EVENTS = 12
 
 
 @dataclass(frozen=True)
-class Person:
+class HypotheticalUser:
     """Somebody, as the model knows them.
 
     Attributes:
@@ -57,8 +57,8 @@ class Person:
 
 
 @dataclass(frozen=True, eq=False)
-class ScoredPerson:
-    """Somebody whom the model has been asked about; see `score_person`.
+class ScoredUser:
+    """Somebody whom the model has been asked about; see `score_hypothetical`.
 
     Attributes:
         person: who.
@@ -67,8 +67,8 @@ class ScoredPerson:
         seconds: that it took.
     """
 
-    person: Person
-    asked: Asked
+    person: HypotheticalUser
+    asked: Query
     scores: np.ndarray
     seconds: float
 
@@ -111,7 +111,7 @@ class WhatIf:
 
 
 @dataclass(frozen=True)
-class Reasons:
+class QuickExplanation:
     """Why a person gets an item.
 
     Attributes:
@@ -126,17 +126,17 @@ class Reasons:
     seconds: dict[str, float]
 
 
-def person_of(run: Run, user_id: str, view: View = "evaluated") -> Person:
+def hypothetical_user(run: Run, user_id: str, view: View = "evaluated") -> HypotheticalUser:
     """A user of the data as the model knows them.
 
     Raises:
         UnknownIdError: no such user.
     """
-    return Person(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
+    return HypotheticalUser(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
 
 
-def score_person(run: Run, person: Person, lang: str = "en") -> ScoredPerson:
-    """Put a person to a run's model; what it answers serves `what_if` and `reasons`, as often as they are asked.
+def score_hypothetical(run: Run, person: HypotheticalUser, lang: str = "en") -> ScoredUser:
+    """Put a person to a run's model; what it answers serves `what_if` and `explain_quick`, as often as they are asked.
 
     Raises:
         UnknownIdError: an item or a user is none of the data's.
@@ -144,13 +144,13 @@ def score_person(run: Run, person: Person, lang: str = "en") -> ScoredPerson:
     """
     start = time.perf_counter()
     known, asked = _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
-    return ScoredPerson(person, asked, scores_for(known, asked), time.perf_counter() - start)
+    return ScoredUser(person, asked, scores_for(known, asked), time.perf_counter() - start)
 
 
 def what_if(
     run: Run,
-    now: Person | ScoredPerson,
-    before: Person | ScoredPerson | None = None,
+    now: HypotheticalUser | ScoredUser,
+    before: HypotheticalUser | ScoredUser | None = None,
     k: int = 10,
     lang: str = "en",
     follow: tuple[str, ...] = (),
@@ -183,18 +183,18 @@ def what_if(
         _moved(run, (theirs.scores, mine.scores), items, lang),
         confidence_of(mine.scores, k, heat.at(len(mine.asked.history))),
         confidence_of(theirs.scores, k, heat.at(len(theirs.asked.history))),
-        time.perf_counter() - start + (mine.seconds if isinstance(now, ScoredPerson) else 0.0),
+        time.perf_counter() - start + (mine.seconds if isinstance(now, ScoredUser) else 0.0),
     )
 
 
-def reasons(
+def explain_quick(
     run: Run,
-    now: Person | ScoredPerson,
+    now: HypotheticalUser | ScoredUser,
     item_id: str | None = None,
     lang: str = "en",
     n_permutations: int = QUICK_PERMUTATIONS,
     max_events: int = QUICK_EVENTS,
-) -> Reasons | None:
+) -> QuickExplanation | None:
     """Why a person gets an item: attention and quick Shapley values; None without an event to look at.
 
     Args:
@@ -221,19 +221,21 @@ def reasons(
     if items := [item for item in (_chosen(run, item_id), *_top(scores, 1)) if item and np.isfinite(scores[item])]:
         explanation = attributions(mine, asked, scores, np.array(items[:1]), lang, 0, max_events, n_permutations)[0][0]
     marks.append(time.perf_counter())
-    return Reasons(seen, explanation, dict(zip(("attention", "explanation"), np.diff(marks).tolist(), strict=True)))
+    return QuickExplanation(
+        seen, explanation, dict(zip(("attention", "explanation"), np.diff(marks).tolist(), strict=True))
+    )
 
 
 def _chosen(run: Run, item_id: str | None) -> int | None:
     return None if item_id is None else int(numbered(run, [item_id])[0])
 
 
-def _scored(run: Run, who: Person | ScoredPerson, lang: str) -> ScoredPerson:
-    return who if isinstance(who, ScoredPerson) else score_person(run, who, lang)
+def _scored(run: Run, who: HypotheticalUser | ScoredUser, lang: str) -> ScoredUser:
+    return who if isinstance(who, ScoredUser) else score_hypothetical(run, who, lang)
 
 
 def confidence_by_event(
-    run: Run, now: Person, k: int = 10, last: int = 30, temperatures: Temperatures | None = None
+    run: Run, now: HypotheticalUser, k: int = 10, last: int = 30, temperatures: Temperatures | None = None
 ) -> tuple[tuple[int, Confidence], ...]:
     """How the confidence grew with a person's events: after none, after the first, and so on to all of them.
 
@@ -271,12 +273,12 @@ def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
 
 
 def attributes_of(run: Run, user_id: str) -> dict[str, str]:
-    """What a run's network knows of a user, in the words that `Person.about` takes.
+    """What a run's network knows of a user, in the words that `HypotheticalUser.about` takes.
 
     Raises:
         UnknownIdError: no such user.
     """
-    row = run.dataset.user_table.iloc[run.dataset.users.number(user_id)]
+    row = run.dataset.user_table.iloc[run.dataset.users.index_of(user_id)]
     known: dict[str, str] = {}
     for column, values in attributes_read(run).items():
         text = str(row[column])
@@ -287,7 +289,7 @@ def attributes_of(run: Run, user_id: str) -> dict[str, str]:
     return known
 
 
-def _known(run: Run, person: Person) -> Run:
+def _known(run: Run, person: HypotheticalUser) -> Run:
     """The run, answering for somebody of whom that is known.
 
     Raises:
@@ -303,8 +305,8 @@ def _known(run: Run, person: Person) -> Run:
     return knowing(run, about)
 
 
-def _number(run: Run, person: Person) -> int:
-    return NOBODY if person.as_user is None else run.dataset.users.number(person.as_user)
+def _number(run: Run, person: HypotheticalUser) -> int:
+    return NOBODY if person.as_user is None else run.dataset.users.index_of(person.as_user)
 
 
 def _masked(run: Run, rows: Histories) -> np.ndarray:
@@ -326,5 +328,5 @@ def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], la
         title, category, cohort = describe(run, item, lang)
         ranks = [int((s >= s[item]).sum()) if np.isfinite(s[item]) else None for s in scores]
         own = [float(s[item]) if np.isfinite(s[item]) else None for s in scores]
-        found.append(Moved(run.dataset.items.term(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1]))
+        found.append(Moved(run.dataset.items.id_of(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1]))
     return tuple(sorted(found, key=lambda one: (one.now is None, one.now or 0)))

@@ -268,8 +268,8 @@ def save_results(
     shown = items > 0
     table = pd.DataFrame(
         {
-            "user_id": np.repeat(dataset.users.terms(own), shown.sum(axis=1)),
-            "item_id": dataset.items.terms(items[shown]),
+            "user_id": np.repeat(dataset.users.ids_of(own), shown.sum(axis=1)),
+            "item_id": dataset.items.ids_of(items[shown]),
             "rank": np.broadcast_to(np.arange(1, items.shape[1] + 1, dtype=np.int32), items.shape)[shown],
             "score": scores[shown],
         }
@@ -313,7 +313,7 @@ def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, an
         parts = {str(name): table.loc[table["model"] == name] for name in table["model"].unique()}
         return {name: _list_array(part, dataset.n_items, users, width) for name, part in parts.items()}
     own = read_table(folder / OWN_LISTS)
-    numbers = {"user_idx": dataset.users.numbers(own["user_id"]), "item_idx": dataset.items.numbers(own["item_id"])}
+    numbers = {"user_idx": dataset.users.indices_of(own["user_id"]), "item_idx": dataset.items.indices_of(own["item_id"])}
     return {answers: _list_array(own.assign(**numbers), dataset.n_items, users, width)}
 
 

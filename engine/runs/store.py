@@ -266,10 +266,10 @@ def _check_belongs(network: Transformer, dataset: Dataset) -> None:
     Raises:
         ValueError: they are of another run's.
     """
-    shape = network.shape
-    if shape.n_items != dataset.n_items or shape.n_users not in (0, dataset.n_users):
+    config = network.config
+    if config.n_items != dataset.n_items or config.n_users not in (0, dataset.n_users):
         raise ValueError(
-            f"its weights are of {shape.n_items:,} items and {shape.n_users:,} users, and its data of "
+            f"its weights are of {config.n_items:,} items and {config.n_users:,} users, and its data of "
             f"{dataset.n_items:,} and {dataset.n_users:,}"
         )
 

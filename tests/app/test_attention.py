@@ -130,7 +130,7 @@ def long_history(tiny_run_dir) -> engine.AttentionMap:
     """Of a user whose history is longer than the model reads."""
     run = engine.load_run("tiny", tiny_run_dir)
     lengths = np.diff(run.dataset.histories.offsets)
-    user = run.dataset.users.term(int(np.argmax(lengths)))
+    user = run.dataset.users.id_of(int(np.argmax(lengths)))
     found = engine.attention(run, user, "full")
     assert found.n_events == 16
     assert found.positions[0] > 1
@@ -224,7 +224,7 @@ def test_the_window_and_the_categories_are_kept_in_the_address(
 def test_a_short_history_has_no_window_to_place(open_view: Open, tiny_run_dir) -> None:
     run = engine.load_run("tiny", tiny_run_dir)
     lengths = np.diff(run.dataset.histories.offsets)
-    user = run.dataset.users.term(int(np.argmin(lengths)))
+    user = run.dataset.users.id_of(int(np.argmin(lengths)))
     assert lengths.min() <= 10
     app = open_view("attention", user=user, view="full")
     assert not app.exception

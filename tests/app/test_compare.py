@@ -48,9 +48,9 @@ def test_two_runs_stand_side_by_side_with_who_moved_most(
 
     measured = [engine.measured_run(name, architecture_runs) for name in ("encoder-decoder", "masked")]
     facts = engine.run_facts(engine.load_run("masked", architecture_runs))
-    moved = engine.movers(*(engine.Served(m.evaluation, "transformer") for m in measured), facts, 8)
+    moved = engine.rank_changes(*(engine.ModelRun(m.evaluation, "transformer") for m in measured), facts, 8)
     users = engine.load_run("masked", architecture_runs).dataset.users
-    links = [f"user={user}" for user in users.terms(moved["user_idx"].to_numpy())]
+    links = [f"user={user}" for user in users.ids_of(moved["user_idx"].to_numpy())]
     assert [next(part for part in link.split("&") if "user=" in part) for link in opened(app)] == links
     assert all("run=masked" in link for link in opened(app))
     differ = next(frame.value for frame in app.dataframe if "masked" in frame.value.columns)

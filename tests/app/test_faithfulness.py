@@ -34,9 +34,7 @@ def test_it_is_measured_when_somebody_asks_for_it_and_then_shown(
     assert not app.exception
     assert "It takes a minute or two, once for a run." in shown(app)
     plain = engine.faithfulness_of
-    monkeypatch.setattr(
-        "engine.analyses.faithfulness_check.faithfulness_of", lambda run, on_progress: plain(run, 12, 0, on_progress)
-    )
+    monkeypatch.setattr("engine.faithfulness_of", lambda run, on_progress: plain(run, 12, 0, on_progress))
     app.button(key="measure_trust").click().run()
     key = run_cache.run_key("tiny")
     assert key is not None
@@ -47,7 +45,7 @@ def test_it_is_measured_when_somebody_asks_for_it_and_then_shown(
     app.run()
     assert not app.exception
     assert keys_of_charts(app) >= {"areas", "trust_curves"}
-    assert faithfulness_text.verdict(engine.held_faithfulness(engine.load_run("tiny", folder))) in shown(app)  # pyright: ignore
+    assert faithfulness_text.verdict(engine.kept_faithfulness(engine.load_run("tiny", folder))) in shown(app)  # pyright: ignore
 
 
 def test_charts_hold_every_method_with_its_interval_for_both_cohorts(folder: Path) -> None:

@@ -39,7 +39,7 @@ def test_a_user_who_has_had_every_item_is_told_so_on_every_page(
 ) -> None:
     monkeypatch.setenv("TAILSCOPE_RUNS", str(kinds_of_runs))
     run = engine.load_run("plain", kinds_of_runs)
-    user = run.dataset.users.term(int(run.dataset.histories.lengths.argmax()))
+    user = run.dataset.users.id_of(int(run.dataset.histories.lengths.argmax()))
     real = engine.recommend
 
     def nothing(*args: Any, **more: Any) -> engine.Recommendations:

@@ -445,7 +445,7 @@ def test_a_group_in_the_address_shows_its_users(open_view: Open, tiny_run_dir: P
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     facts = engine.run_facts(run)
     chosen = facts.loc[(facts["region"] == "North") & (facts["user_cohort"] == "tail"), "user_idx"]
-    assert set(table["User"]) == set(run.dataset.users.terms(chosen.to_numpy()))
+    assert set(table["User"]) == set(run.dataset.users.ids_of(chosen.to_numpy()))
 
 
 def test_a_group_that_cannot_be_is_told(open_view: Open) -> None:
@@ -510,7 +510,7 @@ def test_a_group_is_saved_offered_by_name_and_forgotten(
 
 def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_run_dir: Path) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
-    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.terms(run.split.test.users))
+    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.ids_of(run.split.test.users))
     app = open_view("gap")
     app.file_uploader(key="own_lists").upload(
         "../mine<b>.csv", f"user_id,item_id,rank\n{rows}".encode(), "text/csv"
@@ -529,7 +529,7 @@ def test_lists_that_are_brought_are_measured_or_refused(open_view: Open, tiny_ru
 
 def test_whose_columns_have_unusual_names_says_which_they_are(open_view: Open, tiny_run_dir: Path) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
-    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.terms(run.split.test.users))
+    rows = "".join(f"{user},i01,1\n" for user in run.dataset.users.ids_of(run.split.test.users))
     app = open_view("gap")
     app.file_uploader(key="own_lists").upload("odd.csv", f"wer,was,rank\n{rows}".encode(), "text/csv").run()
     boxes = [box for box in app.selectbox if str(box.key).startswith("own_")]

@@ -62,7 +62,7 @@ def titles(answer: engine.Recommendations) -> list[str]:
 
 
 def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_view: Open, run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
+    own = engine.hypothetical_user(run, USER)
     n = len(own.item_ids)
     app = open_view("what_if")
     assert "Nothing is changed yet" in first_line(app)
@@ -71,7 +71,7 @@ def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_vi
     stamp = sheets.stamp(app, "history")
     press(app, "history", "events", "remove", 0)
     assert app.query_params["events"] == f"1-{n - 1}"
-    assert ranked(app) == titles(engine.what_if(run, engine.Person(own.item_ids[:-1], USER)).answer)
+    assert ranked(app) == titles(engine.what_if(run, engine.HypotheticalUser(own.item_ids[:-1], USER)).answer)
     assert "1 event removed." in shown(app)
     assert keys_of_charts(app) == {"waterfall", "readout", "ranks"}
     press(
@@ -83,7 +83,7 @@ def test_events_are_removed_moved_and_added_and_every_step_can_be_undone(open_vi
     app.text_input(key="add_text").input("Tent no. 48").run()
     press_chip(app, "history", "found", "Tent no. 48")
     assert app.query_params["events"].endswith(".~i48")
-    now = engine.Person((own.item_ids[1], own.item_ids[0], *own.item_ids[2:-1], "i48"), USER)
+    now = engine.HypotheticalUser((own.item_ids[1], own.item_ids[0], *own.item_ids[2:-1], "i48"), USER)
     assert ranked(app) == titles(engine.what_if(run, now).answer)
     for _ in range(3):
         press_chip(app, "said", "tools", "Undo")
@@ -109,7 +109,7 @@ def test_reasons_are_told_though_the_scores_behind_the_list_are_held_no_more(
     monkeypatch.setattr(run_cache, "one_explanation", OnlyOnce())
     app = open_view("what_if")
     what_if_cache.scored.clear()  # as when another press came before the reasons, and many edits after it
-    what_if_cache.reasons.clear()
+    what_if_cache.explain_quick.clear()
     app.run()
     assert not app.exception
     assert keys_of_charts(app) == {"waterfall", "readout"}
@@ -132,10 +132,10 @@ class OnlyOnce:
 
 
 def test_a_link_carries_the_whole_edit(open_view: Open, run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
+    own = engine.hypothetical_user(run, USER)
     app = open_view("what_if", events="2.~i48", about="region=North.age_band=50+")
     assert not app.exception
-    edited = engine.Person((own.item_ids[1], "i48"), None, (("region", "North"), ("age_band", "50+")))
+    edited = engine.HypotheticalUser((own.item_ids[1], "i48"), None, (("region", "North"), ("age_band", "50+")))
     assert ranked(app) == titles(engine.what_if(run, edited).answer)
     app.selectbox(key="attribute_region").select("South").run()
     assert app.query_params["about"] == "age_band=50+.region=South"
@@ -189,7 +189,7 @@ def test_another_user_in_the_address_does_not_inherit_an_edit(open_view: Open) -
 
 
 def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engine.Run) -> None:
-    item = run.dataset.items.term(int(run.evaluation.lists[run.answers][0, 0]))
+    item = run.dataset.items.id_of(int(run.evaluation.lists[run.answers][0, 0]))
     about = engine.item_profile(run, item)
     app = open_view("items", item=item)
     assert not app.exception

@@ -30,7 +30,7 @@ CONFIG = EvaluationConfig(ks=(1, 2), bootstrap_samples=20)  # pyright: ignore[re
 def split():
     items = Vocabulary(np.array(list("abcde"), dtype=object))
     users = Vocabulary(np.array(list(ROWS), dtype=object), first=0, kind="user")
-    histories = Histories.of([items.numbers(row) for row in ROWS.values()])
+    histories = Histories.of([items.indices_of(row) for row in ROWS.values()])
     return leave_last_out(Dataset("hand", users, items, histories, None, None, pd.DataFrame(), pd.DataFrame()))
 
 

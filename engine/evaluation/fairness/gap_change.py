@@ -20,7 +20,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class Served:
+class ModelRun:
     """A model and where it was measured: two models of one run, or of two runs on the same users and targets.
 
     Attributes:
@@ -83,8 +83,8 @@ class GapChange:
 
 
 def gap_change(
-    old: Served,
-    new: Served,
+    old: ModelRun,
+    new: ModelRun,
     facts: pd.DataFrame,
     group: Group,
     other: Group,
@@ -163,7 +163,7 @@ def gap_change(
     )
 
 
-def movers(old: Served, new: Served, facts: pd.DataFrame, n: int = 20) -> pd.DataFrame:
+def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20) -> pd.DataFrame:
     """The users who gained and lost most from one model to another, by the log of their target's rank.
 
     In logs a step from rank 2 to rank 1 is as long as one from 200 to 100, so that users far down the list, who move by
@@ -205,7 +205,7 @@ def movers(old: Served, new: Served, facts: pd.DataFrame, n: int = 20) -> pd.Dat
     return pd.concat([table, about], axis=1)
 
 
-def _both(old: Served, new: Served, facts: pd.DataFrame, metric: str) -> np.ndarray:
+def _both(old: ModelRun, new: ModelRun, facts: pd.DataFrame, metric: str) -> np.ndarray:
     """(n_users, 2) figures of the old and of the new model.
 
     Raises:
@@ -225,7 +225,7 @@ def _both(old: Served, new: Served, facts: pd.DataFrame, metric: str) -> np.ndar
     return values
 
 
-def _rows(served: Served, facts: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+def _rows(served: ModelRun, facts: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     frame = served.evaluation.per_user
     own = frame.loc[frame["model"] == served.model].set_index("user_idx")
     return own.loc[facts["user_idx"].to_numpy(), columns]

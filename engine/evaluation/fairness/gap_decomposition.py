@@ -20,7 +20,7 @@ _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
-class GapParts:
+class GapDecomposition:
     """The gap of one metric, split in two.
 
     With h the head's mean, c the head's mean with histories cut short and t the tail's mean:
@@ -64,7 +64,7 @@ class GapParts:
         return {key: value.to_dict() if isinstance(value, Estimate) else value for key, value in vars(self).items()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> GapParts:
+    def from_dict(cls, values: Mapping[str, Any]) -> GapDecomposition:
         """The inverse of to_dict."""
         plain: dict[str, Any] = {k: Estimate(**v) if isinstance(v, dict) else v for k, v in values.items()}
         return cls(**plain)
@@ -77,7 +77,7 @@ def decompose(
     config: EvaluationConfig,
     for_head: np.random.Generator,
     for_tail: np.random.Generator,
-) -> list[dict[str, GapParts]]:
+) -> list[dict[str, GapDecomposition]]:
     """The parts of every metric, model by model.
 
     Args:
@@ -129,7 +129,7 @@ def _parts(
     resampled: np.ndarray,
     figures: tuple[np.ndarray, np.ndarray],
     config: EvaluationConfig,
-) -> GapParts:
+) -> GapDecomposition:
     """The split of one model's gap in one metric.
 
     Args:
@@ -159,7 +159,7 @@ def _parts(
     dominant: Literal["length", "users"] | None = None
     if verdict not in ("unclear", "neither") and counts(larger):
         dominant = "length" if larger.value > 0 else "users"
-    return GapParts(
+    return GapDecomposition(
         metric=metric,
         head=mean_estimate(figures[0], metric, heads, config.confidence),
         truncated=estimate(head + length, heads + lengths),
@@ -175,7 +175,7 @@ def _parts(
 
 
 def _verdict(gap: Estimate, length: Estimate, users: Estimate) -> Verdict:
-    """See `GapParts.verdict`."""
+    """See `GapDecomposition.verdict`."""
     if counts(length):
         return "both" if counts(users) else "length"
     if counts(users):

@@ -21,7 +21,7 @@ import pandas as pd
 from engine.config import EvaluationConfig
 from engine.data.splits import Holdout, Split
 from engine.errors import EngineError
-from engine.evaluation.fairness.gap_decomposition import GapParts, decompose
+from engine.evaluation.fairness.gap_decomposition import GapDecomposition, decompose
 from engine.evaluation.metrics.accuracy import log_ranks, per_user_metrics
 from engine.evaluation.ranking import ranks_in
 from engine.evaluation.report import Evaluation
@@ -57,7 +57,7 @@ class Truncation:
     head_length: float
     cut_length: float
     tail_length: float
-    parts: dict[str, GapParts]
+    parts: dict[str, GapDecomposition]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""
@@ -66,7 +66,7 @@ class Truncation:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Truncation:
         """The inverse of to_dict."""
-        parts = {metric: GapParts.from_dict(given) for metric, given in values["parts"].items()}
+        parts = {metric: GapDecomposition.from_dict(given) for metric, given in values["parts"].items()}
         return cls(**{**values, "parts": parts})
 
 

@@ -12,19 +12,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from engine.model.network.config import Shape
+from engine.model.network.config import NetworkConfig
 from engine.model.network.noise import Noise, drop
 
 
 class SelfAttention(nn.Module):
     """Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1), weights always at hand."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.n_heads = shape.n_heads
-        self.dropout = shape.dropout
-        self.project_in = nn.Linear(shape.d_model, 3 * shape.d_model)
-        self.project_out = nn.Linear(shape.d_model, shape.d_model)
+        self.n_heads = config.n_heads
+        self.dropout = config.dropout
+        self.project_in = nn.Linear(config.d_model, 3 * config.d_model)
+        self.project_out = nn.Linear(config.d_model, config.d_model)
 
     def forward(self, x: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """Mixed values and weights.
@@ -64,13 +64,13 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """The same between two sequences (Vaswani et al. 2017, section 3.2.3): one asks, the other answers."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.n_heads = shape.n_heads
-        self.dropout = shape.dropout
-        self.project_query = nn.Linear(shape.d_model, shape.d_model)
-        self.project_memory = nn.Linear(shape.d_model, 2 * shape.d_model)
-        self.project_out = nn.Linear(shape.d_model, shape.d_model)
+        self.n_heads = config.n_heads
+        self.dropout = config.dropout
+        self.project_query = nn.Linear(config.d_model, config.d_model)
+        self.project_memory = nn.Linear(config.d_model, 2 * config.d_model)
+        self.project_out = nn.Linear(config.d_model, config.d_model)
 
     def forward(self, x: Tensor, memory: Tensor, blocked: Tensor, noise: Noise | None) -> tuple[Tensor, Tensor]:
         """Mixed values and weights.
@@ -99,17 +99,17 @@ class CrossAttention(nn.Module):
 class Block(nn.Module):
     """x + attention(norm(x)), x + cross-attention(norm(x)) where there is a memory, x + feed-forward(norm(x))."""
 
-    def __init__(self, shape: Shape, cross: bool = False) -> None:
+    def __init__(self, config: NetworkConfig, cross: bool = False) -> None:
         """A block of a stack of its own, or of a decoder that looks across."""
         super().__init__()
-        self.norm_attention = nn.LayerNorm(shape.d_model)
-        self.attention = SelfAttention(shape)
-        self.norm_cross = nn.LayerNorm(shape.d_model) if cross else None
-        self.cross = CrossAttention(shape) if cross else None
-        self.norm_feed = nn.LayerNorm(shape.d_model)
-        self.widen = nn.Linear(shape.d_model, shape.d_ff)
-        self.narrow = nn.Linear(shape.d_ff, shape.d_model)
-        self.dropout = shape.dropout
+        self.norm_attention = nn.LayerNorm(config.d_model)
+        self.attention = SelfAttention(config)
+        self.norm_cross = nn.LayerNorm(config.d_model) if cross else None
+        self.cross = CrossAttention(config) if cross else None
+        self.norm_feed = nn.LayerNorm(config.d_model)
+        self.widen = nn.Linear(config.d_model, config.d_ff)
+        self.narrow = nn.Linear(config.d_ff, config.d_model)
+        self.dropout = config.dropout
 
     def forward(
         self, x: Tensor, blocked: Tensor, noise: Noise | None, memory: tuple[Tensor, Tensor] | None = None

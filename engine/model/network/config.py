@@ -18,7 +18,7 @@ class ContentShape:
 
 
 @dataclass(frozen=True)
-class Shape:
+class NetworkConfig:
     """What fixes the parameters' sizes and the forward pass; every field is a resolved setting of `ModelConfig`.
 
     `n_layers` blocks read the history; in an encoder-decoder as many again decode. `item_content` and `user_content`
@@ -40,7 +40,7 @@ class Shape:
     user_content: ContentShape | None = None
 
     @classmethod
-    def of(cls, values: dict[str, Any]) -> Shape:
+    def of(cls, values: dict[str, Any]) -> NetworkConfig:
         """The shape that `dataclasses.asdict` made plain."""
         inner = {k: ContentShape(**values[k]) for k in ("item_content", "user_content") if values.get(k)}
         return cls(**{**values, **inner})

@@ -6,19 +6,19 @@ import torch
 from torch import Tensor, nn
 
 from engine.model.network.blocks import Block
-from engine.model.network.config import Shape
+from engine.model.network.config import NetworkConfig
 from engine.model.network.noise import Noise, drop
 
 
 class Decoder(nn.Module):
     """Causal self-attention over START and the items decoded so far, cross-attention to the encoded history."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.dropout = shape.dropout
-        self.start_vectors = nn.Parameter(torch.zeros(1, 1, shape.d_model))
-        self.position_vectors = nn.Embedding(shape.max_len + 1, shape.d_model)
-        self.blocks = nn.ModuleList(Block(shape, cross=True) for _ in range(shape.n_layers))
+        self.dropout = config.dropout
+        self.start_vectors = nn.Parameter(torch.zeros(1, 1, config.d_model))
+        self.position_vectors = nn.Embedding(config.max_len + 1, config.d_model)
+        self.blocks = nn.ModuleList(Block(config, cross=True) for _ in range(config.n_layers))
 
     def forward(
         self, following: Tensor, memory: tuple[Tensor, Tensor], noise: Noise | None, user: Tensor | None = None

@@ -40,22 +40,22 @@ class _Places:
     projected: Projected
 
 
-def hidden_with_absences(network: Transformer, items: Tensor, present: Tensor, users: Tensor | None = None) -> Tensor:
+def masked_hidden(network: Transformer, items: Tensor, keep_mask: Tensor, users: Tensor | None = None) -> Tensor:
     """(n, D) states that read out the next item.
 
     Args:
         network: not in training.
         items: (L,) int64 a history, oldest first; L between 1 and `max_len`.
-        present: (n, L) bool; False hides an event.
+        keep_mask: (n, L) bool; False hides an event.
         users: (1,) row of the users' content; None for somebody unknown.
     """
-    sets, which = torch.unique(present, dim=0, return_inverse=True)
+    sets, which = torch.unique(keep_mask, dim=0, return_inverse=True)
     user = None if network.user_vectors is None or users is None else network.user_vectors(users)  # (1, D)
     places = _places(network, items, user)
-    causal = network.shape.architecture == "causal"
+    causal = network.config.architecture == "causal"
     shared = _shared(sets) if causal else 0
     first = sets[:, 0]
-    out = places.vectors.new_empty(len(sets), network.shape.d_model)
+    out = places.vectors.new_empty(len(sets), network.config.d_model)
     for rows in (torch.nonzero(first)[:, 0], torch.nonzero(~first)[:, 0]) if shared else (torch.arange(len(sets)),):
         begins = shared if len(rows) and bool(first[rows[0]]) else 0
         earlier = _earlier(network, places, begins) if begins else None
@@ -77,7 +77,7 @@ def _shared(sets: Tensor) -> int:
 
 def _places(network: Transformer, items: Tensor, user: Tensor | None) -> _Places:
     """Every place of the history, and after them the one that reads out where no event does."""
-    L, architecture = len(items), network.shape.architecture
+    L, architecture = len(items), network.config.architecture
     at = torch.arange(L + 1)
     if architecture == "causal":
         vectors = network.item_vectors(torch.cat([items, items.new_full((1,), PAD)]))
@@ -93,15 +93,15 @@ def _places(network: Transformer, items: Tensor, user: Tensor | None) -> _Places
     return _Places(vectors, _project(block.attention, block.norm_attention(vectors)))
 
 
-def _kept(network: Transformer, present: Tensor) -> Tensor:
+def _kept(network: Transformer, keep_mask: Tensor) -> Tensor:
     """(n, L + 1) bool places that are worked for: the events that are there, and one more where it must read out."""
-    if network.shape.architecture == "causal":
-        more = ~present[:, -1]
-    elif network.shape.architecture == "masked":
-        more = torch.ones_like(present[:, 0])
+    if network.config.architecture == "causal":
+        more = ~keep_mask[:, -1]
+    elif network.config.architecture == "masked":
+        more = torch.ones_like(keep_mask[:, 0])
     else:
-        more = ~present.any(dim=1)
-    return torch.cat([present, more[:, None]], dim=1)
+        more = ~keep_mask.any(dim=1)
+    return torch.cat([keep_mask, more[:, None]], dim=1)
 
 
 def _parts(sizes: Tensor) -> list[slice]:
@@ -151,7 +151,7 @@ def _read_out(
     S = at.shape[1]
     own = torch.eye(S, dtype=torch.bool)
     blocked = is_pad[:, None, :] & ~own  # (B, S query, S key): padding sees itself, as it must see something
-    if network.shape.architecture == "causal":
+    if network.config.architecture == "causal":
         blocked = blocked | torch.ones(S, S, dtype=torch.bool).triu(1)
     x = places.vectors[at]
     projected = cast(Projected, tuple(part[:, at] for part in places.projected))

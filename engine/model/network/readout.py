@@ -29,7 +29,7 @@ def validation_ndcg(
     ideal = np.cumsum(discounts)[np.minimum(holdout.targets.lengths, VALIDATION_K) - 1]  # (U,)
     device = network.item_vectors.device
     network.eval()
-    chunk = rows_at_once(network.shape.n_items, chunk)
+    chunk = rows_at_once(network.config.n_items, chunk)
     vectors = network.output_vectors()
     barred = torch.as_tensor(~candidates, device=device)
     gains: list[Tensor] = []
@@ -58,20 +58,20 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
     Rows of like length go through the network together, so that padding costs little.
     """
     device = network.item_vectors.device
-    cut = histories.last(network.shape.max_len)
+    cut = histories.last(network.config.max_len)
     lengths = cut.lengths
-    out = torch.empty(len(cut), network.shape.d_model, device=device)
+    out = torch.empty(len(cut), network.config.d_model, device=device)
     order = np.argsort(lengths, kind="stable")
     for rows in np.array_split(order, max(1, -(-len(order) // 256))):
         width = max(1, int(lengths[rows].max(initial=0)))
         items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
         held = torch.from_numpy(lengths[rows]).to(device)
-        whose = numbers(network, None if cut.users is None else cut.users[rows])
+        whose = user_rows(network, None if cut.users is None else cut.users[rows])
         out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held, users=whose).hidden
     return out
 
 
-def numbers(network: Transformer, users: np.ndarray | None) -> Tensor | None:
+def user_rows(network: Transformer, users: np.ndarray | None) -> Tensor | None:
     """(B,) rows of the network's user content for user indices: one more, 0 for `NOBODY`; None where none is read."""
     if network.user_vectors is None or users is None:
         return None

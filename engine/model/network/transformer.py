@@ -20,7 +20,7 @@ from torch.nn import functional as F
 
 from engine.data.dataset import PAD
 from engine.model.network.blocks import Block
-from engine.model.network.config import Shape
+from engine.model.network.config import NetworkConfig
 from engine.model.network.content_vectors import ContentVectors
 from engine.model.network.decoder import Decoder
 from engine.model.network.item_vectors import ItemVectors
@@ -53,20 +53,20 @@ class ModelOutput:
 class Transformer(nn.Module):
     """A Transformer whose item vectors serve as input and, tied, as output."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
-        self.shape = shape
-        self.item_vectors = ItemVectors(shape.n_items, shape.d_model, shape.item_content)
-        known = shape.user_content
-        self.user_vectors = ContentVectors(shape.n_users, shape.d_model, known) if known else None
-        masked = shape.architecture == "masked"
-        self.position_vectors = nn.Embedding(shape.max_len + masked, shape.d_model)
-        self.mask_vectors = nn.Parameter(torch.zeros(1, shape.d_model)) if masked else None
-        self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.n_layers))
-        self.decoder = Decoder(shape) if shape.architecture == "encoder-decoder" else None
-        self.norm_memory = nn.LayerNorm(shape.d_model) if self.decoder else None
-        self.norm = nn.LayerNorm(shape.d_model)
-        self.bias = nn.Parameter(torch.zeros(shape.n_items + 1)) if shape.output == "dot" else None
+        self.config = config
+        self.item_vectors = ItemVectors(config.n_items, config.d_model, config.item_content)
+        known = config.user_content
+        self.user_vectors = ContentVectors(config.n_users, config.d_model, known) if known else None
+        masked = config.architecture == "masked"
+        self.position_vectors = nn.Embedding(config.max_len + masked, config.d_model)
+        self.mask_vectors = nn.Parameter(torch.zeros(1, config.d_model)) if masked else None
+        self.blocks = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.decoder = Decoder(config) if config.architecture == "encoder-decoder" else None
+        self.norm_memory = nn.LayerNorm(config.d_model) if self.decoder else None
+        self.norm = nn.LayerNorm(config.d_model)
+        self.bias = nn.Parameter(torch.zeros(config.n_items + 1)) if config.output == "dot" else None
 
     def initialise(self, generator: torch.Generator) -> None:
         """Draw all weights from the generator.
@@ -91,12 +91,12 @@ class Transformer(nn.Module):
     @property
     def mask(self) -> int:
         """The item index that stands for [MASK] in a masked network's input."""
-        return self.shape.n_items + 1
+        return self.config.n_items + 1
 
     def forward(
         self,
         items: Tensor,
-        absent: Tensor | None = None,
+        is_masked: Tensor | None = None,
         attentions: bool = False,
         noise: Noise | None = None,
         following: Tensor | None = None,
@@ -108,7 +108,7 @@ class Transformer(nn.Module):
         Args:
             items: (B, L) int64, oldest first, padded with 0 at the right; L at most `max_len`, one more if masked,
                 where `mask` stands for an item to be filled in.
-            absent: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
+            is_masked: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
                 its place stays, so the others do not move. None hides nothing.
             attentions: return the attention weights too. Hidden states are the same either way.
             noise: source of dropout while training; without it nothing is dropped.
@@ -118,11 +118,11 @@ class Transformer(nn.Module):
             readout: (B,) the only place of each row whose state is wanted, so `hidden` is (B, 1, D): the last block
                 works for it alone. Not while training, not with attentions, not in an encoder-decoder.
         """
-        causal = self.shape.architecture == "causal"
-        x, blocked, nobody = self._causal(items, absent) if causal else self._both_ways(items, absent)
+        causal = self.config.architecture == "causal"
+        x, blocked, nobody = self._causal(items, is_masked) if causal else self._both_ways(items, is_masked)
         user = None if self.user_vectors is None or users is None else self.user_vectors(users)[:, None]  # (B, 1, D)
         x = x if user is None else x + user
-        x = drop(x if noise is None else noise.jitter(x), self.shape.dropout, noise)  # (B, L, D)
+        x = drop(x if noise is None else noise.jitter(x), self.config.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
         whole = len(self.blocks) - (readout is not None)
         for block in self.blocks[:whole]:
@@ -142,17 +142,17 @@ class Transformer(nn.Module):
             return ModelOutput(self.norm(x), None)
         return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across), (*kept, *across))
 
-    def _causal(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    def _causal(self, items: Tensor, is_masked: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
         """Vectors with their places' (B, L, D), and where a query may not look: the future and the absent."""
         at = torch.arange(items.shape[1], device=items.device)
         blocked = at[None, :] > at[:, None]  # (L query, L key)
-        if absent is not None:
-            items = items.masked_fill(absent, PAD)
-            hidden_key = absent[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
+        if is_masked is not None:
+            items = items.masked_fill(is_masked, PAD)
+            hidden_key = is_masked[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
             blocked = (blocked | hidden_key)[:, None]  # (B, 1, L, L)
-        return self.item_vectors(items) + self.position_vectors(at), blocked, absent
+        return self.item_vectors(items) + self.position_vectors(at), blocked, is_masked
 
-    def _both_ways(self, items: Tensor, absent: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def _both_ways(self, items: Tensor, is_masked: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """The same where all see all: (B, L, D), where a query may not look, and the places that nobody may look at.
 
         Places are counted back from the newest, since what follows it is asked for: the newest has the same place in a
@@ -163,9 +163,9 @@ class Transformer(nn.Module):
         nobody = items == PAD  # (B, L)
         back = ((~nobody).sum(1, keepdim=True) - 1 - at).clamp(min=0)
         masked = items == self.mask
-        if absent is not None:
-            absent = absent & ~masked
-            items, nobody = items.masked_fill(absent, PAD), nobody | absent
+        if is_masked is not None:
+            is_masked = is_masked & ~masked
+            items, nobody = items.masked_fill(is_masked, PAD), nobody | is_masked
         blocked = (nobody[:, None, :] & (at[None, :] != at[:, None]))[:, None]  # (B, 1, L, L): a place sees itself
         vectors = self.item_vectors(items.masked_fill(masked, PAD))
         if self.mask_vectors is not None:
@@ -176,7 +176,7 @@ class Transformer(nn.Module):
         self,
         items: Tensor,
         lengths: Tensor,
-        absent: Tensor | None = None,
+        is_masked: Tensor | None = None,
         attentions: bool = False,
         users: Tensor | None = None,
     ) -> ModelOutput:
@@ -185,25 +185,25 @@ class Transformer(nn.Module):
         Args:
             items: (B, L) int64 as for `forward`, without [MASK]; L between 1 and `max_len`.
             lengths: (B,) real events of each row; may be 0.
-            absent: (B, L) bool as for `forward`.
+            is_masked: (B, L) bool as for `forward`.
             attentions: return the attention weights too; a masked network's have one place more, that of [MASK].
             users: (B,) as for `forward`.
         """
         rows = torch.arange(len(items), device=items.device)
-        if self.shape.architecture == "encoder-decoder":
-            output = self(items, absent, attentions, users=users)
+        if self.config.architecture == "encoder-decoder":
+            output = self(items, is_masked, attentions, users=users)
             return replace(output, hidden=output.hidden[:, 0])
-        if self.shape.architecture == "causal":
+        if self.config.architecture == "causal":
             place = (lengths - 1).clamp(min=0)
         else:
             place = lengths
             items = F.pad(items, (0, 1))
             items[rows, place] = self.mask
-            absent = None if absent is None else F.pad(absent, (0, 1))
+            is_masked = None if is_masked is None else F.pad(is_masked, (0, 1))
         if attentions:
-            output = self(items, absent, attentions, users=users)
+            output = self(items, is_masked, attentions, users=users)
             return replace(output, hidden=output.hidden[rows, place])
-        output = self(items, absent, users=users, readout=place)
+        output = self(items, is_masked, users=users, readout=place)
         return replace(output, hidden=output.hidden[:, 0])
 
     def reading(self, items: nn.Module, users: nn.Module | None) -> Transformer:
@@ -222,7 +222,7 @@ class Transformer(nn.Module):
     def output_vectors(self, items: Tensor | None = None) -> Tensor:
         """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""
         vectors = self.item_vectors.all() if items is None else self.item_vectors(items)
-        return unit(vectors) if self.shape.output == "cosine" else vectors
+        return unit(vectors) if self.config.output == "cosine" else vectors
 
     def logits(
         self,
@@ -243,24 +243,24 @@ class Transformer(nn.Module):
             (N, M) logits: cosine / temperature, or dot product + bias.
         """
         vectors = self.output_vectors(items) if vectors is None else vectors
-        if self.shape.output == "cosine":
-            return torch.mm(unit(hidden) / self.shape.temperature, vectors.T, out=out)
+        if self.config.output == "cosine":
+            return torch.mm(unit(hidden) / self.config.temperature, vectors.T, out=out)
         assert self.bias is not None
         return torch.addmm(self.bias if items is None else self.bias[items], hidden, vectors.T, out=out)
 
     def logits_of_pairs(self, hidden: Tensor, items: Tensor) -> Tensor:
         """(N,) logit of one item for each hidden state: hidden (N, D), items (N,)."""
         vectors = self.item_vectors(items)
-        if self.shape.output == "cosine":
-            return (unit(hidden) * unit(vectors)).sum(-1) / self.shape.temperature
+        if self.config.output == "cosine":
+            return (unit(hidden) * unit(vectors)).sum(-1) / self.config.temperature
         assert self.bias is not None
         return (hidden * vectors).sum(-1) + self.bias[items]
 
 
-def blank(shape: Shape) -> Transformer:
+def blank(config: NetworkConfig) -> Transformer:
     """A network without weights yet; unlike the constructor it draws nothing from torch's global generator."""
     with torch.device("meta"):
-        network = Transformer(shape)
+        network = Transformer(config)
     return network.to_empty(device="cpu")
 
 

@@ -12,14 +12,16 @@ from safetensors.torch import save_file
 
 from engine.disk import whole
 from engine.errors import RunError
-from engine.model.network.transformer import Shape, Transformer, blank
+from engine.model.network.transformer import NetworkConfig, Transformer, blank
 from engine.model.training.loop import Checkpoint, Epoch
 
 
 def save_network(network: Transformer, path: Path) -> None:
-    """Write a network's shape and weights."""
+    """Write a network's configuration and weights."""
     _write(
-        {k: v.contiguous() for k, v in network.state_dict().items()}, {"shape": json.dumps(asdict(network.shape))}, path
+        {k: v.contiguous() for k, v in network.state_dict().items()},
+        {"shape": json.dumps(asdict(network.config))},
+        path,
     )
 
 
@@ -31,7 +33,7 @@ def load_network(path: Path) -> Transformer:
     """
     tensors, words = _read(path)
     try:
-        shape = Shape.of(json.loads(words["shape"]))
+        shape = NetworkConfig.of(json.loads(words["shape"]))
         _check_sizes(shape, tensors)
         network = blank(shape)
         network.load_state_dict(tensors)
@@ -45,7 +47,7 @@ def load_network(path: Path) -> Transformer:
     return network.eval()
 
 
-def _check_sizes(shape: Shape, tensors: dict[str, torch.Tensor]) -> None:
+def _check_sizes(shape: NetworkConfig, tensors: dict[str, torch.Tensor]) -> None:
     """Return if a network of this shape could have these weights; before room is taken for it.
 
     Raises:

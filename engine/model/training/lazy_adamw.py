@@ -24,7 +24,7 @@ from torch import Tensor
 
 from engine.model.network.taken_rows import Taken
 
-LATE_FROM = 50_000
+LAZY_FROM = 50_000
 """Catalogues of this many items or more are trained so, where each step asks for a sample of them."""
 
 _BLOCK = 1 << 16
@@ -33,7 +33,7 @@ _REACH = 128
 """Steps after which momentum is spent: r to this power is under a hundred thousandth."""
 
 
-class LateRows:
+class LazyAdamW:
     """The moments of a table's rows, and how far behind each of them is."""
 
     def __init__(self, table: Tensor, average: Tensor | None, betas: tuple[float, float], decay: float) -> None:

@@ -18,13 +18,13 @@ from engine.data.dataset import PAD
 from engine.data.splits import Split
 from engine.errors import TrainingError
 from engine.model.content.tables import Content, Contents
-from engine.model.network.config import ContentShape, Shape
+from engine.model.network.config import ContentShape, NetworkConfig
 from engine.model.network.noise import Noise
-from engine.model.network.readout import numbers, validation_ndcg
+from engine.model.network.readout import user_rows, validation_ndcg
 from engine.model.network.transformer import Transformer, blank
 from engine.model.training.augmentation import augmentation_of
 from engine.model.training.batching import batches, count_batches, windows
-from engine.model.training.lazy_adamw import LATE_FROM, LateRows
+from engine.model.training.lazy_adamw import LAZY_FROM, LazyAdamW
 from engine.model.training.losses import softmax_loss
 from engine.model.training.memory import within_memory
 from engine.model.training.objectives import Batch, task_of
@@ -99,12 +99,12 @@ def choose_device(wish: str) -> torch.device:
     return torch.device(wish)
 
 
-def shape_of(config: RunConfig, split: Split, contents: Contents = NOTHING_KNOWN) -> Shape:
+def network_config(config: RunConfig, split: Split, contents: Contents = NOTHING_KNOWN) -> NetworkConfig:
     """The network's shape from resolved settings (`engine.model.training.defaults.resolve`)."""
     m = config.model
     assert m.max_len and m.d_model and m.n_layers and m.n_heads and m.d_ff and m.output and m.temperature
     assert m.dropout is not None
-    return Shape(
+    return NetworkConfig(
         split.n_items,
         m.max_len,
         m.d_model,
@@ -184,7 +184,7 @@ class _Loop:
         self.split, self.config, self.on_progress = split, config, on_progress
         self.max_epochs = t.max_epochs
         self.device = choose_device(t.device)
-        self.network = blank(shape_of(config, split, contents))
+        self.network = blank(network_config(config, split, contents))
         self.network.initialise(torch.Generator().manual_seed(t.seed))
         self.network.item_vectors.begin(contents.items, torch.as_tensor(split.candidates))
         if self.network.user_vectors is not None and contents.users is not None:
@@ -195,7 +195,7 @@ class _Loop:
         self.averaged = copy.deepcopy(self.network) if t.average else self.network
         noise = compile_blocks(self.network) if t.compile else None
         self.compiled, self.noise = noise is not None, noise or Noise
-        self.windows = windows(split.train, self.network.shape.max_len)
+        self.windows = windows(split.train, self.network.config.max_len)
         if len(self.windows) == 0:
             raise TrainingError(
                 "No user has two training interactions (after what is held out), so there is no next item to "
@@ -205,8 +205,8 @@ class _Loop:
         self.n_batches = count_batches(self.windows, t.batch_tokens)
         self.augmentation = augmentation_of(split, config)
         own, mean = (n.item_vectors.own.weight for n in (self.network, self.averaged))
-        few = t.loss == "sampled" and split.n_items >= LATE_FROM and not t.l1
-        self.late = LateRows(own, mean.detach() if t.average else None, BETAS, t.weight_decay) if few else None
+        few = t.loss == "sampled" and split.n_items >= LAZY_FROM and not t.l1
+        self.late = LazyAdamW(own, mean.detach() if t.average else None, BETAS, t.weight_decay) if few else None
         left_out = (own, mean) if few else ()
         self.learnt, self.means = (
             [p for p in n.parameters() if all(p is not table for table in left_out)]
@@ -281,7 +281,7 @@ class _Loop:
         real = targets != PAD
         share = (self.config.model.own_dropout or 0.0) if self.network.item_vectors.has_content else 0.0
         own = noise.mask((self.split.n_items + 1,), share) if share else None
-        whose = numbers(self.network, users)
+        whose = user_rows(self.network, users)
         if whose is not None:
             whose = whose.masked_fill(noise.mask(whose.shape, self.config.model.user_dropout), 0)
         others = self.trained_items
@@ -368,7 +368,7 @@ class _Loop:
         """The network with its best weights; the current ones where no validation was reached."""
         if self.late:
             self.late.finish()
-        network = blank(self.network.shape) if self.compiled else self.network  # what is kept is not compiled
+        network = blank(self.network.config) if self.compiled else self.network  # what is kept is not compiled
         network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
         network.eval()
         return Trained(network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)

@@ -63,7 +63,7 @@ def begin_from(network: Transformer, start: Start, contents: Contents) -> None:
         contents: what `network` reads.
     """
     mine, theirs = dict(network.named_parameters()), dict(start.network.named_parameters())
-    same_places = network.shape.architecture == start.network.shape.architecture
+    same_places = network.config.architecture == start.network.config.architecture
     for name, weights in mine.items():
         held = theirs.get(name)
         if held is None or name.startswith(("item_vectors.", "user_vectors.", "bias")):

@@ -18,7 +18,7 @@ from benchmarks.results import STAGES, drawn, table, written
 from benchmarks.softmax import crossing
 from benchmarks.steps import split_over
 from benchmarks.versus import ratios
-from engine.model.network.transformer import Shape, blank
+from engine.model.network.transformer import NetworkConfig, blank
 from engine.model.training.losses import softmax_loss
 
 MACHINE = {"processor": "abacus", "cores": "2"}
@@ -36,7 +36,7 @@ def growth_rows() -> list[dict[str, float]]:
 
 def test_a_steps_operations_are_those_that_torch_counts() -> None:
     batch, length, width, inner, layers, items = 4, 7, 16, 32, 2, 50
-    network = blank(Shape(60, length, width, layers, 2, inner, 0.0, "dot", 1.0))
+    network = blank(NetworkConfig(60, length, width, layers, 2, inner, 0.0, "dot", 1.0))
     network.initialise(torch.Generator().manual_seed(0))
     events = torch.randint(1, 61, (batch, length), generator=torch.Generator().manual_seed(0))
     with FlopCounterMode(display=False) as counter:

@@ -38,7 +38,8 @@ def hear(event, args):
         with open({calls!r}, "a") as file:
             file.write(f"{{event}} {{told}}\\n")
 sys.addaudithook(hear)
-from dashboard import cache, server
+from dashboard import server
+from dashboard.cache import runs as cache
 whole = cache.runs
 def runs():
     if Path({broken!r}).exists():

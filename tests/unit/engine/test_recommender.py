@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from engine.data.dataset import Histories
-from engine.model.network.transformer import Shape, blank
-from engine.model.training import batching
+from engine.model import chunks
+from engine.model.network.transformer import NetworkConfig, blank
 from engine.recommender import TransformerRecommender, score_chunks, top_k, top_of
 
 N_ITEMS = 30
@@ -16,7 +16,7 @@ N_ITEMS = 30
 
 @pytest.fixture(scope="module", params=["causal", "masked", "encoder-decoder"])
 def recommender(request: pytest.FixtureRequest) -> TransformerRecommender:
-    network = blank(Shape(N_ITEMS, 8, 16, 2, 2, 32, 0.2, "cosine", 0.1, architecture=request.param))
+    network = blank(NetworkConfig(N_ITEMS, 8, 16, 2, 2, 32, 0.2, "cosine", 0.1, architecture=request.param))
     network.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -59,16 +59,16 @@ def test_recommendations_hold_nothing_seen_and_no_stranger(recommender: Transfor
 
 def test_with_all_events_present_the_masked_score_is_the_score(recommender: TransformerRecommender) -> None:
     history = np.array([1, 2, 3, 9])
-    present = np.ones((2, 4), dtype=bool)
-    present[1, 1] = False
-    whole, hidden = recommender.score_with_absences(history, 5, present)
+    keep_mask = np.ones((2, 4), dtype=bool)
+    keep_mask[1, 1] = False
+    whole, hidden = recommender.score_masked(history, 5, keep_mask)
     assert whole == pytest.approx(float(recommender.score(Histories.of([history]))[0, 5]), abs=1e-4)
     assert hidden != pytest.approx(whole, abs=1e-4)
 
 
 def test_an_absent_event_could_have_been_any_item(recommender: TransformerRecommender) -> None:
-    present = np.array([[True, False, True]])
-    scores = [recommender.score_with_absences(np.array([1, item, 3]), 5, present)[0] for item in (2, 20)]
+    keep_mask = np.array([[True, False, True]])
+    scores = [recommender.score_masked(np.array([1, item, 3]), 5, keep_mask)[0] for item in (2, 20)]
     assert scores[0] == scores[1]
 
 
@@ -88,7 +88,7 @@ def test_a_newcomer_gets_finite_scores(recommender: TransformerRecommender) -> N
 
 def test_with_every_event_absent_nothing_of_the_history_is_left(recommender: TransformerRecommender) -> None:
     nothing = np.zeros((1, 3), dtype=bool)
-    first, second = (recommender.score_with_absences(np.array(h), 5, nothing)[0] for h in ([1, 2, 3], [9, 8, 11]))
+    first, second = (recommender.score_masked(np.array(h), 5, nothing)[0] for h in ([1, 2, 3], [9, 8, 11]))
     assert np.isfinite(first)
     assert first == second
 
@@ -97,7 +97,7 @@ def test_a_large_catalogue_is_scored_in_small_chunks_with_the_same_result(
     recommender: TransformerRecommender, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = top_k(recommender, HISTORIES, k=12)
-    monkeypatch.setattr(batching, "SCORE_BYTES", 2 * 4 * (N_ITEMS + 1))  # room for two rows
+    monkeypatch.setattr(chunks, "SCORE_BYTES", 2 * 4 * (N_ITEMS + 1))  # room for two rows
     assert [rows.stop - rows.start for rows, _ in score_chunks(recommender, HISTORIES)] == [2, 2, 1]
     small = top_k(recommender, HISTORIES, k=12)
     np.testing.assert_array_equal(small[0], whole[0])

@@ -114,7 +114,7 @@ def _more(
     metric: str,
     file: external_lists_cache.Brought,
     columns: tuple[str | None, str | None],
-    found: engine.Outside,
+    found: engine.ExternalDiagnosis,
 ) -> None:
     """What can be told of the lists beside the gap, with their curve over history length and what they are like."""
     with st.spinner(_("Looking for who fares worst…")):

@@ -12,7 +12,7 @@ from dashboard.charts.style import shorten
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count
 from dashboard.text.spreadsheets import typed
-from dashboard.ui.blocks import Act, Block, Chips, Note
+from dashboard.ui.blocks import Block, Button, Chips, Note
 from dashboard.views.parts.frame import Page
 
 OFFERED = 8
@@ -67,7 +67,7 @@ class Search:
         return self._offered[row].item_id
 
 
-def _chip(item: what_if_cache.Found, icon: Literal["plus"] | None) -> Act:
+def _chip(item: what_if_cache.Found, icon: Literal["plus"] | None) -> Button:
     kind = common_text.category(item.category)
     about = _("{title}: {n} training events").format(title=item.title, n=count(item.popularity))
-    return Act("pick", f"{about} · {kind}" if kind else about, icon, shorten(item.title, 40))
+    return Button("pick", f"{about} · {kind}" if kind else about, icon, shorten(item.title, 40))

@@ -15,12 +15,12 @@ from dashboard.ui.blocks import Block, Heading, Note, Text
 from dashboard.views.parts.frame import Page, metric_of
 
 
-def held(page: Page) -> engine.Growth | None:
+def held(page: Page) -> engine.ColdStartCurve | None:
     """The curve, if it was measured."""
-    return what_if_cache.held_growth(page.key, metric_of(page))
+    return what_if_cache.kept_cold_start(page.key, metric_of(page))
 
 
-def answer(growth: engine.Growth | None, n: int) -> list[Block]:
+def answer(growth: engine.ColdStartCurve | None, n: int) -> list[Block]:
     """How many events a list needs, and where a person of n events stands; what it takes to measure that."""
     title = Heading(_("How many events does a list need?"))
     if growth is not None:
@@ -32,19 +32,19 @@ def answer(growth: engine.Growth | None, n: int) -> list[Block]:
     return [title, Note(told)]
 
 
-def evidence(page: Page, growth: engine.Growth | None) -> None:
+def evidence(page: Page, growth: engine.ColdStartCurve | None) -> None:
     """The curve; before it is measured, a button that measures it."""
     if growth is None:
         if st.button(_("Measure it"), key="measure_growth", icon=":material/show_chart:"):
             bar = st.progress(0.0, _("Ranking with short histories…"))
-            what_if_cache.measure_growth(
+            what_if_cache.measure_cold_start(
                 page.key, metric_of(page), lambda share: bar.progress(share, _("Ranking with short histories…"))
             )
             st.rerun()
         return
     alt = _("Quality of lists against the number of newest events known, with the average of all test users as a rule.")
     components.chart(charts.growth(growth, page.dark), "growth", alt)
-    components.note(what_if_text.enough_evidence(growth))
+    components.note(what_if_text.enough_users(growth))
     components.note(what_if_text.own_level(growth))
     components.note(
         _(

@@ -14,7 +14,7 @@ from dashboard.elements.sheet import sheet
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, ngettext
 from dashboard.ui import components, edit_address, state
-from dashboard.ui.blocks import Act, Block, Chips, Heading, Note, Row, Rows, Tone
+from dashboard.ui.blocks import Block, Button, Chips, Heading, Note, Row, Rows, Tone
 from dashboard.ui.components import escape_markdown
 from dashboard.ui.edit_address import Edit
 from dashboard.views.parts.frame import Page
@@ -36,16 +36,16 @@ class Draft:
     """
 
     start: Literal["user", "nobody"]
-    base: engine.Person
+    base: engine.HypotheticalUser
     edit: Edit
 
     @property
-    def person(self) -> engine.Person:
+    def person(self) -> engine.HypotheticalUser:
         """As they are now."""
         items = self.edit.item_ids(self.base.item_ids)
         if self.edit.about is None:
-            return engine.Person(items, self.base.as_user, self.base.about)
-        return engine.Person(items, None, self.edit.about)
+            return engine.HypotheticalUser(items, self.base.as_user, self.base.about)
+        return engine.HypotheticalUser(items, None, self.edit.about)
 
     def name_of(self, player: engine.Player) -> str:
         """An event's number in the history as it was, as in the list of events; a word for what was added."""
@@ -68,7 +68,7 @@ def read_draft(page: Page) -> Draft:
         EngineError: the user is unknown.
     """
     start = "nobody" if state.chosen("start") == "nobody" else "user"
-    base = engine.Person() if start == "nobody" else what_if_cache.person(page.key, page.user, page.view)
+    base = engine.HypotheticalUser() if start == "nobody" else what_if_cache.person(page.key, page.user, page.view)
     edit = edit_address.read(state.chosen("events"), state.chosen("about"), len(base.item_ids))
     return Draft(start, base, edit)
 
@@ -100,10 +100,10 @@ def toolbar(above: Sequence[Block], draft: Draft) -> None:
     presses = {"user": lambda: begin("user"), "nobody": lambda: begin("nobody")}
     presses |= {"undo": state.undo_choices, "reset": reset}
     tools = (
-        Act("user", _("This user"), text=_("This user"), on=not nobody),
-        Act("nobody", _("Nobody yet"), text=_("Nobody yet"), on=nobody),
-        Act("undo", _("Undo"), "undo", _("Undo"), off=not state.can_undo()),
-        Act("reset", _("Reset"), "reset", _("Reset"), off=not draft.is_edited),
+        Button("user", _("This user"), text=_("This user"), on=not nobody),
+        Button("nobody", _("Nobody yet"), text=_("Nobody yet"), on=nobody),
+        Button("undo", _("Undo"), "undo", _("Undo"), off=not state.can_undo()),
+        Button("reset", _("Reset"), "reset", _("Reset"), off=not draft.is_edited),
     )
     sheet(
         [[*above, Chips("tools", tools, _("Where to begin, and the ways back"))]],
@@ -174,9 +174,9 @@ def _row(draft: Draft, event: engine.Event, at: int, n: int) -> Row:
         title=event.title,
         below=(place, (kind, "gray")) if kind else (place,),
         acts=(
-            Act("later", _("Make it one event newer"), "up", off=at == n - 1, follows=-1),
-            Act("earlier", _("Make it one event older"), "down", off=at == 0, follows=1),
-            Act("remove", _("Remove this event"), "cross"),
+            Button("later", _("Make it one event newer"), "up", off=at == n - 1, follows=-1),
+            Button("earlier", _("Make it one event older"), "down", off=at == 0, follows=1),
+            Button("remove", _("Remove this event"), "cross"),
         ),
     )
 

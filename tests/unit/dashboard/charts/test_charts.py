@@ -25,7 +25,7 @@ from dashboard.charts import (
 )
 from dashboard.text import i18n
 from dashboard.ui.blocks import Chart, Shape
-from engine import AttentionMap, Attribution, Blend, Estimate, Moved, Player
+from engine import AttentionMap, Attribution, EnsembleWeights, Estimate, Moved, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
 
@@ -129,7 +129,7 @@ def test_the_ensemble_has_a_colour_and_a_shape_of_its_own(dark: bool) -> None:
     assert "Transformer" in fig.layout.yaxis.ticktext
 
 
-BLEND = Blend(
+BLEND = EnsembleWeights(
     ("transformer", "ease", "itemknn"),
     np.array([2, 3]),
     np.array([[0.25, 0.75, 0.0], [0.5, 0.25, 0.25], [1.0, 0.0, 0.0]]),

@@ -20,10 +20,10 @@ def lists(tiny_run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tiny run's own lists, as another system would write them."""
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     items, scores = top_k(run.recommender, run.split.test.histories, 20)
-    users = np.repeat(run.dataset.users.terms(run.split.test.users), 20)
+    users = np.repeat(run.dataset.users.ids_of(run.split.test.users), 20)
     path = tmp_path_factory.mktemp("lists") / "theirs.csv"
     shown = items.ravel() > 0
-    table = pd.DataFrame({"user": users[shown], "item": run.dataset.items.terms(items.ravel()[shown])})
+    table = pd.DataFrame({"user": users[shown], "item": run.dataset.items.ids_of(items.ravel()[shown])})
     table.assign(score=scores.ravel()[shown]).to_csv(path, index=False)
     return path
 
@@ -70,8 +70,8 @@ def test_a_person_reads_the_verdict_and_what_was_noticed(
 def test_seen_items_are_told(tailscope: Tailscope, tiny_log_dir: Path, tmp_path: Path):
     dataset, _ = load_dataset(tiny_log_dir)
     user = int(np.argmax(dataset.histories.lengths))
-    first = dataset.items.term(int(dataset.histories[user][0]))
-    (tmp_path / "seen.csv").write_text(f"user_id,item_id,rank\n{dataset.users.term(user)},{first},1\n")
+    first = dataset.items.id_of(int(dataset.histories[user][0]))
+    (tmp_path / "seen.csv").write_text(f"user_id,item_id,rank\n{dataset.users.id_of(user)},{first},1\n")
     document = tailscope("diagnose", tmp_path / "seen.csv", "--data", tiny_log_dir, "--json").document
     assert any(note.startswith("1 recommendations were in their user's history") for note in document["lists"]["notes"])
 

@@ -217,7 +217,7 @@ class TestProblems:
         def broken(*_: object, **__: object) -> None:
             raise ZeroDivisionError("a bug")
 
-        monkeypatch.setattr("engine.queries.recommend.recommend", broken)
+        monkeypatch.setattr("engine.recommend", broken)
         with pytest.raises(ZeroDivisionError, match="a bug"):
             tailscope("recommend", RUN, "--user", "u002", "--runs", tiny_run_dir)
         assert main.app.pretty_exceptions_show_locals is False
@@ -396,7 +396,7 @@ class TestExplain:
         self, tailscope: Tailscope, tiny_run_dir: Path, monkeypatch: pytest.MonkeyPatch, run: engine.Run, someone: str
     ):
         few = engine.explain(run, someone, view="full", max_events=2)
-        monkeypatch.setattr("engine.queries.explain.explain", lambda *_, **__: few)
+        monkeypatch.setattr("engine.explain", lambda *_, **__: few)
         document = tailscope("explain", RUN, "--user", someone, "--runs", tiny_run_dir, "--json").document
         group = [part for part in document["attributions"] if part["item_id"] is None]
         assert len(group) == 1
@@ -465,7 +465,7 @@ class TestDemo:
             changes = ["training.max_epochs=1", "model.d_model=8", "evaluation.bootstrap_samples=10"]
             return train_run(path, config=engine.load_config(changes=changes), **given)  # pyright: ignore[reportArgumentType]
 
-        monkeypatch.setattr("engine.pipeline.train.train_run", fast)
+        monkeypatch.setattr("engine.train_run", fast)
         monkeypatch.setattr(server_process, "sample_data", lambda: tiny_log_dir)
         monkeypatch.setattr(server_process, "require_free", lambda *_: None)
         served: list[tuple[Path, str, int]] = []

@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 
 from dashboard.elements.sheet import read_press
-from dashboard.ui.blocks import Act, Block, Chips, Heading, Mark, Row, Rows, plain
+from dashboard.ui.blocks import Badge, Block, Button, Chips, Heading, Row, Rows, plain
 
 ROWS = (
-    Row("Tent", acts=(Act("up", "Up", "up", off=True), Act("remove", "Remove", "cross"))),
-    Row("Stove", (("new", "violet"),), mark=Mark("3"), acts=(Act("up", "Up", "up"), Act("remove", "Remove", "cross"))),
+    Row("Tent", acts=(Button("up", "Up", "up", off=True), Button("remove", "Remove", "cross"))),
+    Row(
+        "Stove",
+        (("new", "violet"),),
+        mark=Badge("3"),
+        acts=(Button("up", "Up", "up"), Button("remove", "Remove", "cross")),
+    ),
 )
 BLOCKS: tuple[tuple[Block, ...], ...] = (
     (Heading("Things"), Rows("things", ROWS, "Things")),
-    (Chips("found", (Act("pick", "Lamp"), Act("pick", "Rope", off=True)), "Found"),),
+    (Chips("found", (Button("pick", "Lamp"), Button("pick", "Rope", off=True)), "Found"),),
 )
 
 

@@ -90,8 +90,8 @@ def test_pages_do_not_wait_for_work_that_died(part: str, tiny_run_dir: Path, mon
         raise ZeroDivisionError("planted")
 
     monkeypatch.setattr(engine, part, die)
-    monkeypatch.setattr(engine, "held_faithfulness", lambda run: None)
-    monkeypatch.setattr(engine, "held_explained_users", lambda run: None)
+    monkeypatch.setattr(engine, "kept_faithfulness", lambda run: None)
+    monkeypatch.setattr(engine, "kept_explained_users", lambda run: None)
     monkeypatch.setattr(run_cache, "WARM_UP_DELAY", 3600.0)
     key = (str(tiny_run_dir), TINY_RUN, -1.0)  # of nobody else
     if part == "faithfulness_of":

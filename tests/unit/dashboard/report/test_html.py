@@ -14,7 +14,7 @@ import engine
 from dashboard.charts import scale
 from dashboard.report.html import report
 from dashboard.text import common as common_text, fairness as fairness_text, gap as gap_text, i18n
-from engine import Estimate, GapParts
+from engine import Estimate, GapDecomposition
 from tests.conftest import HOSTILE_TITLE, TINY_RUN
 from tests.unit.dashboard.conftest import Tailscope
 
@@ -124,13 +124,13 @@ def test_a_folder_that_is_not_there_ends_with_a_message(tailscope: Tailscope, ti
     assert "cannot be written (No such file or directory)" in done.err
 
 
-def _parts(verdict: str, length: float, users: float, dominant: str | None = None) -> GapParts:
+def _parts(verdict: str, length: float, users: float, dominant: str | None = None) -> GapDecomposition:
     def near(x: float) -> Estimate:
         return Estimate(x, x - 0.01, x + 0.01)
 
     head = 0.3
     numbers = [head, head + length, head + length + users, length + users, length, users]
-    return GapParts("ndcg@10", *map(near, numbers), None, None, verdict, dominant)  # type: ignore[arg-type]
+    return GapDecomposition("ndcg@10", *map(near, numbers), None, None, verdict, dominant)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def _parts(verdict: str, length: float, users: float, dominant: str | None = Non
         (_parts("unclear", -0.1, -0.1), "cannot be told"),
     ],
 )
-def test_every_verdict_has_its_sentence(parts: GapParts, said: str):
+def test_every_verdict_has_its_sentence(parts: GapDecomposition, said: str):
     text = fairness_text.parts(parts)
     assert said in text
     assert i18n.figure(parts.truncated.value) in text

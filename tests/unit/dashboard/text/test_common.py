@@ -10,7 +10,18 @@ import numpy as np
 import pytest
 
 from dashboard.text import common as common_text, gap as gap_text, i18n
-from engine import Attribution, Blend, Comparison, Estimate, Event, Gap, Player, RankedItem, Recommendations, WholeGap
+from engine import (
+    Attribution,
+    Comparison,
+    EnsembleWeights,
+    Estimate,
+    Event,
+    Gap,
+    Player,
+    RankedItem,
+    Recommendations,
+    WholeGap,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -114,9 +125,11 @@ EVENT = Event(5, "i3", "Lamp", None, None, "tail")
 ANSWER = Recommendations("u1", "evaluated", (), (), EVENT, 4, 1, 1200, 0.1, "transformer")
 
 
-def blend_of(ours: float, theirs: float) -> Blend:
+def blend_of(ours: float, theirs: float) -> EnsembleWeights:
     figures = {"transformer": theirs, "ease": 0.03, "itemknn": 0.02, "ensemble": ours}
-    return Blend(tuple(figures)[:3], np.zeros(0, int), np.eye(3)[:1], np.ones(3), figures, {}, np.ones(1, int), True)
+    return EnsembleWeights(
+        tuple(figures)[:3], np.zeros(0, int), np.eye(3)[:1], np.ones(3), figures, {}, np.ones(1, int), True
+    )
 
 
 def test_which_model_answers_and_by_what_figures() -> None:

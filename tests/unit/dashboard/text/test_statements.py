@@ -26,7 +26,7 @@ from dashboard.text import (
     gap as gap_text,
     i18n,
 )
-from engine import Comparison, Disparity, Estimate, Gap, GapChange, GapParts, GroupRange, WholeGap
+from engine import Comparison, Disparity, Estimate, Gap, GapChange, GapDecomposition, GroupRange, WholeGap
 
 SIGNS = (-1, 0, 1)
 HIGHER, LOWER, NEITHER = "ndcg@10", "log_rank", "arp@10"
@@ -289,7 +289,7 @@ def change_evidences() -> Iterator[Case]:
 # What is behind a gap
 
 
-def gap_parts() -> Iterator[GapParts]:
+def gap_parts() -> Iterator[GapDecomposition]:
     for metric, length, users in itertools.product((HIGHER, LOWER), estimates(0.05), estimates(0.03)):
         value = length.value + users.value
         for gap, small in itertools.product((clear(value), unclear(value)), (True, False)):
@@ -304,7 +304,7 @@ def gap_parts() -> Iterator[GapParts]:
                 told: Any = "unclear" if small else verdict
                 if dominant and told in ("unclear", "neither"):
                     continue
-                yield GapParts(
+                yield GapDecomposition(
                     metric, clear(1.0), clear(1 + length.value), clear(1 + value), gap, length, users,
                     None, None, told, dominant,  # pyright: ignore[reportArgumentType]
                 )  # fmt: skip
@@ -386,24 +386,24 @@ def ranges() -> Iterator[Case]:
 
 
 READ: dict[str, Callable[[], Iterator[Case]]] = {
-    "words_gap.verdict": verdicts,
-    "words_gap.agreement": agreements,
-    "words_gap.rank_gap": rank_gaps,
-    "words_gap.ceiling_gap": ceilings,
-    "words_gap.comparison": comparisons,
-    "words_gap.changed": what_changed,
-    "words_gap.who_paid": who_pays,
-    "words_gap.change_evidence": change_evidences,
-    "findings.parts": what_is_behind,
-    "findings.worst_group": worst_groups,
-    "findings.uneven": disparities,
-    "findings.apart": ranges,
+    "gap.verdict": verdicts,
+    "gap.agreement": agreements,
+    "gap.rank_gap": rank_gaps,
+    "gap.ceiling_gap": ceilings,
+    "gap.comparison": comparisons,
+    "gap.changed": what_changed,
+    "gap.who_paid": who_pays,
+    "gap.change_evidence": change_evidences,
+    "fairness.parts": what_is_behind,
+    "fairness.worst_group": worst_groups,
+    "fairness.uneven": disparities,
+    "fairness.apart": ranges,
 }
 """A function that says something of a difference -> its cases, with what a reader of the figures expects."""
 
 PLAIN = {
-    "words_gap": {"verdict_of", "span", "p_value", "rank_of"},
-    "findings": {
+    "gap": {"verdict_of", "span", "p_value", "rank_of"},
+    "fairness": {
         "parts_evidence", "kind_name", "targets", "ceiling_name", "group_name", "dimension_name", "too_small", "share",
         "one_target", "uneven_rows", "span_of", "of_lists",
     },

@@ -44,12 +44,12 @@ def test_each_user_has_the_values_that_they_have_alone(run: engine.Run, found: e
 
 
 def test_it_is_kept_until_the_question_changes(run: engine.Run, found: engine.ExplainedUsers) -> None:
-    held = engine.held_explained_users(run, users=24)
+    held = engine.kept_explained_users(run, users=24)
     assert held is not None
     assert held.events.equals(found.events)
-    assert engine.held_explained_users(run, users=26) is None
+    assert engine.kept_explained_users(run, users=26) is None
     (run.path / EXPLAINED).write_text("{", encoding="utf-8")
-    assert engine.held_explained_users(run, users=24) is None
+    assert engine.kept_explained_users(run, users=24) is None
 
 
 def test_groups_hold_every_value_and_means_are_over_users(run: engine.Run, found: engine.ExplainedUsers) -> None:

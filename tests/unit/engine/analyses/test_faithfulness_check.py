@@ -16,7 +16,7 @@ from dashboard.text import fairness as fairness_text
 from engine.analyses.faithfulness_check import (
     FAITHFULNESS,
     faithfulness_of,
-    held_faithfulness,
+    kept_faithfulness,
     questions,
     randomised,
     retraining,
@@ -94,12 +94,12 @@ def test_it_is_kept_in_the_run_and_read_from_there(measured, monkeypatch: pytest
     monkeypatch.setattr("engine.analyses.faithfulness_check.explainer_of", lambda *_: pytest.fail("worked out again"))
     again = faithfulness_of(run, USERS)
     assert json.dumps(again.to_dict()) == json.dumps(found.to_dict())
-    assert held_faithfulness(run, USERS, seed=1) is None
-    assert held_faithfulness(run) is not None
+    assert kept_faithfulness(run, USERS, seed=1) is None
+    assert kept_faithfulness(run) is not None
     kept = run.path / FAITHFULNESS
     text = kept.read_text(encoding="utf-8")
     kept.write_text(text[:100], encoding="utf-8")
-    assert held_faithfulness(run) is None
+    assert kept_faithfulness(run) is None
     kept.write_text(text, encoding="utf-8")
 
 

@@ -41,11 +41,11 @@ def test_items_outside_the_draw_stand_where_they_would_within_it(
     drawn = engine.item_map(run)
     assert drawn.sampled.sum() == len(drawn.items) == 30
     outside = [i for i in np.flatnonzero(run.recommender.candidates) if i not in drawn.items][:3]
-    more = engine.item_map(run, always=tuple(run.dataset.items.terms(np.array(outside))))
+    more = engine.item_map(run, always=tuple(run.dataset.items.ids_of(np.array(outside))))
     assert more.items[-3:].tolist() == outside
     assert more.sampled.sum() == 30
     np.testing.assert_allclose(more.places[:30], drawn.places)
-    inside = engine.item_map(run, always=tuple(run.dataset.items.terms(drawn.items[:2])))
+    inside = engine.item_map(run, always=tuple(run.dataset.items.ids_of(drawn.items[:2])))
     assert len(inside.items) == 30
 
 
@@ -56,7 +56,7 @@ def test_a_tsne_is_kept_and_places_others_among_their_nearest(run: engine.Run, m
     assert engine.has_tsne(run)
     monkeypatch.setattr(item_map, "_lay_out", lambda unit, seed: pytest.fail("the kept one should serve"))
     outside = int(next(i for i in np.flatnonzero(run.recommender.candidates) if i not in first.items))
-    again = engine.item_map(run, "tsne", (run.dataset.items.term(outside),))
+    again = engine.item_map(run, "tsne", (run.dataset.items.id_of(outside),))
     np.testing.assert_allclose(again.places[:-1], first.places, atol=1e-4)
     vectors = run.recommender.output_vectors()
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)

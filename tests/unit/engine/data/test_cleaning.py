@@ -39,7 +39,7 @@ def found(report: CleaningReport, table: str = "interactions") -> dict[str, tupl
 
 
 def events(dataset: Dataset) -> dict[str, list[str]]:
-    return {u: dataset.items.terms(row).tolist() for u, row in zip(dataset.users.ids, dataset.histories, strict=True)}
+    return {u: dataset.items.ids_of(row).tolist() for u, row in zip(dataset.users.ids, dataset.histories, strict=True)}
 
 
 def test_each_reason_is_counted_with_its_lines_and_an_example(write: Write) -> None:

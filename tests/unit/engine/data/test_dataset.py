@@ -22,22 +22,22 @@ def vocabulary(terms: list[str], first: int = 1) -> Vocabulary:
 @given(TERMS, st.sampled_from([0, 1]))
 def test_ids_become_indices_and_ids_again(terms: list[str], first: int) -> None:
     words = vocabulary(terms, first)
-    numbers = words.numbers(terms)
+    numbers = words.indices_of(terms)
     assert numbers.tolist() == list(range(first, first + len(terms)))
-    assert words.terms(numbers).tolist() == terms
-    assert [words.term(words.number(t)) for t in terms] == terms
+    assert words.ids_of(numbers).tolist() == terms
+    assert [words.id_of(words.index_of(t)) for t in terms] == terms
 
 
 @given(TERMS, TERM)
 def test_an_unknown_id_is_missing_or_an_error(terms: list[str], other: str) -> None:
     words = vocabulary(terms)
     if other in terms:
-        assert words.number(other, missing=-7) == terms.index(other) + 1
+        assert words.index_of(other, missing=-7) == terms.index(other) + 1
         return
-    assert words.number(other, missing=-7) == -7
-    assert words.numbers([*terms, other], missing=-7).tolist() == [*range(1, len(terms) + 1), -7]
+    assert words.index_of(other, missing=-7) == -7
+    assert words.indices_of([*terms, other], missing=-7).tolist() == [*range(1, len(terms) + 1), -7]
     with pytest.raises(UnknownIdError) as caught:
-        words.number(other)
+        words.index_of(other)
     assert repr(other) in str(caught.value)
 
 
@@ -45,16 +45,16 @@ def test_padding_is_no_item() -> None:
     words = vocabulary(["a", "b"])
     for number in (PAD, 3, -1):
         with pytest.raises(UnknownIdError, match=f"has the index {number}; indices run from 1 to 2"):
-            words.term(number)
+            words.id_of(number)
 
 
 def test_padding_has_no_id_among_others() -> None:
     with pytest.raises(UnknownIdError, match="has the index 0"):
-        vocabulary(["a", "b"]).terms(np.array([1, PAD, 2]))
+        vocabulary(["a", "b"]).ids_of(np.array([1, PAD, 2]))
 
 
 def test_numbers_that_look_like_ids_do_not_match() -> None:
-    assert vocabulary(["7", "007"]).numbers(["07", "7.0", "007"]).tolist() == [-1, -1, 2]
+    assert vocabulary(["7", "007"]).indices_of(["07", "7.0", "007"]).tolist() == [-1, -1, 2]
 
 
 @given(ROWS)

@@ -10,7 +10,7 @@ import pytest
 
 from engine.data.cleaning import load_dataset
 from engine.data.dataset import Dataset
-from engine.data.external_lists import GivenLists, read_lists
+from engine.data.external_lists import ExternalLists, read_lists
 from engine.errors import DataError
 from tests.unit.engine.data.conftest import Write
 
@@ -21,11 +21,11 @@ def log(write: Write) -> Dataset:
     return load_dataset(write("log.csv", f"user_id,item_id,timestamp\n{rows}"))[0]
 
 
-def rows_of(given: GivenLists, log: Dataset, user: str) -> list[tuple[str | None, int]]:
+def rows_of(given: ExternalLists, log: Dataset, user: str) -> list[tuple[str | None, int]]:
     """A user's list: item id (None: unknown to the log) and rank."""
-    row = log.users.number(user)
+    row = log.users.index_of(user)
     start, stop = given.items.offsets[row : row + 2]
-    ids = [None if item == 0 else log.items.term(item) for item in given.items.items[start:stop].tolist()]
+    ids = [None if item == 0 else log.items.id_of(item) for item in given.items.items[start:stop].tolist()]
     return list(zip(ids, given.ranks[start:stop].tolist(), strict=True))
 
 

@@ -28,7 +28,7 @@ def test_movielens_100k() -> None:
     assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (943, 1682, 100_000)
     assert (report.rows_read, report.rows_kept, report.issues) == (100_000, 100_000, ())
     assert dataset.histories.lengths.min() == 20
-    assert dataset.title(dataset.items.number("50")) == "Star Wars"
+    assert dataset.title(dataset.items.index_of("50")) == "Star Wars"
     assert dataset.timestamps is not None
     for row in range(0, 943, 97):
         assert (np.diff(dataset.timestamps[slice(*dataset.histories.offsets[row : row + 2])]) >= 0).all()
@@ -43,7 +43,7 @@ def test_amazon_beauty() -> None:
     assert (dataset.n_users, dataset.n_items, dataset.n_interactions) == (22_363, 12_101, 198_502)
     assert report.dropped == 0
     assert dataset.timestamps is None
-    assert dataset.items.terms(dataset.histories[0]).tolist() == ["1", "2", "3", "4", "5"]
+    assert dataset.items.ids_of(dataset.histories[0]).tolist() == ["1", "2", "3", "4", "5"]
     assert dataset.item_table.set_index("item_id")["attributes"]["4"] == "1|2|3"
 
 

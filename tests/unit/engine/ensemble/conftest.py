@@ -33,18 +33,16 @@ class LaidDown:
         scores[:, ~self.candidates] = -np.inf
         return scores
 
-    def score_with_absences(
-        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
-    ) -> np.ndarray:
-        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+    def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
+        return self.scores_masked(history, keep_mask, np.array([item_idx]), user)[:, 0]
 
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
-        assert present.shape[1] == len(history) <= self.max_len
-        last = np.array([history[row][-1] if row.any() else 0 for row in present], dtype=np.int64)
+        assert keep_mask.shape[1] == len(history) <= self.max_len
+        last = np.array([history[row][-1] if row.any() else 0 for row in keep_mask], dtype=np.int64)
         rows = self.table[last] if items is None else self.table[last][:, items]
-        return rows.astype(np.float64) + 0.01 * present.sum(axis=1, keepdims=True)
+        return rows.astype(np.float64) + 0.01 * keep_mask.sum(axis=1, keepdims=True)
 
 
 @pytest.fixture

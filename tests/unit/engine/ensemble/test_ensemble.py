@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from engine.data.dataset import Histories
 from engine.data.splits import Split
-from engine.ensemble.ensemble import Blend, Ensemble
+from engine.ensemble.ensemble import Ensemble, EnsembleWeights
 from engine.ensemble.storage import _narrow, load_ensemble, save_ensemble
 from engine.errors import RunError
 from engine.explanation.shapley import shapley_values
@@ -27,7 +27,7 @@ def ensemble(habits: Split, parts: tuple[ItemWeights, ...]) -> Ensemble:
     table = np.random.default_rng(1).normal(0, 2, (N_ITEMS + 1, N_ITEMS + 1))
     members = ("transformer", "ease", "itemknn")
     by_length = {name: np.array([0.5, np.nan]) for name in (*members, "ensemble")}
-    blend = Blend(
+    blend = EnsembleWeights(
         members,
         np.array([4]),
         WEIGHTS,
@@ -81,12 +81,12 @@ def test_with_every_event_it_is_the_score_and_shares_sum_to_it(ensemble: Ensembl
     history = np.array(row)
     score = float(ensemble.score(Histories.of([row]))[0, item])
     everything = np.ones((1, len(row)), dtype=bool)
-    assert ensemble.score_with_absences(history, item, everything)[0] == pytest.approx(score, abs=1e-4)
+    assert ensemble.score_masked(history, item, everything)[0] == pytest.approx(score, abs=1e-4)
     shares = ensemble.shares(history, item, score)
     assert list(shares) == ["transformer", "ease", "itemknn"]
     assert sum(shares.values()) == pytest.approx(score, abs=1e-4)
     window = min(len(row), ensemble.transformer.max_len)
-    logit = float(ensemble.transformer.score_with_absences(history[-window:], item, everything[:, -window:])[0])
+    logit = float(ensemble.transformer.score_masked(history[-window:], item, everything[:, -window:])[0])
     weight = ensemble.blend.of_lengths(np.array([len(row)]))[0, 0]
     assert shares["transformer"] == pytest.approx(weight * logit, abs=1e-4)
 
@@ -102,9 +102,9 @@ def test_base_and_values_are_the_score_however_long_the_history(ensemble: Ensemb
 
 def test_a_hidden_event_is_masked_for_the_network_and_left_out_of_the_sets(ensemble: Ensemble):
     history, item = np.array([3, 7, 3, 9]), 5
-    present = np.array([[1, 0, 1, 1], [0, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]], dtype=bool)
-    found = ensemble.score_with_absences(history, item, present)
-    network = ensemble.transformer.score_with_absences(history, item, present)
+    keep_mask = np.array([[1, 0, 1, 1], [0, 1, 1, 1], [0, 1, 0, 1], [0, 0, 0, 0]], dtype=bool)
+    found = ensemble.score_masked(history, item, keep_mask)
+    network = ensemble.transformer.score_masked(history, item, keep_mask)
     for row, sets in enumerate([{3, 9}, {3, 7, 9}, {7, 9}, set()]):  # 3 was met twice and goes when both are hidden
         expected = WEIGHTS[0, 0] * network[row]
         for weight, part in zip(WEIGHTS[0, 1:], ensemble.parts, strict=True):
@@ -117,16 +117,16 @@ def test_a_hidden_event_is_masked_for_the_network_and_left_out_of_the_sets(ensem
 
 def test_of_a_long_history_the_network_is_asked_about_the_recent_events(ensemble: Ensemble):
     history = np.arange(1, 10)
-    present = np.ones((2, 9), dtype=bool)
-    present[0, :3] = False  # beyond the network's window of six
-    present[1, 6:] = False
-    found = ensemble.score_with_absences(history, 5, present)
-    network = ensemble.transformer.score_with_absences(history[3:], 5, present[:, 3:])
+    keep_mask = np.ones((2, 9), dtype=bool)
+    keep_mask[0, :3] = False  # beyond the network's window of six
+    keep_mask[1, 6:] = False
+    found = ensemble.score_masked(history, 5, keep_mask)
+    network = ensemble.transformer.score_masked(history[3:], 5, keep_mask[:, 3:])
     assert network[0] != network[1]
     dense = ensemble.parts[1].matrix.toarray().astype(np.float64)  # item kNN; EASE weighs nothing here
     deviation = dense[history].sum(axis=0)[1:].std()
     for row in range(2):
-        value = dense[history[present[row]], 5].sum() / deviation
+        value = dense[history[keep_mask[row]], 5].sum() / deviation
         assert found[row] == pytest.approx(WEIGHTS[1, 0] * network[row] + WEIGHTS[1, 2] * np.log1p(value), abs=1e-4)
 
 

@@ -14,7 +14,7 @@ from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.ensemble import learning
 from engine.ensemble.ensemble import Ensemble
-from engine.ensemble.learning import learn_blend
+from engine.ensemble.learning import learn_weights
 from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.ranking import ranks_of_targets
 from engine.model.item_similarity import ItemWeights
@@ -37,7 +37,7 @@ def alone(ensemble: Ensemble, member: int) -> Ensemble:
 def test_members_that_know_different_things_do_better_together(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
-    found = learn_blend(walker, parts, habits, config)
+    found = learn_weights(walker, parts, habits, config)
     assert found.blend.pays
     assert found.blend.members == ("transformer", "ease", "itemknn")
     best = max(value for name, value in found.blend.validation.items() if name != "ensemble")
@@ -48,7 +48,7 @@ def test_members_that_know_different_things_do_better_together(
 def test_what_it_says_of_itself_is_what_the_evaluation_measures(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
-    found = learn_blend(walker, parts, habits, config)
+    found = learn_weights(walker, parts, habits, config)
     measured = [ndcg(alone(found, m), habits.valid) for m in range(3)] + [ndcg(found, habits.valid)]
     assert list(found.blend.validation.values()) == pytest.approx(measured, abs=1e-9)
     assert found.blend.validation["transformer"] == pytest.approx(ndcg(walker, habits.valid), abs=1e-9)
@@ -57,7 +57,7 @@ def test_what_it_says_of_itself_is_what_the_evaluation_measures(
 def test_what_it_says_of_each_bin_is_measured_on_the_users_of_that_bin(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
-    found = learn_blend(walker, parts, habits, config)
+    found = learn_weights(walker, parts, habits, config)
     bins = found.blend.bins_of(habits.valid.histories.lengths)
     assert found.blend.n_users.tolist() == np.bincount(bins, minlength=len(found.blend.weights)).tolist()
     assert list(found.blend.by_length) == [*found.blend.members, "ensemble"]
@@ -72,7 +72,7 @@ def test_it_is_never_worse_on_validation_than_its_best_member(
     habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig, seed: int
 ):
     """Two of three members are useless here."""
-    found = learn_blend(walker, useless(seed), habits, config)
+    found = learn_weights(walker, useless(seed), habits, config)
     values = found.blend.validation
     assert values["ensemble"] >= max(values.values())
     assert ndcg(found, habits.valid) >= max(ndcg(alone(found, m), habits.valid) for m in range(3))
@@ -82,7 +82,7 @@ def test_where_weights_mislead_the_best_member_is_used_alone(
     habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(learning, "_choose", lambda ranks, bins, n: np.full(n, ranks.shape[1] - 2))  # EASE, of noise
-    found = learn_blend(walker, useless(0), habits, config)
+    found = learn_weights(walker, useless(0), habits, config)
     assert (found.blend.weights == [1, 0, 0]).all()
     assert found.blend.validation["ensemble"] == found.blend.validation["transformer"]
     np.testing.assert_array_equal(found.blend.by_length["ensemble"], found.blend.by_length["transformer"])
@@ -94,25 +94,25 @@ def test_what_falls_back_on_the_transformer_does_not_pay_whatever_its_halves_say
 ):
     monkeypatch.setattr(learning, "_choose", lambda ranks, bins, n: np.full(n, ranks.shape[1] - 2))
     monkeypatch.setattr(learning, "_pays", lambda *_: True)
-    assert not learn_blend(walker, useless(0), habits, config).blend.pays
+    assert not learn_weights(walker, useless(0), habits, config).blend.pays
 
 
 def test_a_set_model_can_be_the_best_member(habits: Split, parts: Parts, laid_down: type[LaidDown], config: RunConfig):
     empty = laid_down(np.zeros((habits.n_items + 1, habits.n_items + 1)), habits.candidates)
-    found = learn_blend(empty, parts, habits, config)
+    found = learn_weights(empty, parts, habits, config)
     assert found.blend.validation["transformer"] == 0  # ties count against it
     assert found.blend.validation["ensemble"] >= found.blend.validation["ease"] > 0.1
     assert found.blend.pays  # better than the Transformer is what counts, since one of the two answers
 
 
 def test_noise_does_not_pay(habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig):
-    paying = [learn_blend(walker, useless(seed), habits, config).blend.pays for seed in range(5)]
+    paying = [learn_weights(walker, useless(seed), habits, config).blend.pays for seed in range(5)]
     assert sum(paying) <= 1
 
 
 def test_the_test_part_is_not_looked_at(habits: Split, walker: LaidDown, parts: Parts, config: RunConfig):
     hidden = replace(habits, test=None)  # pyright: ignore[reportArgumentType]
-    one, two = (learn_blend(walker, parts, split, config).blend for split in (habits, hidden))
+    one, two = (learn_weights(walker, parts, split, config).blend for split in (habits, hidden))
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
@@ -127,14 +127,14 @@ def test_the_order_of_users_changes_nothing(habits: Split, parts: Parts, rng) ->
     rng.shuffle(users)
     mixed = replace(habits, train=habits.train.take(np.array(users)), valid=habits.valid.take(np.array(order)))
     config = RunConfig().replace({"evaluation": {"exclude_seen": True}})
-    one, two = (learn_blend(network, parts, split, config).blend for split in (habits, mixed))
+    one, two = (learn_weights(network, parts, split, config).blend for split in (habits, mixed))
     np.testing.assert_array_equal(one.weights, two.weights)
     np.testing.assert_array_equal(one.longest, two.longest)
     assert (one.validation, one.pays) == (two.validation, two.pays)
 
 
 def test_weights_sum_to_one_and_follow_the_length(habits: Split, walker: LaidDown, parts: Parts, config: RunConfig):
-    blend = learn_blend(walker, parts, habits, config).blend
+    blend = learn_weights(walker, parts, habits, config).blend
     assert (blend.weights >= 0).all()
     np.testing.assert_allclose(blend.weights.sum(axis=1), 1)
     assert len(blend.weights) == len(blend.longest) + 1
@@ -171,6 +171,6 @@ def test_without_validation_the_transformer_is_used_alone(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
     nobody = Holdout(np.empty(0, dtype=np.int64), Histories.of([]), Histories.of([]))
-    blend = learn_blend(walker, parts, replace(habits, valid=nobody), config).blend
+    blend = learn_weights(walker, parts, replace(habits, valid=nobody), config).blend
     assert (blend.weights == [1, 0, 0]).all()
     assert not blend.pays

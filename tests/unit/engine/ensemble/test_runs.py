@@ -30,7 +30,7 @@ def user(run: engine.Run) -> str:
     """The user with the longest history: longer than the network's window."""
     longest = int(run.dataset.histories.lengths.argmax())
     assert run.dataset.histories.lengths[longest] > run.recommender.max_len + 2
-    return run.dataset.users.term(longest)
+    return run.dataset.users.id_of(longest)
 
 
 def train(log: Path, runs: Path, *changes: str) -> engine.Run:
@@ -93,7 +93,7 @@ def test_the_rank_of_the_held_out_item_is_the_one_measured(run: engine.Run) -> N
     per_user = run.evaluation.per_user
     measured = per_user[per_user["model"] == "ensemble"].set_index("user_idx")["rank"]
     for index in measured.index[:20]:
-        answer = engine.recommend(run, run.dataset.users.term(int(index)))
+        answer = engine.recommend(run, run.dataset.users.id_of(int(index)))
         assert (answer.held_out_rank or 0) == measured[index]
 
 

@@ -8,13 +8,13 @@ import torch
 
 from engine.errors import EngineError
 from engine.explanation.attention import attend, describe_heads, lift_over_uniform
-from engine.model.network.config import Architecture, Shape
+from engine.model.network.config import Architecture, NetworkConfig
 from engine.model.network.transformer import blank
 from engine.recommender import TransformerRecommender
 
 
 def make(architecture: Architecture) -> TransformerRecommender:
-    network = blank(Shape(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
+    network = blank(NetworkConfig(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
     network.initialise(torch.Generator().manual_seed(0))
     return TransformerRecommender(network, np.arange(21) > 0)
 

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from engine.explanation.attention_readings import Trace, maps, relevance, trace
-from engine.model.network.config import Architecture, Shape
+from engine.model.network.config import Architecture, NetworkConfig
 from engine.model.network.transformer import blank
 from engine.recommender import TransformerRecommender
 
 
 def make(architecture: Architecture) -> TransformerRecommender:
-    network = blank(Shape(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
+    network = blank(NetworkConfig(20, 8, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
     network.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -35,7 +35,7 @@ def test_a_small_change_of_a_weight_moves_the_logit_as_its_gradient_says(archite
     np.testing.assert_allclose(maps(found, "raw"), model.attentions(HISTORY), atol=1e-6)
     across = network.decoder is not None
     block = network.decoder.blocks[1].cross if network.decoder else network.blocks[1].attention
-    plain, step, D = block.forward, 1e-3, network.shape.d_model
+    plain, step, D = block.forward, 1e-3, network.config.d_model
 
     def nudged(x, *rest):
         """The first head of the place that reads out looks a little more at the third event."""

@@ -23,10 +23,10 @@ class Sums:
     def __init__(self, table: np.ndarray, base: np.ndarray | float = 0.0) -> None:
         self.table, self.base, self.candidates = table, base, np.arange(table.shape[1]) > 0
 
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
-        rows = present.astype(float) @ self.table[history] + self.base
+        rows = keep_mask.astype(float) @ self.table[history] + self.base
         return rows if items is None else rows[:, items]
 
 
@@ -34,7 +34,7 @@ def smallest_by_hand(model: Sums, history: np.ndarray, item: int, k: int) -> int
     n = len(history)
     for size in range(1, n + 1):
         for gone in combinations(range(n), size):
-            scores = model.scores_with_absences(history, ~np.isin(np.arange(n), gone)[None])[0]
+            scores = model.scores_masked(history, ~np.isin(np.arange(n), gone)[None])[0]
             scores[[0, *history]] = -np.inf
             if (scores >= scores[item]).sum() > k:
                 return size
@@ -46,7 +46,7 @@ def test_what_is_proven_smallest_is_smallest(seed: int) -> None:
     rng = np.random.default_rng(seed)
     model = Sums(rng.normal(size=(31, 31)))
     history = np.arange(1, 10)
-    scores = model.scores_with_absences(history, np.ones((1, 9), dtype=bool))[0]
+    scores = model.scores_masked(history, np.ones((1, 9), dtype=bool))[0]
     scores[[0, *history]] = -np.inf
     item = int(scores.argmax())
     found = smallest_removal(model, history, item, history, k=3)  # pyright: ignore[reportArgumentType]
@@ -62,8 +62,8 @@ def test_what_is_proven_smallest_is_smallest(seed: int) -> None:
     if len(cheap.events):  # found by the order alone, so perhaps too large, but every event of it is needed
         assert cheap.rank_without > 3
         for kept in cheap.events:
-            present = ~np.isin(np.arange(9), np.setdiff1d(cheap.events, kept))
-            scores = model.scores_with_absences(history, present[None])[0]
+            keep_mask = ~np.isin(np.arange(9), np.setdiff1d(cheap.events, kept))
+            scores = model.scores_masked(history, keep_mask[None])[0]
             scores[[0, *history]] = -np.inf
             assert (scores >= scores[item]).sum() <= 3
 
@@ -83,26 +83,26 @@ def test_a_run_s_answer_holds_when_the_catalogue_is_scored_again(
 ) -> None:
     run = engine.load_run(name, {TINY_RUN: tiny_run_dir, BLENDED_RUN: blended_run_dir}[name])
     lengths = run.dataset.histories.lengths
-    user = run.dataset.users.term(int(lengths.argmax()))
+    user = run.dataset.users.id_of(int(lengths.argmax()))
     listed = engine.recommend(run, user, k=5)
     third = listed.items[2]
     found = engine.explain_without(run, user, third.item_id, k=5, budget=1500)
     assert found.rank == 3
     assert found.events
-    history = run.dataset.items.numbers([e.item_id for e in listed.history])
+    history = run.dataset.items.indices_of([e.item_id for e in listed.history])
     assert [history[e.position - 1] for e in found.events] == [
-        run.dataset.items.number(e.item_id) for e in found.events
+        run.dataset.items.index_of(e.item_id) for e in found.events
     ]
-    present = ~np.isin(np.arange(len(history)), [e.position - 1 for e in found.events])
+    keep_mask = ~np.isin(np.arange(len(history)), [e.position - 1 for e in found.events])
     window = min(len(history), run.serving.max_len)
-    scores = run.serving.scores_with_absences(
-        history[-window:], present[None, -window:], None, run.dataset.users.number(user)
+    scores = run.serving.scores_masked(
+        history[-window:], keep_mask[None, -window:], None, run.dataset.users.index_of(user)
     )[0]
     scores[~run.serving.candidates] = -np.inf
     scores[history] = -np.inf
-    rank = int((scores >= scores[run.dataset.items.number(third.item_id)]).sum())
+    rank = int((scores >= scores[run.dataset.items.index_of(third.item_id)]).sum())
     assert found.rank_hidden == rank > 5
-    new = run.dataset.items.terms(np.argsort(-scores, kind="stable")[:5]).tolist()
+    new = run.dataset.items.ids_of(np.argsort(-scores, kind="stable")[:5]).tolist()
     assert {p.item_id for p in found.replaced_by} == set(new) - {i.item_id for i in listed.items}
     assert all(new[p.rank - 1] == p.item_id for p in found.replaced_by)
     with pytest.raises(engine.EngineError, match="ranked 3, so it is in no top 2"):

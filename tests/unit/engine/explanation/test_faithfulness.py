@@ -36,16 +36,14 @@ class Additive:
     def score(self, histories: Histories) -> np.ndarray:
         raise AssertionError("curves ask for scores with events hidden, of one item")
 
-    def scores_with_absences(
-        self, history: np.ndarray, present: np.ndarray, items: np.ndarray, user: int = NOBODY
+    def scores_masked(
+        self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray, user: int = NOBODY
     ) -> np.ndarray:
-        worth = 2.0 + np.asarray(present, dtype=float) @ self.worth[history]
+        worth = 2.0 + np.asarray(keep_mask, dtype=float) @ self.worth[history]
         return np.repeat(worth[:, None], len(items), axis=1)
 
-    def score_with_absences(
-        self, history: np.ndarray, item_idx: int, present: np.ndarray, user: int = NOBODY
-    ) -> np.ndarray:
-        return self.scores_with_absences(history, present, np.array([item_idx]), user)[:, 0]
+    def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
+        return self.scores_masked(history, keep_mask, np.array([item_idx]), user)[:, 0]
 
 
 WORTH = [0.0, 1.0, 4.0, 3.0, -1.0]  # of items 0 to 4

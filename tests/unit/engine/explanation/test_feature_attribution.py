@@ -25,7 +25,7 @@ def test_they_add_up_to_the_score_in_every_architecture(
     name: str, tiny_run_dir: Path, blended_run_dir: Path, architecture_runs: Path
 ) -> None:
     run = engine.load_run(name, {TINY_RUN: tiny_run_dir, BLENDED_RUN: blended_run_dir}.get(name, architecture_runs))
-    user = run.dataset.users.term(int(run.dataset.histories.lengths.argmax()))
+    user = run.dataset.users.id_of(int(run.dataset.histories.lengths.argmax()))
     second = engine.recommend(run, user).items[1]
     found = engine.explain_features(run, user, second.item_id)
     assert found.rank == 2

@@ -70,7 +70,7 @@ def test_a_runs_heads_are_measured_for_head_and_tail_and_kept(tiny_run_dir: Path
     is_head = run.cohorts.user_is_head[test.users[able]]
     assert found.n_users == {"head": is_head.sum(), "tail": (~is_head).sum()}
     entropies = np.array(
-        [engine.attention(run, run.dataset.users.term(int(u))).heads["entropy"].to_numpy() for u in test.users[able]]
+        [engine.attention(run, run.dataset.users.id_of(int(u))).heads["entropy"].to_numpy() for u in test.users[able]]
     )
     for at, head in enumerate(found.heads):
         for cohort, inside in (("head", is_head), ("tail", ~is_head)):

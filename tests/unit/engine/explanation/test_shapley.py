@@ -19,7 +19,7 @@ from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
 from engine.errors import EngineError
 from engine.explanation.shapley import players, shapley_of_items, shapley_values, solve
-from engine.model.network.config import Architecture, Shape
+from engine.model.network.config import Architecture, NetworkConfig
 from engine.model.network.transformer import blank
 from engine.model.training.defaults import resolve
 from engine.model.training.loop import train
@@ -28,7 +28,7 @@ from tests.conftest import TINY_RUN
 
 
 def make(architecture: Architecture) -> TransformerRecommender:
-    network = blank(Shape(40, 32, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
+    network = blank(NetworkConfig(40, 32, 16, 2, 2, 32, 0.0, "cosine", 0.1, architecture=architecture))
     network.initialise(torch.Generator().manual_seed(0))
     with torch.no_grad():
         for parameter in network.parameters():
@@ -63,7 +63,7 @@ def brute_force(recommender: TransformerRecommender, history: np.ndarray, item: 
     n = len(history)
 
     def worth(subset: tuple[int, ...]) -> float:
-        return float(recommender.score_with_absences(history, item, np.isin(np.arange(n), subset)[None])[0])
+        return float(recommender.score_masked(history, item, np.isin(np.arange(n), subset)[None])[0])
 
     values = np.zeros(n)
     for player in range(n):
@@ -87,8 +87,8 @@ def test_exact_values_are_those_of_the_shap_library() -> None:
     rng = np.random.default_rng(0)
     inward, outward = rng.normal(size=(6, 4)), rng.normal(size=(4, 3))
 
-    def game(present: np.ndarray) -> np.ndarray:
-        return np.tanh(present.astype(float) @ inward) @ outward
+    def game(keep_mask: np.ndarray) -> np.ndarray:
+        return np.tanh(keep_mask.astype(float) @ inward) @ outward
 
     found = solve(game, 6)
     for outcome in range(3):
@@ -120,8 +120,8 @@ def test_items_explained_together_are_as_if_alone_and_their_difference_is_a_game
     np.testing.assert_allclose(both.values[1], alone.values, atol=1e-6)
     np.testing.assert_allclose(both.spread[1], alone.spread, atol=1e-6)
 
-    def apart(present: np.ndarray) -> np.ndarray:
-        scores = recommender.scores_with_absences(history, present, items)
+    def apart(keep_mask: np.ndarray) -> np.ndarray:
+        scores = recommender.scores_masked(history, keep_mask, items)
         return scores[:, :1] - scores[:, 1:]
 
     played = solve(apart, 15, n_permutations=4, seed=5)

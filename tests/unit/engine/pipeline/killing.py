@@ -74,7 +74,7 @@ def run(folder: Path, moment: str, arguments: list[str]) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    engine.fitting.CHECKPOINT_SECONDS = 0.0  # a checkpoint after every epoch: more moments to die at
+    engine.pipeline.fitting.CHECKPOINT_SECONDS = 0.0  # a checkpoint after every epoch: more moments to die at
     cut = sys.argv.index("--")
     place, *moments = sys.argv[1:cut]
     print(json.dumps({moment: run(Path(place), moment, sys.argv[cut + 1 :]) for moment in moments}))

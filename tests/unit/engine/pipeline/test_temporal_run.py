@@ -39,7 +39,7 @@ def run(runs: Path) -> engine.Run:
 def several(run: engine.Run) -> str:
     """A user with more than one held-out item."""
     row = int(run.split.test.targets.lengths.argmax())
-    return run.dataset.users.term(int(run.split.test.users[row]))
+    return run.dataset.users.id_of(int(run.split.test.users[row]))
 
 
 def test_a_loaded_run_keeps_its_protocol_and_its_cut(run: engine.Run) -> None:
@@ -69,14 +69,14 @@ def test_cohorts_are_cut_on_the_training_part(run: engine.Run) -> None:
 def test_every_later_item_is_marked_in_a_list(run: engine.Run) -> None:
     user = several(run)
     answer = engine.recommend(run, user, k=run.dataset.n_items)
-    row = int(np.flatnonzero(run.split.test.users == run.dataset.users.number(user))[0])
+    row = int(np.flatnonzero(run.split.test.users == run.dataset.users.index_of(user))[0])
     later = run.split.test.targets[row].tolist()
     known = run.split.test.histories[row].tolist()
-    marked = {run.dataset.items.number(item.item_id) for item in answer.items if item.is_held_out}
+    marked = {run.dataset.items.index_of(item.item_id) for item in answer.items if item.is_held_out}
     assert answer.n_held_out == len(later) > 1
     assert marked == {item for item in later if item not in known and run.split.candidates[item]}
     assert answer.held_out is not None
-    assert answer.held_out.item_id == run.dataset.items.term(later[0])
+    assert answer.held_out.item_id == run.dataset.items.id_of(later[0])
     assert answer.held_out.position == len(known) + 1
 
 

@@ -21,7 +21,7 @@ from engine.model.content.tfidf import learn_text_space
 from engine.model.network.content_storage import load_contents, save_contents
 from engine.model.network.transformer import Transformer, blank
 from engine.model.training.defaults import resolve
-from engine.model.training.loop import Trained, shape_of, train
+from engine.model.training.loop import Trained, network_config, train
 from engine.model.training.warm_start import Start, begin_from, first_stage
 from engine.pipeline.fitting import fit
 from engine.pipeline.transfer import same_items
@@ -128,7 +128,7 @@ def test_training_goes_on_from_what_pre_training_left(architecture: str) -> None
     split = planted()
     config = resolve(settings(pretrain_epochs=6).replace({"model": {"architecture": architecture}}), split)
     first = train(split, first_stage(config)).network
-    network = blank(shape_of(config, split))
+    network = blank(network_config(config, split))
     network.initialise(torch.Generator().manual_seed(5))
     drawn = {name: weights.clone() for name, weights in network.state_dict().items()}
     begin_from(network, Start(first, Contents(), np.arange(25)), Contents())
@@ -144,7 +144,7 @@ def test_a_pre_trained_network_ranks_before_it_is_fine_tuned() -> None:
     split = planted()
     config = resolve(settings(pretrain_epochs=40), split)
     first = train(split, first_stage(config)).network
-    assert first.shape.architecture == "masked"
+    assert first.config.architecture == "masked"
     ranks = ranks_of_targets(TransformerRecommender(first, split.candidates), split.test)
     assert np.mean(ranks) < 4  # of 20 unseen ones; chance is 10
 

@@ -52,7 +52,7 @@ def found(tiny_log_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> engin
 
 @pytest.fixture(autouse=True)
 def checkpoints(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine.fitting, "CHECKPOINT_SECONDS", 0.0)  # after every epoch
+    monkeypatch.setattr(engine.pipeline.fitting, "CHECKPOINT_SECONDS", 0.0)  # after every epoch
 
 
 def test_trials_are_told_apart_and_the_best_is_found(found: engine.Search) -> None:

@@ -19,7 +19,7 @@ def run(request: pytest.FixtureRequest, tiny_run_dir: Path, blended_run_dir: Pat
 @pytest.fixture(scope="module")
 def user(run: engine.Run) -> str:
     """The user with the longest history."""
-    return run.dataset.users.term(int(run.dataset.histories.lengths.argmax()))
+    return run.dataset.users.id_of(int(run.dataset.histories.lengths.argmax()))
 
 
 def test_a_list_is_explained_item_by_item(run: engine.Run, user: str) -> None:
@@ -54,7 +54,7 @@ def test_this_and_not_that_adds_up_to_the_difference_of_the_scores(run: engine.R
 
 
 def test_somebody_new_is_explained_like_a_user_with_the_same_events(run: engine.Run) -> None:
-    events = run.dataset.items.terms(np.array([3, 4, 5])).tolist()
+    events = run.dataset.items.ids_of(np.array([3, 4, 5])).tolist()
     found = engine.explain_list(run, engine.Newcomer(tuple(events)), k=3)
     assert found[0].item_id == engine.recommend_for(run, events, k=1).items[0].item_id
     assert found[0].user_id is None
@@ -76,8 +76,8 @@ def test_an_item_is_held_against_the_first_in_causes_that_add_up(tiny_run_dir: P
         parts = against.standing + against.history + against.user
         assert parts == pytest.approx(answer.score - against.score, abs=1e-5)
         assert against.standing + against.user == pytest.approx(answer.base - against.base, abs=1e-5)
-        assert against.n_training == met[run.dataset.items.number(answer.item_id)]
-        assert against.n_training_other == met[run.dataset.items.number(against.item_id)]
+        assert against.n_training == met[run.dataset.items.index_of(answer.item_id)]
+        assert against.n_training_other == met[run.dataset.items.index_of(against.item_id)]
     found = engine.explain_instead(run, "u017", offered[4].item_id, offered[2].item_id)
     assert found.against is not None
     assert (found.against.item_id, found.against.rank) == (offered[2].item_id, 3)

@@ -29,12 +29,12 @@ def test_items_are_found_by_title_in_any_language_and_by_id(run: engine.Run) -> 
 
 def test_an_items_exposure_is_the_lists_that_hold_it(run: engine.Run) -> None:
     lists = run.evaluation.lists[run.answers]
-    item = run.dataset.items.term(int(lists[0, 2]))
+    item = run.dataset.items.id_of(int(lists[0, 2]))
     found = engine.item_profile(run, item, k=5)
     rows = [row for row in range(len(lists)) if lists[0, 2] in lists[row, :5]]
     assert found.exposure == len(rows) == sum(found.exposure_by.values())
     told = engine.receivers(run, item, k=5)
-    assert sorted(told["user_id"]) == sorted(run.dataset.users.terms(run.split.test.users[rows]))
+    assert sorted(told["user_id"]) == sorted(run.dataset.users.ids_of(run.split.test.users[rows]))
     assert told["place"].is_monotonic_increasing
     assert (told["cohort"] == "tail").sum() == found.exposure_by["tail"]
     with pytest.raises(engine.EngineError, match="1000 were asked for"):
@@ -46,12 +46,12 @@ def test_an_items_exposure_is_the_lists_that_hold_it(run: engine.Run) -> None:
 def test_the_nearest_in_the_model_are_those_of_all_cosines(run: engine.Run) -> None:
     vectors = run.recommender.output_vectors()
     unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    item = run.dataset.items.number("i07")
+    item = run.dataset.items.index_of("i07")
     near = unit[item] @ unit.T
     near[[0, item]] = -9
     near[~run.serving.candidates] = -9
     found = engine.neighbours(run, "i07", n=4)
-    assert [one.item_id for one in found] == run.dataset.items.terms(np.argsort(-near, kind="stable")[:4]).tolist()
+    assert [one.item_id for one in found] == run.dataset.items.ids_of(np.argsort(-near, kind="stable")[:4]).tolist()
     assert [one.similarity for one in found] == pytest.approx(np.sort(near)[::-1][:4].tolist(), abs=1e-5)
 
 

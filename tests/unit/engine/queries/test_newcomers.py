@@ -44,7 +44,7 @@ def popular(tmp_path_factory: pytest.TempPathFactory) -> engine.Run:
 
 def some_users(run: engine.Run) -> list[tuple[str, list[str]]]:
     data = run.dataset
-    return [(data.users.term(u), data.items.terms(data.histories[u]).tolist()) for u in (0, 1, 5, 40, 80)]
+    return [(data.users.id_of(u), data.items.ids_of(data.histories[u]).tolist()) for u in (0, 1, 5, 40, 80)]
 
 
 def test_events_given_now_count_as_the_same_events_in_the_data(blind: engine.Run):
@@ -80,7 +80,7 @@ def test_somebody_of_whom_nothing_is_known_gets_what_is_popular(popular: engine.
     given = engine.recommend_for(popular, [], k=40)
     assert given.history == ()
     counts = np.bincount(popular.split.train.items, minlength=popular.dataset.n_items + 1)
-    liked = [int(counts[popular.dataset.items.number(item.item_id)]) for item in given.items]
+    liked = [int(counts[popular.dataset.items.index_of(item.item_id)]) for item in given.items]
     assert len(liked) == (counts > 0).sum()  # nothing was seen, so nothing is left out
     most = sorted(counts, reverse=True)
     assert sum(liked[:5]) > 0.7 * sum(most[:5])

@@ -20,12 +20,12 @@ def run(tiny_run_dir: Path) -> engine.Run:
 @pytest.fixture(scope="module")
 def user(run: engine.Run) -> str:
     """The user with the longest history."""
-    return run.dataset.users.term(int(run.dataset.histories.lengths.argmax()))
+    return run.dataset.users.id_of(int(run.dataset.histories.lengths.argmax()))
 
 
 def history_of(run: engine.Run, user: str) -> list[str]:
-    row = run.dataset.histories[run.dataset.users.number(user)]
-    return run.dataset.items.terms(row).tolist()
+    row = run.dataset.histories[run.dataset.users.index_of(user)]
+    return run.dataset.items.ids_of(row).tolist()
 
 
 def test_the_evaluated_view_holds_out_the_last_event_and_the_full_one_does_not(run: engine.Run, user: str) -> None:
@@ -58,14 +58,14 @@ def test_recommendations_are_unseen_ranked_and_named(run: engine.Run, user: str)
     scores = [item.score for item in found.items]
     assert scores == sorted(scores, reverse=True)
     assert not {item.item_id for item in found.items} & {event.item_id for event in found.history}
-    assert all(item.title == run.dataset.title(run.dataset.items.number(item.item_id)) for item in found.items)
+    assert all(item.title == run.dataset.title(run.dataset.items.index_of(item.item_id)) for item in found.items)
 
 
 def test_ranks_are_those_of_the_evaluation(run: engine.Run) -> None:
     per_user = run.evaluation.per_user
     measured = per_user[per_user["model"] == "transformer"].set_index("user_idx")["rank"]
     for user_idx in measured.index[:25]:
-        found = engine.recommend(run, run.dataset.users.term(int(user_idx)), k=10)
+        found = engine.recommend(run, run.dataset.users.id_of(int(user_idx)), k=10)
         rank = int(measured[user_idx])
         assert (found.held_out_rank or 0) == rank
         marked = [item.rank for item in found.items if item.is_held_out]
@@ -76,7 +76,7 @@ def test_titles_come_in_the_language_asked_for(run: engine.Run, user: str) -> No
     english, chinese = engine.recommend(run, user), engine.recommend(run, user, lang="zh")
     assert [i.item_id for i in english.items] == [i.item_id for i in chinese.items]
     assert all("号" in i.title for i in chinese.items)
-    assert run.dataset.title(run.dataset.items.number("i03")) == HOSTILE_TITLE
+    assert run.dataset.title(run.dataset.items.index_of("i03")) == HOSTILE_TITLE
 
 
 def test_attention_is_labelled_event_by_event(run: engine.Run, user: str) -> None:

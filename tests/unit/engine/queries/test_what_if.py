@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 import engine
-from engine.analyses.cold_start import GROWTH, Growth, chosen_lengths
+from engine.analyses.cold_start import GROWTH, ColdStartCurve, chosen_lengths
 from engine.data.dataset import Histories
 from engine.queries.confidence import confidence_of
-from engine.queries.what_if import Person
+from engine.queries.what_if import HypotheticalUser
 from engine.recommender import mask_seen
 from tests.conftest import BLENDED_RUN, TINY_RUN
 
@@ -33,22 +33,24 @@ def own_run(blended_run_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return engine.load_run(BLENDED_RUN, folder)
 
 
-def full_ranking(run: engine.Run, person: Person) -> dict[str, int]:
+def full_ranking(run: engine.Run, person: HypotheticalUser) -> dict[str, int]:
     """Ranks of everything that can be recommended to a person of the data, by plain sorting."""
-    rows = Histories.of([run.dataset.items.numbers(person.item_ids)], [run.dataset.users.number(str(person.as_user))])
+    rows = Histories.of(
+        [run.dataset.items.indices_of(person.item_ids)], [run.dataset.users.index_of(str(person.as_user))]
+    )
     scores = mask_seen(run.serving.score(rows), rows)[0]
     order = [int(i) for i in np.argsort(-scores, kind="stable") if np.isfinite(scores[i])]
-    return {run.dataset.items.term(item): place for place, item in enumerate(order, start=1)}
+    return {run.dataset.items.id_of(item): place for place, item in enumerate(order, start=1)}
 
 
 def test_nothing_changed_is_the_users_own_list(run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
+    own = engine.hypothetical_user(run, USER)
     found, plain = engine.what_if(run, own), engine.recommend(run, USER)
     assert [i.item_id for i in found.answer.items] == [i.item_id for i in plain.items]
     assert [i.score for i in found.answer.items] == pytest.approx([i.score for i in plain.items])
     assert all(one.before == one.now for one in found.moved)
     assert found.confidence == found.confidence_before
-    why = engine.reasons(run, own)
+    why = engine.explain_quick(run, own)
     assert why is not None
     assert why.explanation is not None
     assert why.explanation.item_id == plain.items[0].item_id
@@ -56,9 +58,9 @@ def test_nothing_changed_is_the_users_own_list(run: engine.Run) -> None:
 
 
 def test_a_scored_person_answers_as_a_person_does(run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
-    edited = Person((*own.item_ids[1:-1], "i40"), USER)
-    before, now = engine.score_person(run, own), engine.score_person(run, edited)
+    own = engine.hypothetical_user(run, USER)
+    edited = HypotheticalUser((*own.item_ids[1:-1], "i40"), USER)
+    before, now = engine.score_hypothetical(run, own), engine.score_hypothetical(run, edited)
     plain, scored = engine.what_if(run, edited, own), engine.what_if(run, now, before)
     assert (scored.moved, scored.confidence, scored.confidence_before) == (
         plain.moved,
@@ -66,7 +68,7 @@ def test_a_scored_person_answers_as_a_person_does(run: engine.Run) -> None:
         plain.confidence_before,
     )
     second = plain.answer.items[1].item_id
-    why = [engine.reasons(run, who, second) for who in (edited, now)]
+    why = [engine.explain_quick(run, who, second) for who in (edited, now)]
     assert why[0] is not None
     assert why[1] is not None
     assert why[0].explanation is not None
@@ -77,16 +79,16 @@ def test_a_scored_person_answers_as_a_person_does(run: engine.Run) -> None:
 
 
 def test_what_cannot_be_recommended_is_not_explained_but_the_first_is(run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
-    why = engine.reasons(run, own, own.item_ids[0])
+    own = engine.hypothetical_user(run, USER)
+    why = engine.explain_quick(run, own, own.item_ids[0])
     assert why is not None
     assert why.explanation is not None
     assert why.explanation.item_id == engine.recommend(run, USER).items[0].item_id
 
 
 def test_what_moved_is_what_two_full_rankings_say(run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
-    edited = Person((*own.item_ids[1:-1], "i40", "i41"), USER)
+    own = engine.hypothetical_user(run, USER)
+    edited = HypotheticalUser((*own.item_ids[1:-1], "i40", "i41"), USER)
     found = engine.what_if(run, edited, own, k=5, follow=("i50", own.item_ids[0]))
     before, now = full_ranking(run, own), full_ranking(run, edited)
     told = {one.item_id: (one.before, one.now) for one in found.moved}
@@ -100,36 +102,43 @@ def test_what_moved_is_what_two_full_rankings_say(run: engine.Run) -> None:
 
 def test_attributes_are_those_of_the_user_and_changing_them_changes_the_list(tiny_run_dir: Path) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
-    own = engine.person_of(run, USER)
+    own = engine.hypothetical_user(run, USER)
     known = engine.attributes_of(run, USER)
     assert set(known) == set(engine.attributes_read(run)) == {"region", "age_band"}
-    alike = engine.what_if(run, Person(own.item_ids, about=tuple(known.items())), own)
+    alike = engine.what_if(run, HypotheticalUser(own.item_ids, about=tuple(known.items())), own)
     assert all(one.score_now == pytest.approx(one.score_before, abs=1e-5) for one in alike.moved)
     other = next(v for v in engine.attributes_read(run)["region"] if v != known["region"])
-    changed = engine.what_if(run, Person(own.item_ids, about=(*{**known, "region": other}.items(),)), own)
+    changed = engine.what_if(run, HypotheticalUser(own.item_ids, about=(*{**known, "region": other}.items(),)), own)
     assert any(abs(one.score_now - one.score_before) > 1e-4 for one in changed.moved)  # pyright: ignore
     with pytest.raises(engine.EngineError, match="not both"):
-        engine.what_if(run, Person(own.item_ids, USER, (("region", other),)))
+        engine.what_if(run, HypotheticalUser(own.item_ids, USER, (("region", other),)))
 
 
 def test_nobody_at_all_gets_a_list_and_no_reasons(run: engine.Run) -> None:
-    found = engine.what_if(run, Person())
+    found = engine.what_if(run, HypotheticalUser())
     assert len(found.answer.items) == 10
-    assert engine.reasons(run, Person(), "i01") is None
+    assert engine.explain_quick(run, HypotheticalUser(), "i01") is None
     assert found.confidence is not None
 
 
-@pytest.mark.parametrize("who", [Person(("no such item",)), Person((), "nobody"), Person((), None, (("region", "X"),))])
-def test_what_is_not_in_the_data_is_refused_on_either_side(tiny_run_dir: Path, who: Person) -> None:
+@pytest.mark.parametrize(
+    "who",
+    [
+        HypotheticalUser(("no such item",)),
+        HypotheticalUser((), "nobody"),
+        HypotheticalUser((), None, (("region", "X"),)),
+    ],
+)
+def test_what_is_not_in_the_data_is_refused_on_either_side(tiny_run_dir: Path, who: HypotheticalUser) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     with pytest.raises(engine.EngineError):
         engine.what_if(run, who)
     with pytest.raises(engine.EngineError):
-        engine.what_if(run, Person(), who)
+        engine.what_if(run, HypotheticalUser(), who)
 
 
 def test_confidence_by_event_ends_with_the_confidence_of_the_list(run: engine.Run) -> None:
-    own = engine.person_of(run, USER)
+    own = engine.hypothetical_user(run, USER)
     heat = engine.Temperatures((0, 4), (0.5, 2.0))
     grown = engine.confidence_by_event(run, own, temperatures=heat)
     assert [n for n, _c in grown] == list(range(len(own.item_ids) + 1))[-31:]
@@ -183,7 +192,7 @@ def test_lengths_grow_and_enough_users_reach_the_last() -> None:
 
 def test_the_curve_ends_where_whole_histories_are_and_tells_when_the_average_is_reached(own_run: engine.Run) -> None:
     steps: list[float] = []
-    found = engine.measure_growth(own_run, on_progress=lambda told: steps.append(told.done))
+    found = engine.measure_cold_start(own_run, on_progress=lambda told: steps.append(told.done))
     assert steps == sorted(steps)
     table = own_run.evaluation.per_user.query("model == @own_run.answers").set_index("user_idx")
     assert found.average.value == pytest.approx(table["ndcg@10"].mean())
@@ -200,10 +209,10 @@ def test_the_curve_ends_where_whole_histories_are_and_tells_when_the_average_is_
     assert found.enough == (reached[0] if reached else None)
     assert 0 <= found.never <= 1
     assert sum(b.n for b in found.reliability) == found.n_users * len(found.points)
-    assert Growth.from_dict(found.to_dict()) == found
-    assert engine.held_growth(own_run) == found
+    assert ColdStartCurve.from_dict(found.to_dict()) == found
+    assert engine.kept_cold_start(own_run) == found
     (own_run.path / GROWTH).write_text('{"version": 1}')
-    assert engine.held_growth(own_run) is None
+    assert engine.kept_cold_start(own_run) is None
 
 
 @pytest.mark.parametrize("n", [0, 2])

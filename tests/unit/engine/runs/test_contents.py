@@ -31,10 +31,10 @@ def test_nothing_known_can_be_asked_about(plain: engine.Run):
     assert contents_of(plain) == Contents()
     assert engine.attributes_read(plain) == {}
     user = str(plain.dataset.users.ids[3])
-    person = engine.person_of(plain, user)
-    edited = engine.Person(person.item_ids[:-1], user)
+    person = engine.hypothetical_user(plain, user)
+    edited = engine.HypotheticalUser(person.item_ids[:-1], user)
     assert engine.what_if(plain, edited, person).answer.items
-    assert engine.reasons(plain, edited) is not None
+    assert engine.explain_quick(plain, edited) is not None
     assert engine.explain_features(plain, user).features
     assert not engine.has_content(plain)
     with pytest.raises(engine.EngineError, match="read no categories or text of its items"):

@@ -271,7 +271,7 @@ class TestInterrupted:
         self, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         config = tiny_config(**QUICK, training__pretrain_epochs=2)
-        real = engine.fitting.train
+        real = engine.pipeline.fitting.train
 
         def train(split: object, settings: engine.RunConfig, *more: object) -> object:
             if settings.model.architecture != "masked":

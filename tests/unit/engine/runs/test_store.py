@@ -82,8 +82,8 @@ def test_loaded_lists_are_those_of_every_model(run: engine.Run) -> None:
     for name, top in run.evaluation.lists.items():
         assert top.dtype == np.int32
         np.testing.assert_array_equal(top, again.lists[name], err_msg=name)
-    own = engine.recommend(run, run.dataset.users.term(int(run.split.test.users[5])), k=20)
-    numbers = run.dataset.items.numbers([item.item_id for item in own.items])
+    own = engine.recommend(run, run.dataset.users.id_of(int(run.split.test.users[5])), k=20)
+    numbers = run.dataset.items.indices_of([item.item_id for item in own.items])
     assert run.evaluation.lists[run.answers][5].tolist() == numbers.tolist()
 
 

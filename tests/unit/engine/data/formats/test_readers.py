@@ -415,7 +415,7 @@ def test_ids_that_look_alike_stay_apart(write: Write) -> None:
     text = "user_id,item_id\n" + "".join(f"u,{i}\n" for i in ids)
     dataset, _ = load_dataset(write("log.csv", text))
     assert dataset.items.ids.tolist() == ids
-    assert np.array_equal(dataset.items.numbers(ids), np.arange(1, len(ids) + 1))
+    assert np.array_equal(dataset.items.indices_of(ids), np.arange(1, len(ids) + 1))
 
 
 # ---- The oracle ------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from scipy import stats
 
 from engine.config import EvaluationConfig
 from engine.errors import EngineError
-from engine.evaluation.fairness.gap_change import Served, gap_change, movers
+from engine.evaluation.fairness.gap_change import ModelRun, gap_change, rank_changes
 from engine.evaluation.groups.rules import Rule
 from engine.evaluation.groups.standard import Group
 from engine.evaluation.report import Evaluation
@@ -37,7 +37,7 @@ def planted(make_evaluation) -> tuple[Evaluation, pd.DataFrame]:
 
 def test_a_planted_change_is_found_with_who_paid(planted):
     evaluation, facts = planted
-    found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
+    found = gap_change(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
     frame = evaluation.per_user.pivot(index="user_idx", columns="model", values="ndcg@10")
     gains = (frame["new"] - frame["old"]).to_numpy()
     assert (found.n, found.n_other) == (700, 300)
@@ -53,7 +53,7 @@ def test_a_planted_change_is_found_with_who_paid(planted):
     assert found.significant
     assert found.narrowed
     assert found.paid == ("head users",)
-    back = gap_change(Served(evaluation, "new"), Served(evaluation, "old"), facts, TAIL, HEAD, config=CONFIG)
+    back = gap_change(ModelRun(evaluation, "new"), ModelRun(evaluation, "old"), facts, TAIL, HEAD, config=CONFIG)
     assert back.difference.value == pytest.approx(-found.difference.value)
     assert back.paid == ("tail users",)
     assert not back.narrowed
@@ -71,13 +71,14 @@ def test_the_same_in_two_runs(planted):
         )
         for model in ("old", "new")
     )
-    together = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
+    together = gap_change(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
     assert (
-        gap_change(Served(one, "transformer"), Served(two, "transformer"), facts, TAIL, HEAD, config=CONFIG) == together
+        gap_change(ModelRun(one, "transformer"), ModelRun(two, "transformer"), facts, TAIL, HEAD, config=CONFIG)
+        == together
     )
     two.per_user.loc[two.per_user["user_idx"] == 7, "target_idx"] = 2
     with pytest.raises(EngineError, match="different items of 1 of the 1,000 users"):
-        gap_change(Served(one, "transformer"), Served(two, "transformer"), facts, TAIL, HEAD, config=CONFIG)
+        gap_change(ModelRun(one, "transformer"), ModelRun(two, "transformer"), facts, TAIL, HEAD, config=CONFIG)
 
 
 def test_where_lower_is_better_a_rise_is_what_is_paid(make_evaluation):
@@ -87,7 +88,7 @@ def test_where_lower_is_better_a_rise_is_what_is_paid(make_evaluation):
     new = old + np.where(is_head, 0.3, -0.3) + rng.normal(0, 0.2, 400)
     evaluation = make_evaluation(is_head, metric="log_rank", old=old, new=new)
     found = gap_change(
-        Served(evaluation, "old"), Served(evaluation, "new"), facts_of(200, 200), TAIL, HEAD, "log_rank", CONFIG
+        ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts_of(200, 200), TAIL, HEAD, "log_rank", CONFIG
     )
     assert found.paid == ("head users",)
     assert found.difference.high < 0
@@ -100,7 +101,7 @@ def test_a_null_world_is_called_a_change_at_most_as_often_as_the_level_says(make
         old, new = ((rng.random(300) < 0.3) * rng.random(300) for _ in range(2))
         evaluation = make_evaluation(np.arange(300) < 60, old=old, new=new)
         config = EvaluationConfig(bootstrap_samples=100, seed=seed)  # pyright: ignore[reportCallIssue]
-        found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=config)
+        found = gap_change(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts, TAIL, HEAD, config=config)
         called += found.significant
     assert called / worlds <= 0.05 + 3 * (0.05 * 0.95 / worlds) ** 0.5
 
@@ -111,7 +112,7 @@ def test_small_groups_and_absent_figures(make_evaluation):
     new[:15] = np.nan  # 25 of the head are left
     evaluation = make_evaluation(np.arange(200) < 40, old=rng.random(200), new=new)
     found = gap_change(
-        Served(evaluation, "old"), Served(evaluation, "new"), facts_of(40, 160), TAIL, HEAD, config=CONFIG
+        ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts_of(40, 160), TAIL, HEAD, config=CONFIG
     )
     assert (found.n, found.n_other) == (160, 25)
     assert found.too_small
@@ -121,14 +122,14 @@ def test_small_groups_and_absent_figures(make_evaluation):
 
 def test_groups_that_overlap_or_are_empty_are_told(planted):
     evaluation, facts = planted
-    served = Served(evaluation, "old"), Served(evaluation, "new")
+    served = ModelRun(evaluation, "old"), ModelRun(evaluation, "new")
     with pytest.raises(EngineError, match="'tail users' and 'all' have 700 users in common"):
         gap_change(*served, facts, TAIL, Group("all", Rule()), config=CONFIG)
     nobody = Group("nobody", Rule.parse("user_cohort=tail & user_cohort=head"))
     with pytest.raises(EngineError, match=r"'nobody' .* holds 0 test users"):
         gap_change(*served, facts, TAIL, nobody, config=CONFIG)
     with pytest.raises(EngineError, match="'bert'"):
-        gap_change(served[0], Served(evaluation, "bert"), facts, TAIL, HEAD, config=CONFIG)
+        gap_change(served[0], ModelRun(evaluation, "bert"), facts, TAIL, HEAD, config=CONFIG)
 
 
 def test_movers_by_hand(make_evaluation):
@@ -139,7 +140,7 @@ def test_movers_by_hand(make_evaluation):
     evaluation.per_user["target_idx"] = np.tile(np.arange(7) + 1, 2)
     evaluation.per_user["log_rank"] = np.log(np.where(ranks == 0, 1001, ranks))
     facts = facts_of(2, 5).assign(history_length=np.arange(7) + 3)
-    found = movers(Served(evaluation, "old"), Served(evaluation, "new"), facts)
+    found = rank_changes(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts)
     assert found["side"].tolist() == ["gained"] * 3 + ["lost"] * 3  # user 4 is where they were
     assert found["user_idx"].tolist() == [3, 2, 1, 5, 0, 6]  # 0 and 6 lost a factor of two both: the first comes first
     assert found["old_rank"].tolist() == [0, 10, 100, 3, 1, 8]
@@ -149,7 +150,7 @@ def test_movers_by_hand(make_evaluation):
     )
     assert found["history_length"].tolist() == [6, 5, 4, 8, 3, 9]
     shuffled = facts.iloc[[2, 3, 4, 5, 6, 0, 1]].reset_index(drop=True)
-    again = movers(Served(evaluation, "old"), Served(evaluation, "new"), shuffled, n=1)
+    again = rank_changes(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), shuffled, n=1)
     assert again["user_idx"].tolist() == [3, 5]
     assert again["old_rank"].tolist() == [0, 3]
     assert again["target_idx"].tolist() == [4, 6]
@@ -179,7 +180,7 @@ def planted_gaps(make_evaluation, before: float, after: float) -> tuple[Evaluati
 )
 def test_the_size_of_a_gap_and_who_gains_are_told_apart(make_evaluation, before, after, turned, size, moved):
     evaluation, facts = planted_gaps(make_evaluation, before, after)
-    found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
+    found = gap_change(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts, TAIL, HEAD, config=CONFIG)
     assert found.turned == turned
     assert found.size.value == pytest.approx(abs(found.new_gap.value) - abs(found.old_gap.value))
     assert (np.sign(found.size.value) if found.size_significant else 0) == size
@@ -197,6 +198,6 @@ def test_a_size_that_does_not_change_is_found_to_at_most_as_often_as_the_level_s
         old, new = (rng.normal(np.where(is_head, 0, apart), 1, 300) for apart in (0.4, -0.4))
         evaluation = make_evaluation(is_head, old=old, new=new)
         config = EvaluationConfig(bootstrap_samples=100, seed=seed)  # pyright: ignore[reportCallIssue]
-        found = gap_change(Served(evaluation, "old"), Served(evaluation, "new"), facts, TAIL, HEAD, config=config)
+        found = gap_change(ModelRun(evaluation, "old"), ModelRun(evaluation, "new"), facts, TAIL, HEAD, config=config)
         called += found.size_significant
     assert called / worlds <= 0.05 + 3 * (0.05 * 0.95 / worlds) ** 0.5

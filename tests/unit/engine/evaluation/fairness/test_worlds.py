@@ -13,7 +13,7 @@ from engine.config import RunConfig
 from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.splits import leave_last_out
 from engine.evaluation.cohorts import make_cohorts
-from engine.evaluation.fairness.gap_decomposition import GapParts
+from engine.evaluation.fairness.gap_decomposition import GapDecomposition
 from engine.evaluation.fairness.truncation import Truncation, truncation_experiment
 from engine.evaluation.report import evaluate
 from engine.model.baselines import EASE, ItemKNN
@@ -63,7 +63,7 @@ def experiment(shop: Shop, forget: bool) -> dict[str, Truncation]:
     return truncation_experiment(models, split, evaluation, config.evaluation, forget=forget)
 
 
-def parts(cut: dict[str, dict[str, Truncation]], kind: str, model: str) -> GapParts:
+def parts(cut: dict[str, dict[str, Truncation]], kind: str, model: str) -> GapDecomposition:
     return cut[kind][model].parts["log_rank"]
 
 

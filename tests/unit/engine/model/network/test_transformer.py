@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.model.network.config import Architecture
 from engine.model.network.noise import Noise
-from engine.model.network.transformer import ModelOutput, Shape, Transformer, blank
+from engine.model.network.transformer import ModelOutput, NetworkConfig, Transformer, blank
 
 N_ITEMS, MAX_LEN = 30, 12
 
@@ -18,7 +18,7 @@ N_ITEMS, MAX_LEN = 30, 12
 def make(
     output: str = "cosine", n_layers: int = 2, seed: int = 0, architecture: Architecture = "causal"
 ) -> Transformer:
-    network = blank(Shape(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1, architecture=architecture))  # pyright: ignore[reportArgumentType]
+    network = blank(NetworkConfig(N_ITEMS, MAX_LEN, 16, n_layers, 4, 32, 0.2, output, 0.1, architecture=architecture))  # pyright: ignore[reportArgumentType]
     network.initialise(torch.Generator().manual_seed(seed))
     with torch.no_grad():  # larger weights than at the start, so that attention is far from even and errors show
         for parameter in network.parameters():
@@ -30,7 +30,7 @@ def make(
 CAUSAL = [make("cosine"), make("dot", n_layers=1, seed=1)]
 MASKED, ENCODER_DECODER = make(architecture="masked"), make(architecture="encoder-decoder")
 NETWORKS = [*CAUSAL, MASKED, ENCODER_DECODER]
-names = {"ids": lambda network: f"{network.shape.architecture}-{network.shape.output}"}
+names = {"ids": lambda network: f"{network.config.architecture}-{network.config.output}"}
 
 
 def rows(data: st.DataObject, n: int, length: int) -> Tensor:
@@ -96,17 +96,17 @@ def test_reading_both_ways_every_place_counts_for_the_next_item(network: Transfo
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), network=st.sampled_from(NETWORKS), length=st.integers(0, MAX_LEN - 1))
 def test_padding_changes_no_state_and_so_no_score(data: st.DataObject, network: Transformer, length: int) -> None:
-    items, absent = rows(data, 2, max(length, 1)), flags(data, 2, max(length, 1))
+    items, is_masked = rows(data, 2, max(length, 1)), flags(data, 2, max(length, 1))
     if length == 0:
         items.zero_()
     more = (0, data.draw(st.integers(1, MAX_LEN - max(length, 1))))
     pad = torch.nn.functional.pad
     lengths = torch.full((2,), length)
-    short = network.next_hidden(items, lengths, absent).hidden
+    short = network.next_hidden(items, lengths, is_masked).hidden
     assert torch.isfinite(short).all()
-    wide = network.next_hidden(pad(items, more), lengths, pad(absent, more)).hidden
+    wide = network.next_hidden(pad(items, more), lengths, pad(is_masked, more)).hidden
     torch.testing.assert_close(short, wide, rtol=0, atol=5e-5)
-    if network.shape.architecture != "encoder-decoder" and length:
+    if network.config.architecture != "encoder-decoder" and length:
         every = network(pad(items, more)).hidden[:, :length]
         torch.testing.assert_close(network(items).hidden, every, rtol=0, atol=5e-5)
 
@@ -134,14 +134,14 @@ def test_attention_rows_sum_to_one_with_nothing_on_the_future_the_absent_or_padd
     data: st.DataObject, network: Transformer, length: int
 ) -> None:
     items = rows(data, 2, length)
-    absent = flags(data, 2, length)
+    is_masked = flags(data, 2, length)
     padding = data.draw(st.integers(0, length - 1))
     if padding:
-        items[1, -padding:], absent[1, -padding:] = 0, False
+        items[1, -padding:], is_masked[1, -padding:] = 0, False
     following = rows(data, 2, 3) if network is ENCODER_DECODER else None
-    found = of(network(items, absent, attentions=True, following=following))
-    nobody = absent | (items == 0) if network not in CAUSAL else absent
-    n, others = network.shape.n_layers, ~torch.eye(length, dtype=torch.bool)
+    found = of(network(items, is_masked, attentions=True, following=following))
+    nobody = is_masked | (items == 0) if network not in CAUSAL else is_masked
+    n, others = network.config.n_layers, ~torch.eye(length, dtype=torch.bool)
     own = found.pop("own")
     assert own.shape == (n, 2, 4, length, length)
     torch.testing.assert_close(own.sum(-1), torch.ones(own.shape[:-1]), rtol=0, atol=1e-5)
@@ -181,18 +181,18 @@ def test_an_absent_event_is_forgotten_and_keeps_its_place(
 ) -> None:
     items = rows(data, 1, length)
     at = data.draw(st.integers(0, length - 2))
-    absent = torch.zeros(1, length, dtype=torch.bool)
-    absent[0, at] = True
+    is_masked = torch.zeros(1, length, dtype=torch.bool)
+    is_masked[0, at] = True
     changed = items.clone()
     changed[0, at] = other(changed[0, at])
-    torch.testing.assert_close(network(items, absent).hidden, network(changed, absent).hidden, rtol=0, atol=0)
-    read = network.next_hidden(items, full(items), absent).hidden
-    torch.testing.assert_close(read, network.next_hidden(changed, full(items), absent).hidden, rtol=0, atol=0)
+    torch.testing.assert_close(network(items, is_masked).hidden, network(changed, is_masked).hidden, rtol=0, atol=0)
+    read = network.next_hidden(items, full(items), is_masked).hidden
+    torch.testing.assert_close(read, network.next_hidden(changed, full(items), is_masked).hidden, rtol=0, atol=0)
     deleted = network.next_hidden(items[:, torch.arange(length) != at], full(items) - 1).hidden
     if at:  # the events before it would have moved up
         assert not torch.allclose(read, deleted, atol=1e-5)
     if network in CAUSAL:
-        hidden = network(items, absent).hidden
+        hidden = network(items, is_masked).hidden
         torch.testing.assert_close(hidden[:, :at], network(items).hidden[:, :at], rtol=0, atol=1e-5)
 
 

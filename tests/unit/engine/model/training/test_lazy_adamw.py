@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.model.training import loop
-from engine.model.training.lazy_adamw import LateRows
+from engine.model.training.lazy_adamw import LazyAdamW
 from engine.model.training.loop import Checkpoint, train
 from tests.unit.engine.model.training.test_loop import cycles, settings
 
@@ -44,8 +44,8 @@ def dense(start: Tensor, given: list[tuple[Tensor, Tensor]], decay: float) -> tu
     return weights.detach(), average, optimiser.state[weights]["exp_avg"]
 
 
-def late(start: Tensor, given: list[tuple[Tensor, Tensor]], decay: float, pause: int | None = None) -> LateRows:
-    rows_of = LateRows(start.clone(), start.clone(), BETAS, decay)
+def late(start: Tensor, given: list[tuple[Tensor, Tensor]], decay: float, pause: int | None = None) -> LazyAdamW:
+    rows_of = LazyAdamW(start.clone(), start.clone(), BETAS, decay)
     for step, (touched, gradient) in enumerate(given):
         taken = rows_of.take(touched)
         taken.values.grad = torch.zeros_like(taken.values)
@@ -74,7 +74,7 @@ def test_it_ends_where_dense_adamw_does(decay: float) -> None:
 
 def test_a_row_that_is_read_is_up_to_date_before_it_is_used() -> None:
     start = torch.ones(N, D)
-    rows_of = LateRows(start.clone(), None, BETAS, decay=0.5)
+    rows_of = LazyAdamW(start.clone(), None, BETAS, decay=0.5)
     for _ in range(100):
         taken = rows_of.take(torch.tensor([3]))
         taken.values.grad = torch.zeros_like(taken.values)
@@ -111,7 +111,7 @@ def test_training_with_late_rows_goes_as_dense_training_does(
     config = config.replace({"model": {"output": output}})
     usual = train(split, config)
     before = train(split, config.replace({"training": {"max_epochs": 1, "learning_rate": 1e-12}})).network
-    monkeypatch.setattr(loop, "LATE_FROM", 1)
+    monkeypatch.setattr(loop, "LAZY_FROM", 1)
     found = train(split, config)
     a, b, start = (network.item_vectors.own.weight for network in (usual.network, found.network, before))
     assert (a - b).abs().mean() < 0.05 * (a - start).abs().mean()
@@ -125,7 +125,7 @@ def test_training_with_late_rows_goes_as_dense_training_does(
 def test_resumed_training_with_late_rows_ends_with_the_very_same_weights(
     stop: int, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(loop, "LATE_FROM", 1)
+    monkeypatch.setattr(loop, "LAZY_FROM", 1)
     split = cycles(n_items=30)
     config = settings(split, loss="sampled", n_negatives=4, batch_tokens=16, validate_every=2, max_epochs=5)
     config = config.replace({"model": {"architecture": architecture}})

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.model.network.transformer import Shape, Transformer
+from engine.model.network.transformer import NetworkConfig, Transformer
 from engine.model.training.losses import softmax_loss
 
 
 def make(output: str) -> Transformer:
-    network = Transformer(Shape(40, 8, 16, 1, 2, 32, 0.0, output, 0.1))  # pyright: ignore[reportArgumentType]
+    network = Transformer(NetworkConfig(40, 8, 16, 1, 2, 32, 0.0, output, 0.1))  # pyright: ignore[reportArgumentType]
     network.initialise(torch.Generator().manual_seed(1))
     return network
 
