@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from engine.model.network.content_storage import load_contents
 from engine.model.content.tables import Contents
+from engine.model.network.content_storage import load_contents
 from engine.runs.folder import CONTENTS
 from engine.runs.store import Run
 

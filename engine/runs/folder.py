@@ -18,8 +18,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.data.cleaning_report import CleaningReport
+from engine.data.dataset import Dataset, Histories, Vocabulary
 from engine.disk import write_json
 from engine.errors import EngineError, RunError
 from engine.evaluation.report import Evaluation
@@ -313,7 +313,10 @@ def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, an
         parts = {str(name): table.loc[table["model"] == name] for name in table["model"].unique()}
         return {name: _list_array(part, dataset.n_items, users, width) for name, part in parts.items()}
     own = read_table(folder / OWN_LISTS)
-    numbers = {"user_idx": dataset.users.indices_of(own["user_id"]), "item_idx": dataset.items.indices_of(own["item_id"])}
+    numbers = {
+        "user_idx": dataset.users.indices_of(own["user_id"]),
+        "item_idx": dataset.items.indices_of(own["item_id"]),
+    }
     return {answers: _list_array(own.assign(**numbers), dataset.n_items, users, width)}
 
 

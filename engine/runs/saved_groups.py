@@ -15,8 +15,8 @@ from engine.data.dataset import Dataset
 from engine.data.splits import Split
 from engine.errors import EngineError, Message, RunError, UnknownIdError
 from engine.evaluation.cohorts import Cohorts
-from engine.evaluation.groups.standard import Group, target_facts, user_facts
 from engine.evaluation.groups.rules import Rule, members
+from engine.evaluation.groups.standard import Group, target_facts, user_facts
 from engine.runs.folder import read_json, write_json
 from engine.runs.store import Run
 

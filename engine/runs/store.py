@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from engine.config import RunConfig, parse_config
+from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
 from engine.data.repeats import with_seen_decided
-from engine.data.cleaning_report import CleaningReport
 from engine.data.splits import Split, leave_last_out, temporal
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
@@ -26,10 +26,26 @@ from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.metrics.accuracy import log_ranks
 from engine.evaluation.report import Estimate, Evaluation
 from engine.evaluation.targets import TargetFacts, target_facts
-from engine.model.training.checkpoint import load_network
 from engine.model.network.transformer import Transformer
+from engine.model.training.checkpoint import load_network
 from engine.recommender import Answering, TransformerRecommender
-from engine.runs.folder import CONFIG, DAMAGE, ENSEMBLE, METRICS, MODEL, PER_USER, RUN_NAME, VOCABULARY, check_name, load_data, load_lists, read_about, read_json, read_table, require_file
+from engine.runs.folder import (
+    CONFIG,
+    DAMAGE,
+    ENSEMBLE,
+    METRICS,
+    MODEL,
+    PER_USER,
+    RUN_NAME,
+    VOCABULARY,
+    check_name,
+    load_data,
+    load_lists,
+    read_about,
+    read_json,
+    read_table,
+    require_file,
+)
 from engine.runs.place import settle_all, working_folder
 
 

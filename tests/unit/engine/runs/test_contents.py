@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import engine
-from engine.model.network.content_storage import load_contents, save_contents
 from engine.model.content.tables import Contents
+from engine.model.network.content_storage import load_contents, save_contents
 from engine.runs.contents import contents_of
 from engine.runs.folder import CONTENTS
 from tests.conftest import ODD_COLUMN, tiny_config

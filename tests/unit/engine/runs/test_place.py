@@ -17,9 +17,9 @@ import pytest
 import engine
 import engine.pipeline.fitting
 from engine import disk
-from engine.runs import place as place_module
 from engine.errors import RunError
 from engine.model.training.checkpoint import save_network
+from engine.runs import place as place_module
 from engine.runs.folder import OWN_FILES
 from engine.runs.place import is_whole, put_in_place, settle, strangers, why_no_run, working_folder
 from tests.conftest import TINY_RUN, tiny_config

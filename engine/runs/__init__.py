@@ -1,0 +1,1 @@
+"""The run folder: where it is, what is in it, and how it is changed."""
