@@ -41,6 +41,10 @@ check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
 	@echo "pyright";           $(BIN)/pyright
 	@echo "lint-imports";      $(BIN)/lint-imports
 
+.PHONY: quick
+quick: $(INSTALLED_DEV) ## The tests that need neither a browser nor a trained run, in a minute and a half.
+	@$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not trained and not browser and not slow and not realdata' $(ARGS)
+
 # The tests run even when a quick check fails, so that one run tells all; either failure fails the target.
 .PHONY: test
 test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.

@@ -18,10 +18,20 @@ LONG_TITLE = "The long and winding title of a thing, " * 100
 TINY_RUN = "tiny"
 BLENDED_RUN = "blended"
 
+TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_runs", "browser"}
+"""Fixtures that train, or that wait for a browser."""
+
 N_USERS, N_ITEMS = 120, 60
 _THINGS = ("tent", "sleeping bag", "stove", "lamp", "boots", "rope")
 _THINGS_ZH = ("帐篷", "睡袋", "炉子", "头灯", "靴子", "绳索")
 _CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % *off*")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make quick` leaves out what needs a trained run or a browser."""
+    for item in items:
+        if TRAINED & set(getattr(item, "fixturenames", ())):
+            item.add_marker("trained")
 
 
 def tiny_tables(seed: int = 0) -> dict[str, pd.DataFrame]:

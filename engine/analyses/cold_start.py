@@ -8,7 +8,6 @@ resamples.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,13 +15,13 @@ from typing import Any
 import numpy as np
 
 from engine.data.splits import Holdout
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError
 from engine.evaluation.fairness.truncation import rank_truncated
 from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.stats.bootstrap import SMALL, Estimate, interval, resampled_group_means
 from engine.progress import OnProgress, Progress, ignore
 from engine.queries.confidence import confidence_of, fitted_temperatures
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 GROWTH = "growth.json"
@@ -138,12 +137,7 @@ class ColdStartCurve:
 
 def kept_cold_start(run: Run, metric: str = "ndcg@10") -> ColdStartCurve | None:
     """What the run folder keeps of `measure_cold_start`; None where nothing was measured yet, or on other settings."""
-    try:
-        kept = read_json(run.path / GROWTH)
-        work = _work(run, metric)
-        return ColdStartCurve.from_dict(kept["growth"]) if {key: kept.get(key) for key in work} == work else None
-    except (RunError, KeyError, TypeError, ValueError, AttributeError):
-        return None
+    return _KEPT.load(run, **_depends_on(run, metric))
 
 
 def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> ColdStartCurve:
@@ -165,23 +159,25 @@ def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgres
             metric=metric,
             metrics=", ".join(run.evaluation.metrics),
         )
-    found = _measure(run, metric, on_progress)
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / GROWTH, {**_work(run, metric), "growth": found.to_dict()})
-    return found
+    return _KEPT.save(run, _measure(run, metric, on_progress), **_depends_on(run, metric))
 
 
-def _work(run: Run, metric: str) -> dict[str, Any]:
-    """What the figures hang on."""
+def _depends_on(run: Run, metric: str) -> dict[str, Any]:
     return {
-        "version": _VERSION,
-        "created": run.created,
         "metric": metric,
         "model": run.answers,
-        "settings": run.config.evaluation.model_dump(mode="json"),
+        "settings": settings_of(run),
         "lengths": list(LENGTHS),
         "users": [LONG_SHARE, MOST_USERS],
     }
+
+
+_KEPT = Kept(
+    GROWTH,
+    _VERSION,
+    lambda curve: {"growth": curve.to_dict()},
+    lambda kept: ColdStartCurve.from_dict(kept["growth"]),
+)
 
 
 def chosen_lengths(lengths: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:

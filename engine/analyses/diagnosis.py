@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,7 +12,7 @@ import pandas as pd
 
 from engine.config import EvaluationConfig
 from engine.data.splits import Split
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.fairness.ceiling import Ceiling, ceilings
 from engine.evaluation.fairness.gap import Gap, gap
@@ -32,7 +31,7 @@ from engine.evaluation.report import COHORTS, Estimate, Evaluation
 from engine.pipeline.fitting import fit_baselines
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Recommender
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 DIAGNOSIS = "diagnosis.json"
@@ -126,8 +125,8 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
         EngineError: the metric was not measured.
     """
     _check(run.evaluation, metric)
-    work = _work(run)
-    held = _held(run, work)
+    depends_on = _depends_on(run)
+    held = _KEPT.load(run, **depends_on) or {}
     if metric in held:
         return held[metric]
     start = time.perf_counter()
@@ -137,9 +136,7 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
     found = diagnose_evaluation(
         run.evaluation, run.split, run.cohorts, run.config.evaluation, metric, run.oracle, cut, on_progress, start
     )
-    held[metric] = found
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / DIAGNOSIS, {**work, "diagnoses": {m: one.to_dict() for m, one in held.items()}})
+    _KEPT.update(run, lambda kept: (kept or {}) | {metric: found}, **depends_on)
     return found
 
 
@@ -221,30 +218,24 @@ def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
 
 def is_diagnosed(run: Run) -> bool:
     """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric."""
-    return bool(_held(run, _work(run)))
+    return bool(_KEPT.load(run, **_depends_on(run)))
 
 
-def _work(run: Run) -> dict[str, Any]:
-    """What a diagnosis follows from."""
+def _depends_on(run: Run) -> dict[str, Any]:
     return {
-        "version": _VERSION,
-        "created": run.created,
         "models": list(run.evaluation.models),
-        "settings": run.config.evaluation.model_dump(mode="json"),
+        "settings": settings_of(run),
         "draws": DRAWS,
         "neighbours": NEIGHBOURS,
     }
 
 
-def _held(run: Run, work: Mapping[str, Any]) -> dict[str, Diagnosis]:
-    """What the run folder keeps of the same work; nothing where that is of other settings or cannot be read."""
-    try:
-        kept = read_json(run.path / DIAGNOSIS)
-        if any(kept.get(key) != value for key, value in work.items()):
-            return {}
-        return {metric: Diagnosis.from_dict(found) for metric, found in kept["diagnoses"].items()}
-    except (RunError, KeyError, TypeError, ValueError, AttributeError):
-        return {}
+_KEPT: Kept[dict[str, Diagnosis]] = Kept(
+    DIAGNOSIS,
+    _VERSION,
+    lambda held: {"diagnoses": {metric: one.to_dict() for metric, one in held.items()}},
+    lambda kept: {metric: Diagnosis.from_dict(found) for metric, found in kept["diagnoses"].items()},
+)
 
 
 def _both(evaluation: Evaluation) -> bool:

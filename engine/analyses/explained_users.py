@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +12,14 @@ import pandas as pd
 
 from engine.analyses.faithfulness_check import questions
 from engine.data.schema import CATEGORY, LIST_SEPARATOR, UNKNOWN
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError
 from engine.evaluation.report import COHORTS
 from engine.evaluation.stats.bootstrap import interval, resampled_group_means
 from engine.explanation.shap_summary import RECENCIES, many_values, recency
 from engine.progress import OnProgress, Progress, ignore
 from engine.queries.explain_features import features_of, run_parts
 from engine.recommender import Answering
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 EXPLAINED = "explained.json"
@@ -123,18 +122,12 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
         time.perf_counter() - start,
         run.answers,
     )
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / EXPLAINED, {"work": _work(run, users, seed), "found": result.to_dict()})
-    return result
+    return _KEPT.save(run, result, **_depends_on(run, users, seed))
 
 
 def kept_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
     """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing."""
-    try:
-        kept = read_json(run.path / EXPLAINED)
-        return ExplainedUsers.from_dict(kept["found"]) if kept["work"] == _work(run, users, seed) else None
-    except (RunError, KeyError, TypeError, ValueError, AttributeError):
-        return None
+    return _KEPT.load(run, **_depends_on(run, users, seed))
 
 
 def values_by(run: Run, found: ExplainedUsers, by: ValuesBy, lang: str = "en") -> pd.DataFrame:
@@ -229,12 +222,8 @@ def _by_category(run: Run, found: ExplainedUsers, lang: str) -> tuple[pd.DataFra
     return each.loc[each["group"].isin(order)], order
 
 
-def _work(run: Run, users: int, seed: int) -> dict[str, Any]:
-    return {
-        "version": _VERSION,
-        "created": run.created,
-        "model": run.answers,
-        "settings": run.config.evaluation.model_dump(mode="json"),
-        "users": users,
-        "seed": seed,
-    }
+def _depends_on(run: Run, users: int, seed: int) -> dict[str, Any]:
+    return {"model": run.answers, "settings": settings_of(run), "users": users, "seed": seed}
+
+
+_KEPT = Kept(EXPLAINED, _VERSION, ExplainedUsers.to_dict, ExplainedUsers.from_dict)

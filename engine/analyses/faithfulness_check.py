@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import time
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ import torch
 from engine.analyses.faithfulness_scores import Faithfulness, Retraining, mean_correlation, summarise
 from engine.analyses.user_sample import tested_users
 from engine.data.dataset import Histories
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError
 from engine.evaluation.stats.bootstrap import Estimate
 from engine.explanation.faithfulness import (
     METHODS,
@@ -27,7 +26,7 @@ from engine.explanation.faithfulness import (
 )
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender, mask_seen, top_of
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 FAITHFULNESS = "faithfulness.json"
@@ -100,25 +99,21 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
         time.perf_counter() - start,
     )
     on_progress(Progress("explain", 1.0, "Measured"))
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / FAITHFULNESS, {"work": _work(run, users, seed), "found": result.to_dict()})
-    return result
+    return _KEPT.save(run, result, **_depends_on(run, users, seed))
 
 
 def kept_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
     """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given."""
-    try:
-        kept = read_json(run.path / FAITHFULNESS)
-        work = kept["work"]
-        asked = _work(run, work["users"] if users is None else users, work["seed"] if seed is None else seed)
-        return Faithfulness.from_dict(kept["found"]) if work == asked else None
-    except (RunError, KeyError, TypeError, ValueError, AttributeError, IndexError):
-        return None
+    kept = _KEPT.asked(run)
+    users, seed = kept.get("users") if users is None else users, kept.get("seed") if seed is None else seed
+    return None if users is None or seed is None else _KEPT.load(run, **_depends_on(run, users, seed))
 
 
-def _work(run: Run, users: int, seed: int) -> dict[str, Any]:
-    settings = run.config.evaluation.model_dump(mode="json")
-    return {"version": _VERSION, "created": run.created, "settings": settings, "users": users, "seed": seed}
+def _depends_on(run: Run, users: int, seed: int) -> dict[str, Any]:
+    return {"settings": settings_of(run), "users": users, "seed": seed}
+
+
+_KEPT = Kept(FAITHFULNESS, _VERSION, Faithfulness.to_dict, Faithfulness.from_dict)
 
 
 def questions(run: Run, users: int, seed: int) -> tuple[list[Question], dict[str, float]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,11 +11,11 @@ import pandas as pd
 
 from engine.analyses.user_sample import tested_users
 from engine.data.schema import CATEGORY
-from engine.errors import EngineError, RunError
+from engine.errors import EngineError
 from engine.evaluation.stats.bootstrap import Estimate, Levels, interval, resampled_means
 from engine.explanation.heads import FEATURES, Role, head_features, role_of
 from engine.progress import OnProgress, Progress, ignore
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 HEADS = "attention_heads.json"
@@ -98,18 +97,12 @@ def head_roles(run: Run, on_progress: OnProgress = ignore) -> HeadRoles:
     Raises:
         EngineError: no tested user has so many events.
     """
-    settings = run.config.evaluation.model_dump(mode="json")
-    work = {"version": _VERSION, "created": run.created, "users": _USERS, "settings": settings}
-    try:
-        kept = read_json(run.path / HEADS)
-        if kept["work"] == work:
-            return HeadRoles.from_dict(kept["found"])
-    except (RunError, KeyError, TypeError, ValueError, AttributeError):
-        pass
-    found = _measured(run, on_progress)
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / HEADS, {"work": work, "found": found.to_dict()})
-    return found
+    depends_on = {"users": _USERS, "settings": settings_of(run)}
+    held = _KEPT.load(run, **depends_on)
+    return held if held is not None else _KEPT.save(run, _measured(run, on_progress), **depends_on)
+
+
+_KEPT = Kept(HEADS, _VERSION, HeadRoles.to_dict, HeadRoles.from_dict)
 
 
 def _measured(run: Run, on_progress: OnProgress) -> HeadRoles:

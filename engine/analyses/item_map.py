@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
-from engine.errors import EngineError, RunError
-from engine.runs.folder import read_json, write_json
+from engine.errors import EngineError
+from engine.runs.kept import Kept
 from engine.runs.store import Run
 
 Method = Literal["pca", "tsne"]
@@ -93,7 +93,7 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
 
 def has_tsne(run: Run) -> bool:
     """Whether the run folder keeps a t-SNE, so that it is there at once."""
-    return _held(run) is not None
+    return _KEPT.load(run, **_depends_on(run)) is not None
 
 
 def _pca(unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -109,11 +109,9 @@ def _pca(unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.nd
 
 def _tsne(run: Run, unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, None]:
     """Places of the sample and of others."""
-    laid = _held(run)
+    laid = _KEPT.load(run, **_depends_on(run))
     if laid is None or len(laid) != len(drawn):
-        laid = _lay_out(unit[drawn], run.config.evaluation.seed)
-        with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-            write_json(run.path / ITEM_MAP, {**_work(run), "places": laid.round(5).tolist()})
+        laid = _KEPT.save(run, _lay_out(unit[drawn], run.config.evaluation.seed), **_depends_on(run))
     near = unit[others] @ unit[drawn].T
     best = np.argsort(-near, axis=1)[:, :NEAREST]
     weights = np.maximum(np.take_along_axis(near, best, axis=1), 1e-6)
@@ -130,17 +128,20 @@ def _lay_out(unit: np.ndarray, seed: int) -> np.ndarray:
     return found / max(float(np.abs(found).max()), 1e-12)
 
 
-def _work(run: Run) -> dict[str, Any]:
-    """What the places hang on."""
-    return {"version": _VERSION, "created": run.created, "sample": SAMPLE, "seed": run.config.evaluation.seed}
+def _depends_on(run: Run) -> dict[str, Any]:
+    return {"sample": SAMPLE, "seed": run.config.evaluation.seed}
 
 
-def _held(run: Run) -> np.ndarray | None:
-    try:
-        kept = read_json(run.path / ITEM_MAP)
-        work = _work(run)
-        places = np.array(kept["places"], dtype=np.float64)
-        good = {key: kept.get(key) for key in work} == work and places.ndim == 2 and places.shape[1] == 2
-        return places if good and np.isfinite(places).all() else None
-    except (RunError, KeyError, TypeError, ValueError):
-        return None
+def _places(kept: Mapping[str, Any]) -> np.ndarray:
+    """(n_drawn, 2) places on the plane.
+
+    Raises:
+        ValueError: they are none.
+    """
+    places = np.array(kept["places"], dtype=np.float64)
+    if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():
+        raise ValueError("these are no places on a plane")
+    return places
+
+
+_KEPT: Kept[np.ndarray] = Kept(ITEM_MAP, _VERSION, lambda laid: {"places": laid.round(5).tolist()}, _places)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from engine.errors import RunError
 from engine.recommender import score_chunks
-from engine.runs.folder import read_json, write_json
+from engine.runs.kept import Kept
 from engine.runs.store import Run
 
 CONFIDENCE = "confidence.json"
@@ -86,8 +85,8 @@ def fitted_temperatures(run: Run) -> Temperatures:
 
     Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), temperature scaling.
     """
-    work = {"version": _VERSION, "created": run.created, "model": run.answers, "users": MOST_USERS}
-    if (held := _held(run, work)) is not None:
+    depends_on = {"model": run.answers, "users": MOST_USERS}
+    if (held := _KEPT.load(run, **depends_on)) is not None:
         return held
     lengths = run.split.valid.histories.lengths
     fitted: dict[int, float] = {}
@@ -97,19 +96,27 @@ def fitted_temperatures(run: Run) -> Temperatures:
             break
         fitted[n] = _fit(run, rows, n)
     found = Temperatures(tuple(fitted), tuple(fitted.values())) if fitted else Temperatures()
-    with contextlib.suppress(OSError):  # a folder that may only be read still gives the answer
-        write_json(run.path / CONFIDENCE, {**work, "lengths": list(found.lengths), "temperatures": list(found.values)})
+    return _KEPT.save(run, found, **depends_on)
+
+
+def _temperatures(kept: Mapping[str, Any]) -> Temperatures:
+    """What was kept of them.
+
+    Raises:
+        ValueError: they are none.
+    """
+    found = Temperatures(tuple(map(int, kept["lengths"])), tuple(map(float, kept["temperatures"])))
+    if not len(found.lengths) == len(found.values) > 0 or not all(0 < value < np.inf for value in found.values):
+        raise ValueError("these are no temperatures")
     return found
 
 
-def _held(run: Run, work: dict[str, Any]) -> Temperatures | None:
-    try:
-        kept = read_json(run.path / CONFIDENCE)
-        found = Temperatures(tuple(map(int, kept["lengths"])), tuple(map(float, kept["temperatures"])))
-        sound = len(found.lengths) == len(found.values) > 0 and all(0 < value < np.inf for value in found.values)
-        return found if sound and {key: kept.get(key) for key in work} == work else None
-    except (RunError, KeyError, TypeError, ValueError):
-        return None
+_KEPT: Kept[Temperatures] = Kept(
+    CONFIDENCE,
+    _VERSION,
+    lambda found: {"lengths": list(found.lengths), "temperatures": list(found.values)},
+    _temperatures,
+)
 
 
 def _fit(run: Run, rows: np.ndarray, n: int) -> float:

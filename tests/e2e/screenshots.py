@@ -15,7 +15,7 @@ from tests.e2e.conftest import PAGES, find_chromium
 def main(
     address: str = "http://127.0.0.1:8501",
     run: str = "sample-shop",
-    folder: str = "dashboard/screenshots",
+    folder: str = "docs/pictures",
     user: str = "",
 ) -> None:
     """Open each page of a running dashboard at 1440 pixels and keep a picture of few colours."""

@@ -20,6 +20,11 @@ from dashboard.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_PAGE = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+SETTINGS_PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+DOCUMENTS = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md"), *ROOT.glob("sample_data/*.md")]
+)
 COMMANDS: dict = get_command(app).commands  # type: ignore[attr-defined]
 
 
@@ -42,8 +47,8 @@ def requirements() -> list[Requirement]:
 
 class TestDocuments:
     @pytest.mark.parametrize("name", sorted(COMMANDS))
-    def test_readme_shows_every_command(self, name: str):
-        assert f"`tailscope {name}" in README
+    def test_every_command_is_documented(self, name: str):
+        assert f"`tailscope {name}" in COMMAND_PAGE
 
     @pytest.mark.parametrize("name", sorted(COMMANDS))
     def test_every_command_and_option_says_what_it_does(self, name: str):
@@ -53,8 +58,8 @@ class TestDocuments:
             assert getattr(param, "help", None), f"{name} {param.name}"
 
     @pytest.mark.parametrize("name", sorted(COMMANDS))
-    def test_readme_shows_every_option_in_the_commands_row(self, name: str):
-        row = next(line for line in README.splitlines() if line.startswith(f"| `tailscope {name}"))
+    def test_every_option_is_in_its_commands_row(self, name: str):
+        row = next(line for line in COMMAND_PAGE.splitlines() if line.startswith(f"| `tailscope {name}"))
         everywhere = {
             "--runs",
             "--json",
@@ -66,9 +71,13 @@ class TestDocuments:
             if options and not options & everywhere:
                 assert any(f"`{option}`" in row or f" {option} " in row for option in options), options
 
-    def test_readme_shows_no_option_that_does_not_exist(self):
+    def test_no_option_is_documented_that_does_not_exist(self):
         real = {o for c in COMMANDS.values() for p in c.params for o in (*p.opts, *p.secondary_opts)}
-        shown = set(re.findall(r"`(--?[a-z][a-z-]*)", README))
+        shown = set(
+            re.findall(
+                r"`(--?[a-z][a-z-]*)", README + COMMAND_PAGE + (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
+            )
+        )
         assert shown - real - {"--help"} == set()
 
     def test_every_command_takes_json(self):
@@ -87,14 +96,39 @@ class TestDocuments:
         (tmp_path / "all.toml").write_text(engine.describe_config(), encoding="utf-8")
         assert engine.load_config(tmp_path / "all.toml") == engine.RunConfig()
 
-    def test_readme_links_lead_somewhere(self):
-        links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-        assert links
-        assert [link for link in links if not (ROOT / link).exists()] == []
+    def test_the_page_of_settings_is_what_the_command_prints(self):
+        assert f"```toml\n{engine.describe_config().rstrip()}\n```\n" in SETTINGS_PAGE
+
+    @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+    def test_links_lead_somewhere(self, path: Path):
+        links = re.findall(r"\]\((?!https?:)([^)#]+)\)", path.read_text(encoding="utf-8"))
+        assert [link for link in links if not (path.parent / link).exists()] == []
+
+    @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+    def test_what_is_named_in_the_tree_exists(self, path: Path):
+        if path.name == "CHANGELOG.md":
+            return  # tells of what was
+        named = set(
+            re.findall(
+                r"`((?:engine|dashboard|tests|benchmarks|docs|sample_data)/\w[\w./-]*)`", path.read_text(encoding="utf-8")
+            )
+        )
+        assert [name for name in named if not (ROOT / name.rstrip("…")).exists()] == []
+
+    def test_the_readme_keeps_to_users(self):
+        assert len(README.splitlines()) < 180
 
     def test_make_targets_that_are_named_exist(self):
         makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-        named = set(re.findall(r"`?make ([a-z]+)", README + makefile + (ROOT / ".ci/run").read_text(encoding="utf-8")))
+        named = set(
+            re.findall(
+                r"`?make ([a-z]+)",
+                README
+                + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+                + makefile
+                + (ROOT / ".ci/run").read_text(encoding="utf-8"),
+            )
+        )
         assert {target for target in named if not re.search(rf"^{target}:", makefile, re.MULTILINE)} <= {"it"}
 
 

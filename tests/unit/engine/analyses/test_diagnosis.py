@@ -97,11 +97,11 @@ def test_what_is_kept_of_other_work_or_is_damaged_is_not_believed(
     assert same(diagnose_run(run), found)
     kept = json.loads((run.path / DIAGNOSIS).read_text())
     if spoil == "settings":
-        kept["settings"]["seed"] += 1
+        kept["depends_on"]["settings"]["seed"] += 1
     elif spoil == "created":
-        kept["created"] = "1970-01-01"
+        kept["depends_on"]["created"] = "1970-01-01"
     elif spoil == "other form":
-        kept["diagnoses"]["ndcg@10"].pop("gaps")
+        kept["found"]["diagnoses"]["ndcg@10"].pop("gaps")
     text = json.dumps(kept)
     (run.path / DIAGNOSIS).write_text(text[: len(text) // 2] if spoil == "cut off" else text)
     asked = []
@@ -119,7 +119,7 @@ def test_a_folder_that_cannot_be_written_to_still_gives_the_answer(
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(home, "write_json", refuse)
+    monkeypatch.setattr("engine.disk.write_json", refuse)
     assert same(diagnose_run(run), made[1])
     assert not (run.path / DIAGNOSIS).exists()
 
