@@ -1,6 +1,6 @@
 """How well items that training never met are ranked by their content alone.
 
-python benchmarks/new_items.py PATH [--share 0.05] [--set model.own_dropout=0.2]
+python benchmarks/new_items.py PATH [--share 0.05] [--set model.id_dropout=0.2]
 
 Takes a random share of the items out of training altogether, then asks for them wherever one is a user's validation
 target: its rank among all items, by the content of items, against the rank that chance would give. Test targets are not
@@ -77,7 +77,7 @@ def main() -> None:
                     "chance": 0.5,
                 },
                 "hr@10": {"value": float((ranks <= 10).mean()), "chance": float((10 / n_ranked).mean())},
-                "own_dropout": config.model.own_dropout,
+                "id_dropout": config.model.id_dropout,
             },
             indent=2,
         )

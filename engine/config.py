@@ -30,6 +30,16 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
 
+OLD_NAMES = {"own_dropout": "id_dropout"}
+"""Settings of the model that version 0.1 called otherwise."""
+
+
+def _with_new_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings under their names of now; an old name's value counts where the new name has none."""
+    renamed = {new: fields[old] for old, new in OLD_NAMES.items() if old in fields and fields.get(new) is None}
+    return {key: value for key, value in fields.items() if key not in OLD_NAMES} | renamed
+
+
 def _each_once(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """The members, if none is there twice."""
     if twice := [value for i, value in enumerate(given) if value in given[:i]]:
@@ -40,19 +50,31 @@ def _each_once(given: tuple[Any, ...]) -> tuple[Any, ...]:
 class DataConfig(_Section):
     """How a log becomes a dataset."""
 
-    user: str | None = Field(None, description="Column of user ids; guessed from usual names when not given.")
-    item: str | None = Field(None, description="Column of item ids; guessed likewise.")
-    time: str | None = Field(None, description="Column of times; guessed likewise. Without one, file order counts.")
-    rating: str | None = Field(None, description="Column of ratings; guessed likewise.")
-    min_rating: float | None = Field(None, description="Ratings under this are no interaction. None keeps all.")
-    time_format: str | None = Field(
-        None,
-        min_length=1,
-        description="How times are written: a format of strptime such as %d/%m/%Y %H:%M, or one of day-first, "
-        "month-first, years, seconds, milliseconds, microseconds, nanoseconds, days, spreadsheet-days, ticks, "
-        "filetime. None: told from the column.",
+    user: Annotated[str | None, Field(description="Column of user ids; guessed from usual names when not given.")] = (
+        None
     )
-    no_time: bool = Field(False, description="Leave times out: the order of the file is the order of each history.")
+    item: Annotated[str | None, Field(description="Column of item ids; guessed likewise.")] = None
+    time: Annotated[
+        str | None, Field(description="Column of times; guessed likewise. Without one, file order counts.")
+    ] = None
+    rating: Annotated[str | None, Field(description="Column of ratings; guessed likewise.")] = None
+    min_rating: Annotated[float | None, Field(description="Ratings under this are no interaction. None keeps all.")] = (
+        None
+    )
+    time_format: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description=(
+                "How times are written: a format of strptime such as %d/%m/%Y %H:%M, or one of day-first, "
+                "month-first, years, seconds, milliseconds, microseconds, nanoseconds, days, spreadsheet-days, ticks, "
+                "filetime. None: told from the column."
+            ),
+        ),
+    ] = None
+    no_time: Annotated[
+        bool, Field(description="Leave times out: the order of the file is the order of each history.")
+    ] = False
 
     @field_validator("time_format")
     @classmethod
@@ -81,47 +103,80 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """The network."""
 
-    architecture: Literal["causal", "masked", "encoder-decoder"] = Field(
-        "causal",
-        description="causal: each event sees earlier ones (GPT style). masked: all see all, a [MASK] at the end reads "
-        "out (BERT style). encoder-decoder: the history is encoded both ways, the next items decoded across it.",
+    architecture: Annotated[
+        Literal["causal", "masked", "encoder-decoder"],
+        Field(
+            description=(
+                "causal: each event sees earlier ones (GPT style). masked: all see all, a [MASK] at the end reads "
+                "out (BERT style). encoder-decoder: the history is encoded both ways, the next items decoded across it."
+            )
+        ),
+    ] = "causal"
+    max_len: Annotated[int | None, Field(ge=2, le=4096, description="Most recent events the network reads.")] = None
+    d_model: Annotated[int | None, Field(ge=4, le=2048, description="Width of item vectors and hidden states.")] = None
+    n_layers: Annotated[
+        int | None, Field(ge=1, le=32, description="Transformer blocks; an encoder-decoder has as many in each half.")
+    ] = None
+    n_heads: Annotated[
+        int | None, Field(ge=1, le=32, description="Attention heads in each block; must divide d_model.")
+    ] = None
+    d_ff: Annotated[int | None, Field(ge=4, le=8192, description="Width inside a block's feed-forward part.")] = None
+    dropout: Annotated[float | None, Field(ge=0, lt=1, description="Share of activations dropped while training.")] = (
+        None
     )
-    max_len: int | None = Field(None, ge=2, le=4096, description="Most recent events the network reads.")
-    d_model: int | None = Field(None, ge=4, le=2048, description="Width of item vectors and hidden states.")
-    n_layers: int | None = Field(
-        None, ge=1, le=32, description="Transformer blocks; an encoder-decoder has as many in each half."
-    )
-    n_heads: int | None = Field(None, ge=1, le=32, description="Attention heads in each block; must divide d_model.")
-    d_ff: int | None = Field(None, ge=4, le=8192, description="Width inside a block's feed-forward part.")
-    dropout: float | None = Field(None, ge=0, lt=1, description="Share of activations dropped while training.")
-    event_dropout: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        description="Share of sequences trained with a random part of their events masked: SHAP hides events too.",
-    )
-    output: Literal["cosine", "dot"] | None = Field(None, description="How a hidden state meets an item's vector.")
-    temperature: float | None = Field(None, ge=1e-3, le=10, description="Divides cosine scores; smaller is sharper.")
-    item_content: bool = Field(True, description="Items' categories, text and numbers are part of their vectors.")
-    own_dropout: float | None = Field(
-        None, ge=0, lt=1, description="Share of items that a training step knows by their content alone."
-    )
-    user_content: bool = Field(True, description="Users' categories, text and numbers join every place they are read.")
-    user_dropout: float = Field(
-        0.2, ge=0, lt=1, description="Share of windows trained as if nothing were known of their user."
-    )
-    text_size: int = Field(64, ge=1, le=1024, description="Dimensions that the text of items or users is cut to.")
-    text_model: str | None = Field(
-        None,
-        min_length=1,
-        description="What reads text: None, TF-IDF of its letters; minilm, the sentence BERT of tailscope[text]; or a "
-        "folder of sentence-transformers.",
-    )
-    ensemble: tuple[Literal["ease", "itemknn"], ...] = Field(
-        ("ease", "itemknn"),
-        description="Models blended with the Transformer by weights learnt on validation; the blend answers where it "
-        "is better there. none: no ensemble.",
-    )
+    event_dropout: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            description="Share of sequences trained with a random part of their events masked: SHAP hides events too.",
+        ),
+    ] = None
+    output: Annotated[
+        Literal["cosine", "dot"] | None, Field(description="How a hidden state meets an item's vector.")
+    ] = None
+    temperature: Annotated[
+        float | None, Field(ge=1e-3, le=10, description="Divides cosine scores; smaller is sharper.")
+    ] = None
+    item_content: Annotated[
+        bool, Field(description="Items' categories, text and numbers are part of their vectors.")
+    ] = True
+    id_dropout: Annotated[
+        float | None, Field(ge=0, lt=1, description="Share of items that a training step knows by their content alone.")
+    ] = None
+    user_content: Annotated[
+        bool, Field(description="Users' categories, text and numbers join every place they are read.")
+    ] = True
+    user_dropout: Annotated[
+        float, Field(ge=0, lt=1, description="Share of windows trained as if nothing were known of their user.")
+    ] = 0.2
+    text_size: Annotated[
+        int, Field(ge=1, le=1024, description="Dimensions that the text of items or users is cut to.")
+    ] = 64
+    text_model: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description=(
+                "What reads text: None, TF-IDF of its letters; minilm, the sentence BERT of tailscope[text]; or a "
+                "folder of sentence-transformers."
+            ),
+        ),
+    ] = None
+    ensemble: Annotated[
+        tuple[Literal["ease", "itemknn"], ...],
+        Field(
+            description=(
+                "Models blended with the Transformer by weights learnt on validation; the blend answers where it "
+                "is better there. none: no ensemble."
+            )
+        ),
+    ] = ("ease", "itemknn")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _old_names_read_on(cls, given: Any) -> Any:
+        return _with_new_names(given) if isinstance(given, dict) else given
 
     @field_validator("ensemble", mode="before")
     @classmethod
@@ -147,75 +202,114 @@ class ModelConfig(_Section):
 class TrainingConfig(_Section):
     """How the weights are found."""
 
-    preset: Literal["default", "best"] = Field(
-        "default", description="What unset settings aim at: default, a sound model soon; best, quality before time."
+    preset: Annotated[
+        Literal["default", "best"],
+        Field(description="What unset settings aim at: default, a sound model soon; best, quality before time."),
+    ] = "default"
+    seed: Annotated[
+        int, Field(ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
+    ] = 0
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], Field(description="auto: cuda, else mps, else cpu.")] = (
+        "auto"
     )
-    seed: int = Field(0, ge=0, lt=2**31, description="The same seed on the same machine gives the same weights.")
-    device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="auto: cuda, else mps, else cpu.")
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto",
-        description="Of products in a training step; weights stay float32. auto: bfloat16 on CUDA that has it, else "
-        "float32.",
-    )
-    compile: bool = Field(
-        False,
-        description="Have torch compile the blocks: a minute at the start, then faster epochs; pays in long trainings.",
-    )
-    max_epochs: int | None = Field(None, ge=1, le=100_000, description="Passes over the data at most.")
-    max_seconds: float | None = Field(
-        None, gt=0, description="Stop after this long, best weights kept. None: no limit."
-    )
-    patience: int | None = Field(None, ge=1, le=MOST, description="Validations without gain before training stops.")
-    validate_every: int | None = Field(None, ge=1, le=MOST, description="Epochs between validations.")
-    validation_users: int = Field(
-        6000, ge=1, le=MOST, description="Users asked at a validation, drawn once by the seed."
-    )
-    batch_tokens: int | None = Field(None, ge=8, le=MOST, description="Real events in a step; padding does not count.")
-    learning_rate: float | None = Field(None, gt=0, le=1, description="Peak step size of AdamW.")
-    weight_decay: float | None = Field(None, ge=0, le=100, description="AdamW's decoupled decay (L2).")
-    l1: float = Field(
-        0.0,
-        ge=0,
-        le=1e6,
-        description="Every step moves each number of items' own vectors this times the step size towards zero, and "
-        "leaves it there once reached (L1, as a soft threshold); 0: none.",
-    )
-    pretrain_epochs: int | None = Field(
-        None,
-        ge=0,
-        le=10_000,
-        description="Epochs before the others in which the same weights fill in masked items, reading both ways, and "
-        "find items from their content; 0: none.",
-    )
-    start_from: str | None = Field(
-        None, description="Run whose weights training starts from; other items are met through their content."
-    )
-    content_loss: float = Field(
-        0.0, ge=0, le=100, description="Weight of a second loss, by which an item is found from its content; 0: none."
-    )
-    label_smoothing: float | None = Field(
-        None, ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."
-    )
-    warmup_steps: int = Field(50, ge=0, le=MOST, description="Steps over which the step size rises from zero.")
-    schedule: Literal["constant", "cosine", "linear"] = Field(
-        "constant",
-        description="After the warm-up: the peak throughout, or a fall along half a cosine wave or a line until the "
-        "last of max_epochs.",
-    )
-    final_share: float = Field(
-        0.1, ge=0, le=1, description="Share of the peak step size that a cosine or linear schedule ends at."
-    )
-    average: float | None = Field(
-        None, ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."
-    )
-    clip_norm: float = Field(5.0, gt=0, le=1e9, description="Gradients longer than this are cut to it.")
-    mask_share: float | None = Field(
-        None, gt=0, lt=1, description="Share of a window's items hidden, which a masked network learns to fill in."
-    )
-    loss: Literal["full", "sampled"] | None = Field(None, description="Softmax over all items, or over a sample.")
-    n_negatives: int | None = Field(
-        None, ge=1, le=10**7, description="Shared uniform negatives a step (sampled softmax)."
-    )
+    precision: Annotated[
+        Literal["auto", "float32", "bfloat16"],
+        Field(
+            description=(
+                "Of products in a training step; weights stay float32. auto: bfloat16 on CUDA that has it, else "
+                "float32."
+            )
+        ),
+    ] = "auto"
+    compile: Annotated[
+        bool,
+        Field(
+            description="Have torch compile the blocks: a minute at the start, then faster "
+            "epochs; pays in long trainings."
+        ),
+    ] = False
+    max_epochs: Annotated[int | None, Field(ge=1, le=100_000, description="Passes over the data at most.")] = None
+    max_seconds: Annotated[
+        float | None, Field(gt=0, description="Stop after this long, best weights kept. None: no limit.")
+    ] = None
+    patience: Annotated[
+        int | None, Field(ge=1, le=MOST, description="Validations without gain before training stops.")
+    ] = None
+    validate_every: Annotated[int | None, Field(ge=1, le=MOST, description="Epochs between validations.")] = None
+    validation_users: Annotated[
+        int, Field(ge=1, le=MOST, description="Users asked at a validation, drawn once by the seed.")
+    ] = 6000
+    batch_tokens: Annotated[
+        int | None, Field(ge=8, le=MOST, description="Real events in a step; padding does not count.")
+    ] = None
+    learning_rate: Annotated[float | None, Field(gt=0, le=1, description="Peak step size of AdamW.")] = None
+    weight_decay: Annotated[float | None, Field(ge=0, le=100, description="AdamW's decoupled decay (L2).")] = None
+    l1: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1e6,
+            description=(
+                "Every step moves each number of items' own vectors this times the step size towards zero, and "
+                "leaves it there once reached (L1, as a soft threshold); 0: none."
+            ),
+        ),
+    ] = 0.0
+    pretrain_epochs: Annotated[
+        int | None,
+        Field(
+            ge=0,
+            le=10_000,
+            description=(
+                "Epochs before the others in which the same weights fill in masked items, reading both ways, and "
+                "find items from their content; 0: none."
+            ),
+        ),
+    ] = None
+    start_from: Annotated[
+        str | None,
+        Field(description="Run whose weights training starts from; other items are met through their content."),
+    ] = None
+    content_loss: Annotated[
+        float,
+        Field(
+            ge=0, le=100, description="Weight of a second loss, by which an item is found from its content; 0: none."
+        ),
+    ] = 0.0
+    label_smoothing: Annotated[
+        float | None,
+        Field(ge=0, lt=1, description="Share of the softmax's target that all its items have in common; 0: none."),
+    ] = None
+    warmup_steps: Annotated[
+        int, Field(ge=0, le=MOST, description="Steps over which the step size rises from zero.")
+    ] = 50
+    schedule: Annotated[
+        Literal["constant", "cosine", "linear"],
+        Field(
+            description=(
+                "After the warm-up: the peak throughout, or a fall along half a cosine wave or a line until the "
+                "last of max_epochs."
+            )
+        ),
+    ] = "constant"
+    final_share: Annotated[
+        float, Field(ge=0, le=1, description="Share of the peak step size that a cosine or linear schedule ends at.")
+    ] = 0.1
+    average: Annotated[
+        float | None,
+        Field(ge=0, lt=1, description="Decay of the running average of weights that is validated and kept; 0: none."),
+    ] = None
+    clip_norm: Annotated[float, Field(gt=0, le=1e9, description="Gradients longer than this are cut to it.")] = 5.0
+    mask_share: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="Share of a window's items hidden, which a masked network learns to fill in."),
+    ] = None
+    loss: Annotated[
+        Literal["full", "sampled"] | None, Field(description="Softmax over all items, or over a sample.")
+    ] = None
+    n_negatives: Annotated[
+        int | None, Field(ge=1, le=10**7, description="Shared uniform negatives a step (sampled softmax).")
+    ] = None
 
     @model_validator(mode="after")
     def _decay_leaves_weights_their_sign(self) -> TrainingConfig:
@@ -231,67 +325,97 @@ class TrainingConfig(_Section):
 class AugmentationConfig(_Section):
     """Training windows changed at random, anew in every epoch; 0 is off. Masking is model.event_dropout."""
 
-    crop: float = Field(
-        0.0, ge=0, le=1, description="Share of windows of which a random stretch is kept, two items or more."
-    )
-    reorder: float = Field(
-        0.0, ge=0, le=1, description="Share of windows in which up to four neighbours, but not the last, are shuffled."
-    )
-    substitute: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of windows read with a fifth of their events replaced by similar items (cosine of their "
-        "training users); what is sought stays.",
-    )
-    truncate_head: float = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="Share of head users' windows (evaluation.head_share) cut to the newest items, as many as a tail "
-        "user has, drawn from the training part.",
-    )
-    input_noise: float = Field(
-        0.0, ge=0, le=10, description="Gaussian noise added to each vector read, as a share of the vector's length."
-    )
+    crop: Annotated[
+        float, Field(ge=0, le=1, description="Share of windows of which a random stretch is kept, two items or more.")
+    ] = 0.0
+    reorder: Annotated[
+        float,
+        Field(
+            ge=0, le=1, description="Share of windows in which up to four neighbours, but not the last, are shuffled."
+        ),
+    ] = 0.0
+    substitute: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description=(
+                "Share of windows read with a fifth of their events replaced by similar items (cosine of their "
+                "training users); what is sought stays."
+            ),
+        ),
+    ] = 0.0
+    truncate_head: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description=(
+                "Share of head users' windows (evaluation.head_share) cut to the newest items, as many as a tail "
+                "user has, drawn from the training part."
+            ),
+        ),
+    ] = 0.0
+    input_noise: Annotated[
+        float,
+        Field(ge=0, le=10, description="Gaussian noise added to each vector read, as a share of the vector's length."),
+    ] = 0.0
 
 
 class EvaluationConfig(_Section):
     """What is measured."""
 
-    protocol: Literal["leave-last-out", "temporal"] = Field(
-        "leave-last-out",
-        description="How targets are held out. leave-last-out: each user's last event. temporal: all after one time.",
-    )
-    test_share: float = Field(
-        0.1,
-        gt=0,
-        lt=0.5,
-        description="Temporal protocol: share of interactions, the latest, to test on; as many before them validate.",
-    )
-    ks: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = Field(
-        (5, 10, 20), description="List lengths at which metrics are quoted."
-    )
-    head_share: float = Field(0.2, gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
-    item_head_share: float = Field(0.2, gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")
-    new_items: bool = Field(
-        False, description="Rank items that training never met too, by their content; the baselines cannot."
-    )
-    exclude_seen: Literal["auto"] | bool = Field(
-        "auto",
-        description="Leave out items that the history already holds. auto: true, but false where repeats are a tenth "
-        "of the validation targets or more.",
-    )
-    bootstrap_samples: int = Field(1000, ge=10, le=100_000, description="Resamples of users behind every interval.")
-    confidence: float = Field(0.95, gt=0.5, lt=1, description="Coverage of every interval.")
-    baselines: tuple[Literal["popularity", "itemknn", "ease"], ...] = Field(
-        ("popularity", "itemknn", "ease"), description="Models trained and measured beside the Transformer."
-    )
-    ease_max_items: int = Field(
-        20_000, ge=1, le=MOST, description="EASE is left out at this many items: it inverts a square."
-    )
-    ease_l2: float = Field(200.0, ge=1e-3, le=1e9, description="EASE's ridge penalty.")
-    seed: int = Field(0, ge=0, lt=2**31, description="Seed of the bootstrap.")
+    protocol: Annotated[
+        Literal["leave-last-out", "temporal"],
+        Field(
+            description="How targets are held out. leave-last-out: each user's last event. "
+            "temporal: all after one time."
+        ),
+    ] = "leave-last-out"
+    test_share: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=0.5,
+            description="Temporal protocol: share of interactions, the latest, to test on; as "
+            "many before them validate.",
+        ),
+    ] = 0.1
+    ks: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=10_000)], ...],
+        Field(description="List lengths at which metrics are quoted."),
+    ] = (5, 10, 20)
+    head_share: Annotated[
+        float, Field(gt=0, lt=1, description="Share of users, by history length, that is 'head'.")
+    ] = 0.2
+    item_head_share: Annotated[
+        float, Field(gt=0, lt=1, description="Share of items, by popularity, that is 'head'.")
+    ] = 0.2
+    new_items: Annotated[
+        bool, Field(description="Rank items that training never met too, by their content; the baselines cannot.")
+    ] = False
+    exclude_seen: Annotated[
+        Literal["auto"] | bool,
+        Field(
+            description=(
+                "Leave out items that the history already holds. auto: true, but false where repeats are a tenth "
+                "of the validation targets or more."
+            )
+        ),
+    ] = "auto"
+    bootstrap_samples: Annotated[
+        int, Field(ge=10, le=100_000, description="Resamples of users behind every interval.")
+    ] = 1000
+    confidence: Annotated[float, Field(gt=0.5, lt=1, description="Coverage of every interval.")] = 0.95
+    baselines: Annotated[
+        tuple[Literal["popularity", "itemknn", "ease"], ...],
+        Field(description="Models trained and measured beside the Transformer."),
+    ] = ("popularity", "itemknn", "ease")
+    ease_max_items: Annotated[
+        int, Field(ge=1, le=MOST, description="EASE is left out at this many items: it inverts a square.")
+    ] = 20_000
+    ease_l2: Annotated[float, Field(ge=1e-3, le=1e9, description="EASE's ridge penalty.")] = 200.0
+    seed: Annotated[int, Field(ge=0, lt=2**31, description="Seed of the bootstrap.")] = 0
 
     @field_validator("exclude_seen", mode="before")
     @classmethod
@@ -331,17 +455,17 @@ class EvaluationConfig(_Section):
 class RunConfig(_Section):
     """All settings of a run."""
 
-    data: DataConfig = DataConfig()  # pyright: ignore[reportCallIssue]
-    model: ModelConfig = ModelConfig()  # pyright: ignore[reportCallIssue]
-    training: TrainingConfig = TrainingConfig()  # pyright: ignore[reportCallIssue]
-    augmentation: AugmentationConfig = AugmentationConfig()  # pyright: ignore[reportCallIssue]
-    evaluation: EvaluationConfig = EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
 
     def replace(self, changes: Mapping[str, Mapping[str, Any]]) -> RunConfig:
         """A copy with fields of sections changed, validated anew."""
         merged = self.model_dump()
         for section, fields in changes.items():
-            merged.setdefault(section, {}).update(fields)
+            merged.setdefault(section, {}).update(_with_new_names(fields))
         return parse_config(merged, "settings")
 
 

@@ -41,7 +41,7 @@ def load_dataset(
     Raises:
         DataError: the log cannot be used; names the place, the value, the rule and the way out.
     """
-    config = config or DataConfig()  # pyright: ignore[reportCallIssue]
+    config = config or DataConfig()
     on_progress(Progress("read", 0.0, f"reading {path}"))
     raw = read(Path(path), config, on_progress)
     on_progress(Progress("read", 0.5, f"cleaning {len(raw.interactions):,} rows"))

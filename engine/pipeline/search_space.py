@@ -16,7 +16,7 @@ def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> d
     Args:
         config: settings as they were given; one that is set is no part of the space.
         resolved: the same with the data's choices filled in; the space is widened to hold them.
-        has_content: whether items have content, without which `model.own_dropout` does nothing.
+        has_content: whether items have content, without which `model.id_dropout` does nothing.
 
     Raises:
         ConfigError: nothing is left to search.
@@ -27,13 +27,13 @@ def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> d
         "training.weight_decay": (1e-4, 0.1, True),
         "model.dropout": (0.05, 0.6, False),
         "model.temperature": (0.03, 0.2, True),
-        "model.own_dropout": (0.0, 0.5, False),
+        "model.id_dropout": (0.0, 0.5, False),
     }
     choices = {
         "model.d_model": [width for width in (32, 64, 96, 128, 192) if width % heads == 0],
         "training.batch_tokens": [512, 1024, 2048, 4096],
     }
-    idle = {"model.own_dropout"} if not has_content else set()
+    idle = {"model.id_dropout"} if not has_content else set()
     idle |= {"model.temperature"} if config.model.output == "dot" else set()
     space: dict[str, BaseDistribution] = {}
     for key, (low, high, log) in floats.items():

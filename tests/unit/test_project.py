@@ -110,7 +110,8 @@ class TestDocuments:
             return  # tells of what was
         named = set(
             re.findall(
-                r"`((?:engine|dashboard|tests|benchmarks|docs|sample_data)/\w[\w./-]*)`", path.read_text(encoding="utf-8")
+                r"`((?:engine|dashboard|tests|benchmarks|docs|sample_data)/\w[\w./-]*)`",
+                path.read_text(encoding="utf-8"),
             )
         )
         assert [name for name in named if not (ROOT / name.rstrip("…")).exists()] == []

@@ -110,7 +110,7 @@ def disparity(
         EngineError: the metric or model is not there, groups overlap, alpha is no share, nobody has the figure, or
             neither way is better and none was given.
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     if not 0 < alpha <= 1:
         raise EngineError(
             "alpha ({alpha}) is the share of users who are served worst: above 0 and at most 1, like 0.2.", alpha=alpha

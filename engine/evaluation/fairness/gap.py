@@ -130,7 +130,7 @@ def gap(
     Raises:
         EngineError: the metric or model is not in the evaluation, or a cohort is empty and no gap can be measured.
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     frame = _rows(evaluation, metric, model)
     column = {"users": "user_cohort", "items": "item_cohort"}[by]
     values = {side: frame.loc[frame[column] == side, metric].to_numpy() for side in ("head", "tail")}
@@ -215,7 +215,7 @@ def paired_difference(
     Raises:
         EngineError: the metric or a model is not in the evaluation, or the cohort is empty.
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     ours, theirs = (_rows(evaluation, metric, name).set_index("user_idx") for name in (model, baseline))
     if cohort != "all":
         ours = ours[ours["user_cohort"] == cohort]
@@ -274,7 +274,7 @@ def quality_by_length(
     Raises:
         EngineError: the metric or a model is not in the evaluation.
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     rows = []
     for model in evaluation.models if models is None else models:
         frame = _rows(evaluation, metric, model)

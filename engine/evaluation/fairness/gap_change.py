@@ -112,7 +112,7 @@ def gap_change(
 
     Source: the estimator is that of Card and Krueger, "Minimum wages and employment" (American Economic Review 1994).
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     values, inside = _both(old, new, facts, metric), membership((group, other), facts)
     inside = inside & ~np.isnan(values).any(axis=1)
     _check_groups(group, other, inside)

@@ -116,7 +116,7 @@ def group_tables(
     smallest: float | None = None,
 ) -> GroupTables:
     """`group_figures` and `group_gaps` from one round of resamples: half the time of asking for both."""
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     names = tuple(evaluation.models) if models is None else tuple(models)
     wanted = default_metrics(evaluation) if metrics is None else tuple(metrics)
     values = np.hstack([figures_of(evaluation, facts, wanted, name) for name in names] or [np.empty((len(facts), 0))])
@@ -178,7 +178,7 @@ def paired_in_groups(
     Raises:
         EngineError: as of `group_figures`.
     """
-    config = config or EvaluationConfig()  # pyright: ignore[reportCallIssue]
+    config = config or EvaluationConfig()
     wanted = default_metrics(evaluation) if metrics is None else tuple(metrics)
     ours, theirs = (figures_of(evaluation, facts, wanted, name) for name in (model, baseline))
     change, inside = ours - theirs, membership(groups, facts)

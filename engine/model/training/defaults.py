@@ -64,7 +64,7 @@ def _model(lengths: np.ndarray, long: bool, dense: bool, rich: bool) -> dict[str
         "n_layers": 2 if long else 1,
         "dropout": 0.3 if long else 0.2 if dense else 0.4,
         "event_dropout": 0.1,
-        "own_dropout": 0.0 if long or dense else 0.1,
+        "id_dropout": 0.0 if long or dense else 0.1,
         "output": "cosine",
         "temperature": 0.1 if long else 0.07,
     }

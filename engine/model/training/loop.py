@@ -279,7 +279,7 @@ class _Loop:
         share = self.config.model.event_dropout
         absent = noise.absences(items.shape[0], items.shape[1], share) if share else None
         real = targets != PAD
-        share = (self.config.model.own_dropout or 0.0) if self.network.item_vectors.has_content else 0.0
+        share = (self.config.model.id_dropout or 0.0) if self.network.item_vectors.has_content else 0.0
         own = noise.mask((self.split.n_items + 1,), share) if share else None
         whose = user_rows(self.network, users)
         if whose is not None:

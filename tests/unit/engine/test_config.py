@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -76,3 +77,12 @@ def test_the_printed_settings_are_a_file_that_reads_back_and_explains_every_fiel
 
 def load_config_from(text: str) -> RunConfig:
     return parse_config(tomllib.loads(text), "printed")
+
+
+def test_a_setting_under_its_old_name_reads_on(tmp_path: Path) -> None:
+    assert load_config(changes=["model.own_dropout=0.2"]).model.id_dropout == 0.2
+    (tmp_path / "old.toml").write_text("[model]\nown_dropout = 0.3\n", encoding="utf-8")
+    kept = load_config(tmp_path / "old.toml")
+    assert kept.model.id_dropout == 0.3
+    assert kept.replace({"model": {"own_dropout": 0.4}}).model.id_dropout == 0.4
+    assert parse_config({"model": {"own_dropout": None, "id_dropout": 0.1}}, "settings").model.id_dropout == 0.1

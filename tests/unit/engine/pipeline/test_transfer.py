@@ -61,7 +61,7 @@ def shop(path: Path, prefix: str, colours: tuple[str, ...], n_users: int, seed: 
 
 def settings(**training: object) -> RunConfig:
     base = {"max_epochs": 2, "learning_rate": 5e-3, "batch_tokens": 128, "validate_every": 2, "average": 0.9}
-    model = {"d_model": 16, "max_len": 8, "dropout": 0.1, "text_size": 8, "own_dropout": 0.2}
+    model = {"d_model": 16, "max_len": 8, "dropout": 0.1, "text_size": 8, "id_dropout": 0.2}
     evaluation = {"baselines": (), "bootstrap_samples": 20}
     return RunConfig().replace({"model": model, "training": {**base, **training}, "evaluation": evaluation})
 

@@ -83,7 +83,7 @@ def test_the_first_trial_has_the_settings_as_they_stand(found: engine.Search, ti
 
 def test_settings_that_are_set_are_not_searched(found: engine.Search) -> None:
     assert list(found.best.settings) == [
-        *("model.dropout", "model.own_dropout", "model.temperature", "training.batch_tokens"),
+        *("model.dropout", "model.id_dropout", "model.temperature", "training.batch_tokens"),
         *("training.learning_rate", "training.weight_decay"),
     ]  # fmt: skip
 
@@ -323,7 +323,7 @@ def test_what_is_proposed_can_be_trained_with(
     assert trained.model.d_model is not None
     assert trained.model.n_heads is not None
     assert trained.model.d_model % trained.model.n_heads == 0
-    assert ("model.own_dropout" in space) == has_content
+    assert ("model.id_dropout" in space) == has_content
     assert ("model.temperature" in space) == (output != "dot")
 
 

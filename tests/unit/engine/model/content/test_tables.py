@@ -128,7 +128,7 @@ def test_items_that_nobody_has_met_are_ranked_by_content_and_better_than_chance(
     split, content = shelves()
     config = RunConfig().replace(
         {
-            "model": {"d_model": 16, "max_len": 8, "dropout": 0.1, "own_dropout": 0.2},
+            "model": {"d_model": 16, "max_len": 8, "dropout": 0.1, "id_dropout": 0.2},
             "training": {"max_epochs": 15, "learning_rate": 3e-3, "batch_tokens": 256, "validate_every": 5},
         }
     )
