@@ -29,6 +29,7 @@ def serving(
     start: Sequence[str] = ("-m", "dashboard.server"),
     env: Mapping[str, str] | None = None,
     limit: float = 90,
+    cwd: Path = ROOT,
 ) -> Iterator[str]:
     """The address of a server over a folder of runs, for as long as it is wanted.
 
@@ -38,13 +39,14 @@ def serving(
         start: Python's arguments that start it.
         env: changes to the environment.
         limit: seconds to wait for it.
+        cwd: the folder that it starts in.
     """
     port = free_port()
     command = [sys.executable, *start, "--server.port", str(port)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TAILSCOPE_RUNS": str(runs), **(env or {})}
     with open(errors or os.devnull, "wb") as said:
         server = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
+            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=said
         )
     try:
         _wait(f"http://127.0.0.1:{port}/_stcore/health", server, limit)

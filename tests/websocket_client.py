@@ -105,6 +105,7 @@ class Reader:
         self.values: dict[str, WidgetState] = {}
         self.errors: list[str] = []
         self.messages = 0
+        self.colours: dict[str, str] = {}
 
     def close(self) -> None:
         """Leave."""
@@ -318,6 +319,7 @@ class Reader:
     def _take_new_session(self, message: ForwardMsg) -> None:
         session = message.new_session
         self.main = session.main_script_hash
+        self.colours = {name: getattr(session.custom_theme, name).primary_color for name in ("light", "dark")}
         self._now = message.metadata.run.script_run_id  # what follows is of this run, and does not say so
         if not message.metadata.run.fragment_ids:
             self.page = session.page_script_hash

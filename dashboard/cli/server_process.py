@@ -19,8 +19,8 @@ from types import FrameType
 from dashboard.web import kinship, open_files
 from engine import EngineError
 
-HOME = Path(__file__).resolve().parents[2]
-"""The folder that holds the packages; in a checkout also `.streamlit/` (the theme) and `sample_data/`."""
+PACKAGE = Path(__file__).resolve().parents[1]
+"""The dashboard's own folder, which holds the sample shop too; in a checkout as links to `sample_data/`."""
 
 START_SECONDS = 60
 
@@ -34,12 +34,12 @@ def sample_data() -> Path:
     Raises:
         EngineError: this installation has none.
     """
-    folder = HOME / "sample_data"
-    if any((folder / f"interactions.{ending}").is_file() for ending in ("csv", "csv.gz", "parquet")):
-        return folder
+    folder = PACKAGE / "sample_shop"
+    if (log := folder / "interactions.csv").is_file():
+        return log.resolve().parent
     raise EngineError(
-        "There is no sample data at {folder}: it comes with a checkout of the repository, installed with "
-        "`pip install -e .`. Use your own log: `tailscope train PATH`, then `tailscope serve`.",
+        "There is no sample data at {folder}: this installation is not whole; install it again, or use your own log: "
+        "`tailscope train PATH`, then `tailscope serve`.",
         folder=folder,
     )
 
@@ -91,7 +91,7 @@ def serve(runs: Path, address: str, port: int, open_browser: bool, on_ready: Cal
     command = [sys.executable, "-m", "dashboard.server", *_flags(address, port)]
     # Streamlit looks for .streamlit/config.toml in the folder that it starts in, so it starts at home.
     # Its own talk goes to standard error, which leaves standard output to the answer.
-    server = kinship.start(command, HOME, {**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())})
+    server = kinship.start(command, PACKAGE.parent, {**os.environ, "TAILSCOPE_RUNS": str(runs.resolve())})
     before = {
         number: signal.signal(number, _leave) for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number
     }

@@ -104,8 +104,8 @@ def test_little_room_for_readers_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_missing_sample_data_says_where_it_would_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(server_process, "HOME", tmp_path)
-    with pytest.raises(EngineError, match=r"sample_data.*tailscope train PATH"):
+    monkeypatch.setattr(server_process, "PACKAGE", tmp_path)
+    with pytest.raises(EngineError, match=r"sample_shop.*tailscope train PATH"):
         server_process.sample_data()
 
 
@@ -119,7 +119,7 @@ def test_serve_from_any_folder_then_end_with_the_server(tmp_path: Path, port: in
     process = subprocess.Popen(
         [sys.executable, "-m", "dashboard.cli", "serve", "--runs", "shop runs", "--port", str(port), "--json"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(server_process.HOME)},
+        env={**os.environ, "PYTHONPATH": str(server_process.PACKAGE.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
