@@ -9,6 +9,7 @@ import json
 import os
 import re
 import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,7 +43,11 @@ def whole(path: Path) -> Iterator[Path]:
     """
     beside = path.with_name(f".tailscope-{secrets.token_hex(8)}.new")
     try:
+        with beside.open("xb"):
+            mode = stat.S_IMODE(beside.stat().st_mode)  # as this process makes files
         yield beside
+        if stat.S_IMODE(beside.stat().st_mode) != mode:
+            beside.chmod(mode)  # safetensors makes files for their owner alone, whatever the umask
         flush(beside)
         os.replace(beside, path)
     except BaseException as error:

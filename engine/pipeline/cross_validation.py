@@ -25,7 +25,7 @@ from engine.pipeline.fitting import blend, contents_of, fit, fit_baselines, meas
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
 from engine.runs.folder import contents_fingerprint, digest, read_json, write_json
-from engine.runs.place import lock
+from engine.runs.place import lock, require_writable, room_on_disk
 from engine.runs.store import candidates_of, cohorts_of
 
 By = Literal["users", "time"]
@@ -113,7 +113,7 @@ def cross_validate(
     Raises:
         ConfigError: the settings start from another run's weights.
         DataError: the log cannot be used, or not be cut into so many folds.
-        RunError: another process works on the same folds.
+        RunError: another process works on the same folds, or the disk is full or cannot be written to.
         TrainingError: training could not go on.
         KeyboardInterrupt: Ctrl-C; the fold in hand is not finished, the others are kept.
     """
@@ -124,6 +124,7 @@ def cross_validate(
             "holds out; cross-validate without it.",
             start_from=config.training.start_from,
         )
+    require_writable(Path(runs_dir))
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data)
     splits = _splits(dataset, folds, by, config)
@@ -136,7 +137,7 @@ def cross_validate(
         "version": version("tailscope"),
     }
     folder = Path(runs_dir) / f".cross-validation-{digest(work)}"
-    with lock(folder, "these folds"):
+    with room_on_disk(folder), lock(folder, "these folds"):
         if not (folder / "work.json").is_file():
             write_json(folder / "work.json", work)
         done: list[dict[str, Any]] = []
@@ -150,7 +151,7 @@ def cross_validate(
                 tell = _within(on_progress, number, folds)
                 held = _fold(dataset, split, settings, contents[0], tell, file.with_suffix(".safetensors"))
                 write_json(file, held)
-                file.with_suffix(".safetensors").unlink(missing_ok=True)
+            file.with_suffix(".safetensors").unlink(missing_ok=True)  # here, since a kill may have come before
             done.append(held)
             on_progress(Progress("fold", number / folds, f"{number} of {folds} folds done"))
     return replace(_summary(by, dataset, splits, done, folder), cleaning=cleaning)
@@ -165,9 +166,10 @@ def _splits(dataset: Dataset, folds: int, by: By, config: RunConfig) -> tuple[Sp
 def _held(file: Path) -> dict[str, Any] | None:
     """A fold that is finished; one that cannot be read is made again."""
     try:
-        return read_json(file)
+        held = read_json(file)
     except RunError:
         return None
+    return held if held.keys() >= {"seconds", "epochs", "models"} else None
 
 
 def _fold(

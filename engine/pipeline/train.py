@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
+from engine.disk import whole
 from engine.ensemble.storage import save_ensemble
 from engine.errors import ConfigError, Message, RunError, TrainingError
 from engine.evaluation.report import Evaluation
@@ -38,6 +40,7 @@ from engine.runs.folder import (
     ENSEMBLE,
     MODEL,
     PROGRESS,
+    STUDY,
     as_rows,
     contents_fingerprint,
     files_at,
@@ -87,6 +90,7 @@ def train_run(
     config: RunConfig | None = None,
     on_progress: OnProgress = ignore,
     overwrite: bool = False,
+    study: Path | None = None,
 ) -> Run:
     """A whole run, trained on the log at `path`, evaluated beside its baselines and written to `runs_dir`.
 
@@ -99,6 +103,7 @@ def train_run(
         config: settings; unset ones are chosen by the data's size.
         on_progress: told where the work stands.
         overwrite: replace a run of that name, once the new one is whole.
+        study: the file of a search that found these settings; the run keeps a copy.
 
     Raises:
         DataError: the log cannot be used.
@@ -137,6 +142,9 @@ def train_run(
             config = parse_config(read_about(working)["config"], str(working / CONFIG))
         else:
             _begin(working, name, {"name": name, **about}, dataset, cleaning, overwrite)
+        if study is not None:  # now, so that the run has it from the moment when it stands in its place
+            with whole(working / STUDY) as beside:
+                shutil.copyfile(study, beside)
         try:
             return _finish(name, folder, split, config, on_progress, overwrite)
         except TrainingError:

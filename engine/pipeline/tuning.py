@@ -10,6 +10,7 @@ cut off goes on as if nothing had happened; its trial in hand goes on from a che
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -22,15 +23,16 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, distribution_to_json
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
-from engine import disk
 from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Histories
 from engine.data.splits import Holdout, Split
-from engine.errors import ConfigError, TrainingError
+from engine.errors import ConfigError, RunError, TrainingError
 from engine.model.content.tables import Contents
 from engine.model.training.checkpoint import load_checkpoint
 from engine.model.training.defaults import resolve
@@ -40,7 +42,7 @@ from engine.pipeline.search_space import as_written, search_space, value_of, wit
 from engine.pipeline.train import train_run
 from engine.progress import OnProgress, Progress, ignore
 from engine.runs.folder import STUDY, contents_fingerprint, digest, write_json
-from engine.runs.place import lock
+from engine.runs.place import lock, require_writable, room_on_disk
 from engine.runs.store import Run, split_of
 
 RANDOM_TRIALS = 8
@@ -49,6 +51,8 @@ RANDOM_TRIALS = 8
 ENOUGH_FOR_IMPORTANCES = 10
 
 _NAME = "tailscope"
+
+_CHECKPOINT = re.compile(r"trial-[0-9a-f]{12}(\.pretraining)?\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ def tune(
     Raises:
         DataError: the log cannot be used.
         ConfigError: every setting of the search space is set, or the settings start from another run's weights.
-        RunError: another process is at the same search.
+        RunError: another process is at the same search, the disk is full or cannot be written to, or what is kept of
+            an earlier call is damaged.
         TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
         KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
     """
@@ -136,6 +141,7 @@ def tune(
             "training.start_from ({start_from!r}) fixes the network that a search would vary; search without it.",
             start_from=config.training.start_from,
         )
+    require_writable(Path(runs_dir))
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data)
     split = split_of(dataset, config)
@@ -151,9 +157,10 @@ def tune(
         "version": version("tailscope"),
     }
     folder = Path(runs_dir) / f".tune-{digest(work)}"
-    with lock(folder, "this search"), _study(folder, config) as study:
+    with room_on_disk(folder), lock(folder, "this search"), _study(folder) as study:
         write_json(folder / "work.json", work)
         _discard_unfinished(study)
+        _forget_checkpoint_of_last(folder, study, told, split)
         while (done := len(_ended(study))) < trials and (ends is None or time.monotonic() < ends):
             try:
                 _Trying(folder, study, space, split, told, contents, on_progress, (done, trials), ends).run()
@@ -184,24 +191,64 @@ def train_best(
     Raises:
         EngineError: as `engine.pipeline.train.train_run`.
     """
-    run = train_run(
-        path, name=name, runs_dir=runs_dir, config=search.config, on_progress=on_progress, overwrite=overwrite
+    return train_run(
+        path,
+        name=name,
+        runs_dir=runs_dir,
+        config=search.config,
+        on_progress=on_progress,
+        overwrite=overwrite,
+        study=search.folder / STUDY,
     )
-    with disk.whole(run.path / STUDY) as beside:
-        shutil.copyfile(search.folder / STUDY, beside)
-    return run
 
 
 @contextmanager
-def _study(folder: Path, config: RunConfig) -> Iterator[optuna.Study]:
-    """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled."""
+def _study(folder: Path) -> Iterator[optuna.Study]:
+    """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled.
+
+    Raises:
+        RunError: its file cannot be read or written.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / STUDY).resolve()}")
+    with _sqlite_told(folder / STUDY):
+        storage = optuna.storages.RDBStorage(f"sqlite:///{(folder / STUDY).resolve()}")
+        try:
+            yield optuna.create_study(storage=storage, study_name=_NAME, direction="maximize", load_if_exists=True)
+        finally:
+            storage.remove_session()
+            storage.engine.dispose()
+
+
+_NO_DATABASE = ("file is not a database", "malformed", "no such table", "no such column")
+
+
+@contextmanager
+def _sqlite_told(file: Path) -> Iterator[None]:
+    """Within this, what SQLite cannot do is a RunError that says how to go on.
+
+    Raises:
+        RunError: the file cannot be read or written, or is damaged.
+    """
     try:
-        yield optuna.create_study(storage=storage, study_name=_NAME, direction="maximize", load_if_exists=True)
-    finally:
-        storage.remove_session()
-        storage.engine.dispose()
+        yield
+    except (SQLAlchemyError, StorageInternalError) as error:
+        found = error.__cause__ if isinstance(error, StorageInternalError) else error
+        reason = str(getattr(found, "orig", None) or found or error)[:300]
+        if any(word in reason for word in _NO_DATABASE):
+            raise RunError(
+                "{file}, in which the trials of this search are kept, is damaged ({reason}); move it away, and the "
+                "same command begins the search anew.",
+                file=file,
+                reason=reason,
+            ) from error
+        raise RunError(
+            "{file}, in which the trials of this search are kept, cannot be written ({reason}; {free:,.1f} MB free "
+            "there). Trials that were finished are kept; make room or make the folder writable, then the same command "
+            "goes on where it was.",
+            file=file,
+            reason=reason,
+            free=shutil.disk_usage(file.parent).free / 1e6,
+        ) from error
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
@@ -217,6 +264,19 @@ def _ended(study: optuna.Study) -> list[FrozenTrial]:
 def _discard_unfinished(study: optuna.Study) -> None:
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _forget_checkpoint_of_last(folder: Path, study: optuna.Study, config: RunConfig, split: Split) -> None:
+    """Delete the checkpoint of the last trial that ended: a kill may have come just before that was done."""
+    for trial in _ended(study)[-1:]:
+        last = _checkpoint(folder, resolve(with_settings(config, as_written(trial.params)), split))
+        for path in (last, last.with_suffix(".pretraining.safetensors")):
+            path.unlink(missing_ok=True)
+
+
+def _checkpoint(folder: Path, config: RunConfig) -> Path:
+    """Where a trial of these settings keeps what it has learnt so far."""
+    return folder / f"trial-{digest(config.model_dump(mode='json'))}.safetensors"
 
 
 class _Trying:
@@ -239,7 +299,7 @@ class _Trying:
         self.trial = self._ask(space, config)
         self.settings = as_written(self.trial.params)
         self.config = resolve(with_settings(config, self.settings), split)
-        self.checkpoint = folder / f"trial-{digest(self.config.model_dump(mode='json'))}.safetensors"
+        self.checkpoint = _checkpoint(folder, self.config)
         _remove_checkpoints(folder, but=self.checkpoint.stem)
 
     def _ask(self, space: dict[str, BaseDistribution], config: RunConfig) -> optuna.Trial:
@@ -323,9 +383,9 @@ class _Trying:
 
 
 def _remove_checkpoints(folder: Path, but: str | None = None) -> None:
-    """Delete the checkpoints of trials, pre-training's too; those of one trial may stay."""
+    """Delete the checkpoints of trials, pre-training's too; those of one trial may stay, and so does all else."""
     for path in folder.glob("trial-*.safetensors"):
-        if but is None or not path.name.startswith(f"{but}."):
+        if _CHECKPOINT.fullmatch(path.name) and (but is None or not path.name.startswith(f"{but}.")):
             path.unlink(missing_ok=True)
 
 

@@ -321,12 +321,24 @@ def lock(folder: Path, name: str, instead: str = "choose other settings") -> Ite
             raise RunError(
                 "Another process is at {name} right now; wait for it, or {instead}.", name=name, instead=instead
             )
+        sweep(folder)
         yield
 
 
+def sweep(folder: Path) -> None:
+    """Delete what a kill left half written in a hidden folder whose lock is held."""
+    for path in folder.iterdir():
+        if disk.UNFINISHED.fullmatch(path.name) and path.is_file():
+            path.unlink()
+
+
 @contextmanager
-def room_on_disk(working: Path, name: str) -> Iterator[None]:
+def room_on_disk(working: Path, name: str | None = None) -> Iterator[None]:
     """Within this, a disk that is full or cannot be written to is a RunError that says how to go on.
+
+    Args:
+        working: the hidden folder that is worked in.
+        name: of the run that is trained there; None for work that the same command goes on with.
 
     Raises:
         RunError: the disk is full, or cannot be written to.
@@ -335,11 +347,8 @@ def room_on_disk(working: Path, name: str) -> Iterator[None]:
         yield
     except OSError as error:
         runs_dir = working.parent
-        began = (working / CONFIG).is_file()
         way: dict[str, object] = {
-            "way": Message("`tailscope train --resume {name}` goes on where it was", {"name": name})
-            if began
-            else Message("the same command begins again"),
+            "way": _way_on(working, name),
             "folder": working,
             "reason": error.strerror or str(error),
         }
@@ -358,6 +367,14 @@ def room_on_disk(working: Path, name: str) -> Iterator[None]:
             "another --runs, then {way}.",
             **way,
         ) from error
+
+
+def _way_on(working: Path, name: str | None) -> Message:
+    if name is None:
+        return Message("the same command goes on where it was")
+    if (working / CONFIG).is_file():
+        return Message("`tailscope train --resume {name}` goes on where it was", {"name": name})
+    return Message("the same command begins again")
 
 
 def _is_within(path: object, folder: Path) -> bool:

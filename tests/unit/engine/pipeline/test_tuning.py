@@ -118,7 +118,7 @@ def test_other_test_targets_change_nothing(
 
 def validations(search: engine.Search) -> list[dict[int, float]]:
     """What each trial that ended reported, epoch by epoch."""
-    with searching._study(search.folder, quick()) as study:
+    with searching._study(search.folder) as study:
         return [dict(trial.intermediate_values) for trial in searching._ended(study)]
 
 

@@ -7,9 +7,6 @@ import os
 import re
 import resource
 import shutil
-import signal
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +20,7 @@ from engine.runs import place as place_module
 from engine.runs.folder import OWN_FILES
 from engine.runs.place import is_whole, put_in_place, settle, strangers, why_no_run, working_folder
 from tests.conftest import TINY_RUN, tiny_config
+from tests.cut_short import killed
 
 QUICK = {"training__max_epochs": 1, "model__d_model": 8, "evaluation__bootstrap_samples": 20}
 LONG = {"training__max_epochs": 3, "training__patience": 9, "training__validate_every": 1}
@@ -50,29 +48,6 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def is_new(runs: Path) -> bool:
     return engine.list_runs(runs)[0].created.startswith("2099")
-
-
-def killed(work: Callable[[], object], moment: int, folder: Path) -> bool:
-    """Do something in a fork that is killed before its n-th change to the disk; whether it was."""
-    child = os.fork()
-    if child == 0:
-        seen = 0
-
-        def hook(event: str, arguments: tuple[object, ...]) -> None:
-            nonlocal seen
-            writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
-            changes = event in ("os.rename", "os.remove", "os.rmdir", "os.mkdir")
-            if (writes or changes) and str(folder) in str(arguments[0]):
-                seen += 1
-                if seen == moment:
-                    os.kill(os.getpid(), signal.SIGKILL)
-
-        sys.addaudithook(hook)
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
 
 @pytest.fixture(params=["in one step", "in two steps"])
@@ -319,3 +294,17 @@ def test_a_disk_that_is_full_in_the_middle_of_a_file_leaves_the_old_one(
         os._exit(seen)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
     assert files(tmp_path) == before
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("umask", [0o022, 0o002, 0o077])
+def test_every_file_has_the_mode_that_the_umask_gives(umask: int, tiny_run_dir: Path, tmp_path: Path) -> None:
+    """Weights too, so that who may read a run may read all of it."""
+    run = engine.load_run(TINY_RUN, tiny_run_dir)
+    before = os.umask(umask)
+    try:
+        save_network(run.recommender.network, tmp_path / "model.safetensors")
+        disk.write_text(tmp_path / "config.json", "{}")
+    finally:
+        os.umask(before)
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o666 & ~umask}
