@@ -22,6 +22,7 @@ from engine.evaluation.report import CohortReport, ModelReport
 from engine.model.content.tables import Contents
 from engine.model.training.defaults import resolve
 from engine.pipeline.fitting import blend, contents_of, fit, fit_baselines, measure
+from engine.pipeline.transfer import weights_read
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
 from engine.runs.folder import contents_fingerprint, digest, read_json, write_json
@@ -130,7 +131,7 @@ def cross_validate(
     splits = _splits(dataset, folds, by, config)
     config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {
-        "fingerprint": contents_fingerprint(dataset),
+        "fingerprint": contents_fingerprint(dataset, weights_read(config, Path(runs_dir))),
         "by": by,
         "folds": folds,
         "config": config.model_dump(mode="json"),

@@ -29,7 +29,7 @@ from engine.model.training.defaults import resolve
 from engine.model.training.loop import NOTHING_KNOWN, Trained, choose_device
 from engine.model.training.warm_start import Start
 from engine.pipeline.fitting import answering, blend, contents_of, fit, fit_baselines, measure
-from engine.pipeline.transfer import begun_like, start_of
+from engine.pipeline.transfer import begun_like, start_of, weights_read
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import Answering, TransformerRecommender, top_k
 from engine.runs.folder import (
@@ -127,7 +127,7 @@ def train_run(
         "dataset": dataset.name,
         "source": str(path),
         "fingerprint": fingerprint(dataset, times=split.cuts is not None),
-        "contents": contents_fingerprint(dataset),
+        "contents": contents_fingerprint(dataset, weights_read(config, folder)),
         "files": files_at(Path(path).resolve()),
         "size": {"users": dataset.n_users, "items": dataset.n_items, "interactions": dataset.n_interactions},
         "config": config.model_dump(mode="json"),
@@ -187,6 +187,7 @@ def resume_run(
         about = read_about(working)
         config = parse_config(about["config"], str(working / CONFIG))
         dataset, _ = load_data(working)
+        _require_same_weights(name, about, dataset, weights_read(config, folder))
         split = split_of(dataset, config)
         if changed:
             (working / WHOLE).unlink(missing_ok=True)
@@ -194,6 +195,21 @@ def resume_run(
             begun = about.get("begun_with", about["config"])
             write_about(working, {**about, "config": config.model_dump(mode="json"), "begun_with": begun})
         return _finish(name, folder, split, config, on_progress, overwrite)
+
+
+def _require_same_weights(name: str, about: dict[str, Any], dataset: Dataset, weights: tuple[Path, ...]) -> None:
+    """Return if the weights that a training reads beside its data are those that it began with.
+
+    Raises:
+        RunError: they are others.
+    """
+    if weights and "contents" in about and about["contents"] != contents_fingerprint(dataset, weights):
+        raise RunError(
+            "{paths} changed since training {name!r} was cut off, so it would go on with other weights than it began "
+            "with. Put them back, or train anew under another --name.",
+            paths=", ".join(str(path) for path in weights),
+            name=name,
+        )
 
 
 def _check_free_to_resume(name: str, folder: Path, overwrite: bool) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from engine.config import RunConfig
 from engine.data.dataset import Dataset
 from engine.errors import ConfigError
+from engine.model.content.sentence_bert import MINILM
 from engine.model.training.checkpoint import load_network
 from engine.model.training.warm_start import Start
 from engine.runs.contents import contents_of
@@ -42,6 +43,19 @@ def begun_like(config: RunConfig, runs_dir: Path) -> RunConfig:
                 held=held,
             )
     return config.replace({"model": {field: getattr(other, field) for field in SHARED}})
+
+
+def weights_read(config: RunConfig, runs_dir: Path) -> tuple[Path, ...]:
+    """The files of weights that a training reads beside its data: a text model's in a folder, those of another run.
+
+    Work that was cut off goes on only where they are what they were.
+    """
+    found: list[Path] = []
+    if config.model.text_model not in (None, MINILM):
+        found += sorted(Path(config.model.text_model).rglob("*.safetensors"))
+    if config.training.start_from is not None:
+        found.append(Path(runs_dir) / config.training.start_from / MODEL)
+    return tuple(path for path in found if path.is_file())
 
 
 def start_of(dataset: Dataset, config: RunConfig, runs_dir: Path) -> Start | None:

@@ -40,6 +40,7 @@ from engine.model.training.loop import Trained
 from engine.pipeline.fitting import contents_of, fit
 from engine.pipeline.search_space import as_written, search_space, value_of, with_settings
 from engine.pipeline.train import train_run
+from engine.pipeline.transfer import weights_read
 from engine.progress import OnProgress, Progress, ignore
 from engine.runs.folder import STUDY, contents_fingerprint, digest, write_json
 from engine.runs.place import lock, require_writable, room_on_disk
@@ -151,7 +152,7 @@ def tune(
     told = config if contents.items is not None else config.replace({"model": {"item_content": False}})
     space = search_space(told, resolve(told, split), contents.items is not None)
     work = {
-        "fingerprint": contents_fingerprint(dataset),
+        "fingerprint": contents_fingerprint(dataset, weights_read(config, Path(runs_dir))),
         "config": config.model_dump(mode="json"),
         "space": {key: distribution_to_json(distribution) for key, distribution in space.items()},
         "version": version("tailscope"),

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 import stat
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -348,8 +349,12 @@ def fingerprint(dataset: Dataset, times: bool = False) -> str:
     return digest.hexdigest()
 
 
-def contents_fingerprint(dataset: Dataset) -> str:
+def contents_fingerprint(dataset: Dataset, weights: Iterable[Path] = ()) -> str:
     """A hash of all that was read: of the log and its times and ratings, and of the tables of items and users.
+
+    Args:
+        dataset: what was read.
+        weights: files of other models' weights that are read beside it.
 
     `fingerprint` tells whether two runs may be compared, which these tables are no matter for; this one, whether work
     that was cut off is of what is there now.
@@ -359,6 +364,9 @@ def contents_fingerprint(dataset: Dataset) -> str:
         digest.update(dataset.ratings.tobytes())
     for table in (dataset.user_table, dataset.item_table):
         digest.update(table.to_csv(index=False).encode("utf-8", "surrogatepass"))
+    for path in weights:
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import engine
 from engine.pipeline import cross_validation, train, tuning
 from engine.pipeline.train import changed_files
+from engine.pipeline.transfer import weights_read
 from engine.runs.folder import contents_fingerprint, fingerprint, load_data
 from tests.conftest import TINY_RUN, tiny_config, tiny_tables
 
@@ -112,3 +114,45 @@ def test_a_touched_file_is_a_changed_one(shop: Path, tmp_path: Path, monkeypatch
     os.remove(shop / "users.csv")
     assert changed_files("one", tmp_path) == (str((shop / "users.csv").resolve()),)
     assert changed_files("two", tmp_path) == ()
+
+
+def test_a_training_goes_on_from_the_weights_that_it_began_with_alone(
+    shop: Path, tiny_run_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = tmp_path / "runs"
+    shutil.copytree(tiny_run_dir / TINY_RUN, runs / "base")
+    config = tiny_config(training__max_epochs=1, training__start_from="base")
+    with monkeypatch.context() as patch:
+        patch.setattr(train, "fit", _cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            engine.train_run(shop, name="one", runs_dir=runs, config=config)
+        with pytest.raises(KeyboardInterrupt):
+            engine.resume_run("one", runs)
+    weights = runs / "base" / "model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with pytest.raises(engine.RunError, match=r"base.model\.safetensors changed since training 'one'"):
+        engine.resume_run("one", runs)
+    weights.write_bytes(before)
+    assert engine.resume_run("one", runs).epochs == 1
+
+
+def test_weights_of_a_text_model_count_for_folds_and_trials(tmp_path: Path, tiny_run_dir: Path) -> None:
+    folder = tmp_path / "model"
+    (folder / "inner").mkdir(parents=True)
+    config = tiny_config(model__text_model=str(folder))
+    data = engine.load_run(TINY_RUN, tiny_run_dir).dataset
+
+    def told() -> str:
+        return contents_fingerprint(data, weights_read(config, tmp_path))
+
+    said = [told()]
+    for weights in (folder / "model.safetensors", folder / "inner" / "model.safetensors"):
+        weights.write_bytes(b"one")
+        said.append(told())
+        weights.write_bytes(b"two")
+        said.append(told())
+    assert len(set(said)) == 5
+    assert (
+        weights_read(tiny_config(model__text_model="minilm"), tmp_path) == weights_read(tiny_config(), tmp_path) == ()
+    )
