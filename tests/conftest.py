@@ -18,7 +18,7 @@ LONG_TITLE = "The long and winding title of a thing, " * 100
 TINY_RUN = "tiny"
 BLENDED_RUN = "blended"
 
-TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_runs", "browser"}
+TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_runs", "edge_runs", "browser"}
 """Fixtures that train, or that wait for a browser."""
 
 N_USERS, N_ITEMS = 120, 60

@@ -39,12 +39,21 @@ class Step:
 
 @dataclass(frozen=True)
 class Frame:
-    """What a staircase needs beside its bars: what it is called in files, in words, on its axis, and its table."""
+    """What a staircase needs beside its bars.
+
+    Attributes:
+        key: what it is called in files.
+        alt: in words.
+        measure: on its axis.
+        table: its figures.
+        ends: what its first and last rows are called; base and score if None.
+    """
 
     key: str
     alt: str
     measure: str
     table: Table
+    ends: tuple[str, str] | None = None
 
 
 def event_number(player: Player) -> str:
@@ -72,6 +81,19 @@ def waterfall(
     ordered = [answer.players[row] for row in player_order(values, order)]
     steps = [Step(player_label(one), numbered(one), one.value, one.spread) for one in ordered]
     return staircase(answer.base, answer.score, steps, dark, frame or _frame(answer), _from_other(answer))
+
+
+def instead(difference: Attribution, dark: bool, frame: Frame) -> Chart:
+    """Bars from two items that stand alike to the difference of their scores: that of their bases, then the events.
+
+    Args:
+        difference: of the two, as if it were one item's explanation.
+        dark: which palette.
+        frame: what the chart and its ends are called.
+    """
+    bases = Step(_("difference of the bases"), "", difference.base, 0.0)
+    events = [Step(player_label(one), event_number(one), one.value, one.spread) for one in difference.players]
+    return staircase(0.0, difference.score, [bases, *events], dark, frame)
 
 
 def _from_other(answer: Attribution) -> tuple[str, float] | None:
@@ -106,6 +128,7 @@ def staircase(
         other: another item's base and its name, against which the base is drawn as a bar.
     """
     p = palette(dark)
+    first_name, last_name = frame.ends or (_("base"), _("score"))
     steps = (base + np.concatenate([[0.0], np.cumsum([bar.value for bar in bars])])).tolist()
     reach = [(end - bar.spread, end + bar.spread) for bar, end in zip(bars, steps[1:], strict=True)]
     ends = [score, *steps, *(() if other is None else other[1:]), *(end for two in reach for end in two)]
@@ -124,7 +147,7 @@ def staircase(
         rows.append(ChartRow(name, there, value=Value(stands, number(other[1]), p.muted)))
         shapes = (step[0], Shape("bar", stands, start, p.baseline), first)
         tip = f"{_('base')}: {signed(base - other[1])}"
-    rows.append(ChartRow(_("base"), shapes, value=Value(start, number(base), p.text, True), tip=tip))
+    rows.append(ChartRow(first_name, shapes, value=Value(start, number(base), p.text, True), tip=tip))
     for i, bar in enumerate(bars):
         colour = p.raises if bar.value >= 0 else p.lowers
         least, most = (scale.at(reached) for reached in reach[i])
@@ -137,7 +160,7 @@ def staircase(
         tip = f"{bar.name}: {signed(bar.value)} ± {number(bar.spread, 2)}"
         rows.append(ChartRow(bar.name, shapes, bar.number, value, tip))
     last = Shape("diamond", end, end, p.text)
-    rows.append(ChartRow(_("score"), (last,), value=Value(end, number(score), p.text, True), bold=True))
+    rows.append(ChartRow(last_name, (last,), value=Value(end, number(score), p.text, True), bold=True))
     return Chart(
         frame.key, frame.alt, tuple(rows), scale.ticks(), frame.measure, ink(dark), frame.table, room=VALUE_ROOM
     )

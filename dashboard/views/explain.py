@@ -26,7 +26,7 @@ def choose_item(page: Page) -> str | None:
     """Choose one of the recommendations, the held-out item, or the item of the address."""
     answer = run_cache.recommend(page.key, page.user, OFFERED, page.view, page.lang)
     labels: dict[str, str] = {i.item_id: _("{rank}. {title}").format(rank=i.rank, title=i.title) for i in answer.items}
-    if answer.held_out is not None:
+    if answer.held_out is not None and (answer.items or answer.held_out_rank is not None):
         known = labels.get(answer.held_out.item_id)
         held = _("{item} (held out)").format(item=known or answer.held_out.title)
         labels[answer.held_out.item_id] = held

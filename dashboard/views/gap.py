@@ -2,86 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import pandas as pd
 import streamlit as st
 
-import engine
 from dashboard.cache import runs as run_cache
 from dashboard.charts import curve as curves, gap as charts
 from dashboard.report.html import report
 from dashboard.text import common as common_text, gap as gap_text
-from dashboard.text.i18n import _, count, percent
+from dashboard.text.i18n import _, count
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import members, who_answers
 from dashboard.views.parts.frame import Page, open_page, oracle_value
+from dashboard.views.parts.gap.cohorts import cohorts, ordered_models
 from dashboard.views.parts.gap.external_lists import own_lists
 from dashboard.views.parts.gap.groups import USERS, choose_group, clickable, groups
 from dashboard.views.parts.gap.lists import glossary, lists
 from dashboard.views.parts.gap.saved_groups import keep_group
 from dashboard.views.parts.gap.why import why
 from dashboard.views.parts.metric import choose_metric
+from dashboard.views.parts.one_cohort import no_gap, only_cohort
 from engine import EngineError
-
-
-def ordered_models(page: Page, metric: str) -> list[str]:
-    """The model that answers first, then the other one trained, then the baselines, the best first."""
-    models, first = page.run.evaluation.models, (page.run.answers, "transformer", "ensemble")
-    places = {name: place for place, name in reversed(list(enumerate(first)))}
-    sign = 1 if engine.term_of(metric).better == "lower" else -1
-    return sorted(models, key=lambda m: (places.get(m, len(first)), sign * models[m].overall.metrics[metric].value))
-
-
-def cohorts(page: Page, metric: str, by: Literal["users", "items"]) -> None:
-    """Head and tail for every model, with the gap in words."""
-    try:
-        gaps = {model: run_cache.gap(page.key, metric, model, by) for model in ordered_models(page, metric)}
-    except EngineError as error:
-        components.error_panel(error)
-        return
-    ours = gaps[page.run.answers]
-    if by == "items":
-        verdict = run_cache.verdict(page.key, metric, page.run.answers, page.lang, by)
-        components.section(verdict.text)
-        components.note(verdict.evidence)
-    scores = {model: {"head": g.head, "tail": g.tail} for model, g in gaps.items()}
-    sizes = {"head": ours.n_head, "tail": ours.n_tail}
-    oracle = {c: v for c in ("head", "tail") if by == "users" and (v := oracle_value(page, metric, c)) is not None}
-    column = {"users": "user_cohort", "items": "item_cohort"}[by]
-    fig = charts.cohorts(scores, sizes, metric, page.dark, oracle, page.run.answers, column)
-    alt = _("{metric} of head and tail for every model, with intervals.").format(metric=common_text.metric_name(metric))
-    clickable(fig, f"cohorts_{by}", alt)
-    components.note(cohort_note(page, by, ours))
-    rows = [
-        (common_text.model_name(m), common_text.cohort_name(c), sizes[c], e.value, e.low, e.high)
-        for m, parts in scores.items()
-        for c, e in parts.items()
-    ]
-    columns = [_("Model"), _("Cohort"), _("Users"), common_text.metric_name(metric), _("Low"), _("High")]
-    about = {"users": _("Users: head and tail by model"), "items": _("Items: head and tail by model")}[by]
-    components.table_twin(pd.DataFrame(rows, columns=columns), about)
-
-
-def cohort_note(page: Page, by: str, ours: engine.Gap) -> str:
-    """What the cohorts are."""
-    settings, cut = page.run.config.evaluation, page.run.cohorts
-    text = {
-        "users": _(
-            "Head users have {cut} training events or more: the longest {share} of histories (n = {head}); "
-            "all others are tail (n = {tail})."
-        ),
-        "items": _(
-            "Head items have {cut} training events or more: the most popular {share}. "
-            "Users are counted by their (first) held-out item: head n = {head}, tail n = {tail}."
-        ),
-    }[by]
-    return text.format(
-        cut=count(cut.user_cut if by == "users" else cut.item_cut),
-        share=percent(settings.head_share if by == "users" else settings.item_head_share),
-        head=count(ours.n_head),
-        tail=count(ours.n_tail),
-    )
 
 
 def gap_chart(page: Page, metric: str) -> None:
@@ -195,39 +135,53 @@ def behind(page: Page, metric: str) -> None:
             )
 
 
-def draw() -> None:
-    """Draw the page."""
-    page = open_page()
-    top = st.container()
-    metric = choose_metric(page)
+def first_lines(page: Page, metric: str) -> None:
+    """The verdict and what supports it; where it cannot be given for another reason than one cohort, stop."""
     try:
         found = run_cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:
-        with top:
-            components.headline(_("Head and tail cannot be compared in this run"))
-            components.error_panel(error)
+        components.headline(_("Head and tail cannot be compared in this run"))
+        components.error_panel(error)
         st.stop()
+    components.headline(found.text)
+    components.note(found.evidence)
+    who_answers(page)
+    head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
+    if head is not None and tail is not None:
+        gap = run_cache.gap(page.key, metric, page.run.answers, "users")
+        components.note(gap_text.ceiling_gap(head, tail, gap))
+
+
+def draw() -> None:
+    """Draw the page; where all tested users are of one cohort, without what is said of the other."""
+    page = open_page()
+    top = st.container()
+    metric = choose_metric(page)
+    only = only_cohort(page)
     with top:
-        components.headline(found.text)
-        components.note(found.evidence)
-        who_answers(page)
-        head, tail = (oracle_value(page, metric, cohort) for cohort in ("head", "tail"))
-        if head is not None and tail is not None:
-            gap = run_cache.gap(page.key, metric, page.run.answers, "users")
-            components.note(gap_text.ceiling_gap(head, tail, gap))
+        if only is None:
+            first_lines(page, metric)
+        else:
+            no_gap(page, only)
+            who_answers(page)
         of_groups = st.empty()
     components.note(common_text.metric_gloss(metric))
-    left, right = st.columns([7, 5], gap="large")
-    with left:
+    if only is None:
+        left, right = st.columns([7, 5], gap="large")
+        with left:
+            components.section(_("Users: head and tail by model"))
+            cohorts(page, metric, "users")
+        with right:
+            components.section(_("The gap"))
+            gap_chart(page, metric)
+    else:
         components.section(_("Users: head and tail by model"))
         cohorts(page, metric, "users")
-    with right:
-        components.section(_("The gap"))
-        gap_chart(page, metric)
     curve(page, metric)
-    why(page, metric)
+    if only is None:
+        why(page, metric)
     worst = groups(page, metric)
-    if worst:
+    if worst and only is None:
         with of_groups:
             components.note(worst)
     behind(page, metric)
@@ -236,7 +190,8 @@ def draw() -> None:
     lists(page, int(metric.partition("@")[2]))
     own_lists(page, metric)
     glossary()
-    hand_over(page, metric)
+    if only is None:
+        hand_over(page, metric)
 
 
 def hand_over(page: Page, metric: str) -> None:

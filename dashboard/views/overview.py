@@ -14,11 +14,18 @@ from dashboard.text.i18n import _, count, figure, moment, ngettext, percent, tel
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import who_answers
 from dashboard.views.parts.frame import Page, metric_of, open_page, oracle_value
+from dashboard.views.parts.one_cohort import no_gap, only_cohort
 from engine import EngineError
 
 
 def verdict(page: Page, metric: str) -> None:
     """The page's first line."""
+    only = only_cohort(page)
+    if only is not None:
+        no_gap(page, only)
+        components.note(common_text.metric_gloss(metric))
+        who_answers(page)
+        return
     try:
         found = run_cache.verdict(page.key, metric, page.run.answers, page.lang)
     except EngineError as error:

@@ -110,7 +110,7 @@ def _measured(run: Run, on_progress: OnProgress) -> HeadRoles:
     chosen, shares = tested_users(run, _USERS, seed, _SHORTEST)
     if not chosen:
         raise EngineError(
-            "No tested user has {shortest} events, so what heads do cannot be measured.", shortest=_SHORTEST
+            "No tested user has {shortest} events, so what attention heads do cannot be measured.", shortest=_SHORTEST
         )
     codes = _category_codes(run)
     tables: dict[str, np.ndarray] = {}
@@ -122,7 +122,7 @@ def _measured(run: Run, on_progress: OnProgress) -> HeadRoles:
             weights = run.recommender.attentions(history, int(run.split.test.users[row]))[:, :, -1, : len(history)]
             features.append(head_features(weights, history, None if codes is None else codes[history]))
             done += 1
-            on_progress(Progress("explain", done / total, f"Heads, user {done:,} of {total:,}"))
+            on_progress(Progress("explain", done / total, f"Attention heads, user {done:,} of {total:,}"))
         tables[cohort] = np.stack(features)  # (users, layers, heads, features)
     n_layers, n_heads = next(iter(tables.values())).shape[1:3]
     heads = [_head(run, tables, shares, layer, head) for layer in range(n_layers) for head in range(n_heads)]

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import engine
 from dashboard.cache import explain as explain_cache, runs as run_cache
 from dashboard.text import i18n
+from tests.app import sheets
 from tests.app.test_views import APP, keys_of_charts, shown
 from tests.conftest import TINY_RUN
 
@@ -32,6 +34,13 @@ def test_why_this_and_not_that_is_drawn_for_a_linked_pair(tiny_run_dir: Path, mo
     assert not app.exception
     assert keys_of_charts(app) == {"waterfall", "instead"}
     assert app.selectbox(key="pick_other").value == third.item_id
+    (drawn,) = sheets.blocks(app, "chart", "instead")
+    assert [row["label"] for row in drawn["rows"]][:2] == ["both alike", "difference of the bases"]
+    *_about, one, two, apart, _errors = (np.array(column[1:]) for column in zip(*drawn["table"]["rows"], strict=True))
+    bases, *_events = drawn["table"]["rows"]
+    assert bases[4] == pytest.approx(bases[2] - bases[3])
+    assert bases[4] + apart.sum() == pytest.approx(first.score - third.score, abs=1e-4)
+    assert (bases[2] + one.sum(), bases[3] + two.sum()) == pytest.approx((first.score, third.score), abs=1e-4)
     assert f"scores {i18n.figure(first.score - third.score)} above" in shown(app)
 
 

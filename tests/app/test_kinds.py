@@ -1,4 +1,4 @@
-"""Every page on every kind of log: with tables and without, films, odd columns, sequences."""
+"""Every page on every kind of log: with tables and without, films, odd columns, sequences, and logs at the edge."""
 
 from __future__ import annotations
 
@@ -6,15 +6,70 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 import engine
 from tests.app.test_views import APP, shown
-from tests.conftest import KINDS
+from tests.conftest import KINDS, tiny_config
 
 PAGES = ("overview", "recommendations", "attention", "explain", "what_if", "items", "gap", "compare")
+
+EDGES: dict[str, tuple[int, ...]] = {
+    "same length": (6,) * 12,
+    "all tested are head": (2, 2, *(6, 7, 8, 9) * 3),
+    "everything met": (12,) * 10,
+    "one user": (20,),
+    "one item": (5,) * 10,
+}
+"""Logs at the edge of what can be measured: how many events each user has."""
+
+N_ITEMS = {"everything met": 12, "one item": 1}
+
+
+@pytest.fixture(scope="session")
+def edge_runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A runs directory with one small run of each of EDGES. To be read, not written to."""
+    runs = tmp_path_factory.mktemp("edges")
+    config = tiny_config(
+        training__max_epochs=1, model__n_layers=1, evaluation__bootstrap_samples=50, evaluation__head_share=0.8
+    )
+    for name, lengths in EDGES.items():
+        rows = [
+            (f"u{user}", f"i{(user * 3 + at) % N_ITEMS.get(name, 24)}", 1_700_000_000 + (user + 7 * at) * 86_400)
+            for user, length in enumerate(lengths)
+            for at in range(length)
+        ]
+        log = tmp_path_factory.mktemp("edge") / "log.csv"
+        pd.DataFrame(rows, columns=["user_id", "item_id", "timestamp"]).to_csv(log, index=False)
+        engine.train_run(log, name=name.replace(" ", "-"), runs_dir=runs, config=config)
+    return runs
+
+
+@pytest.mark.parametrize("kind", EDGES)
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_every_page_opens_where_there_is_hardly_anything_to_measure(
+    edge_runs: Path, monkeypatch: pytest.MonkeyPatch, kind: str, lang: str
+) -> None:
+    monkeypatch.setenv("TAILSCOPE_RUNS", str(edge_runs))
+    name = kind.replace(" ", "-")
+    run = engine.load_run(name, edge_runs)
+    app = AppTest.from_file(str(APP), default_timeout=60)
+    app.query_params["run"], app.query_params["lang"], app.query_params["view"] = name, lang, "full"
+    app.run()
+    for page in PAGES:
+        app.switch_page(f"views/{page}.py").run()
+        assert not app.exception, page
+        assert app.query_params["run"] == name, page
+        assert len(shown(app)) > 60, page
+        assert page == "items" or not app.error, page  # which can be told of lists without an item alone
+        if page in ("overview", "gap"):
+            assert f"evaluation.head_share = {run.config.evaluation.head_share}" in shown(app), page
+            assert len(app.info) == 1, page
+            assert ("--set evaluation.head_share=" in shown(app)) == (kind == "all tested are head"), page
+    assert not run.evaluation.models[run.answers].users["tail"].n  # what makes these logs what they are
 
 
 @pytest.mark.parametrize("kind", KINDS)

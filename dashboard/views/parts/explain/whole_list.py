@@ -69,17 +69,21 @@ def instead(page: Page, item: str, title: str) -> None:
         "Red speaks for “{first}”, blue for “{second}”. Base {base}: how far apart the two are with every event "
         "absent. Thin bars: the standard error of the difference, paired order by order."
     ).format(first=title, second=found.second.title, base=signed(answer.base))
-    alt = _("Waterfall from the difference of the bases to the difference of the scores.")
-    frame = charts.Frame("instead", alt, _("difference of the two scores"), _both(found))
-    sheet([[charts.waterfall(answer, "time", page.dark, frame), Note(note)]], "instead")
+    alt = _("Waterfall from no difference over that of the bases and the events to the difference of the scores.")
+    ends = _("both alike"), _("difference of the scores")
+    frame = charts.Frame("instead", alt, _("difference of the two scores"), _both(found), ends)
+    sheet([[charts.instead(answer, page.dark, frame), Note(note)]], "instead")
 
 
 def _both(found: engine.Contrast) -> Table:
-    """The values for either item, and their differences."""
+    """The values for either item, and their differences; each column adds up to a score or to their difference."""
+    first, second = found.first.base, found.second.base
+    bases = (None, _("base"), first, second, first - second, 0.0)
     rows = tuple(
         (player.position, common_text.player_label(player), one.value, two.value, player.value, player.spread)
         for player, one, two in zip(found.players, found.first.players, found.second.players, strict=True)
     )
+    rows = (bases, *rows)
     titles = (found.first.title, found.second.title)
     if titles[0] == titles[1]:  # a table's columns need different names
         titles = tuple(f"{each.title} ({each.item_id})" for each in (found.first, found.second))

@@ -10,9 +10,10 @@ import engine
 from dashboard.cache import runs as run_cache, what_if as what_if_cache
 from dashboard.charts import items as charts
 from dashboard.text import common as common_text
-from dashboard.text.i18n import _, count, percent
+from dashboard.text.i18n import _, count, percent, tell
 from dashboard.ui import components, state
 from dashboard.views.parts.frame import Page
+from engine import EngineError
 
 MOST_EVENTS = 100  # a user's newest events that are put on the map
 
@@ -25,8 +26,13 @@ def section(page: Page, about: engine.ItemProfile) -> None:
     components.section(_("A map of the catalogue"))
     method, colour = _controls(page)
     always = tuple(dict.fromkeys((about.item_id, *listed, *history)))
+    try:
+        with st.spinner(_waiting(page, method)):
+            found = what_if_cache.item_map(page.key, method, always)
+    except EngineError as error:  # too few items to lie on a plane
+        components.note(tell(error))
+        return
     with st.spinner(_waiting(page, method)):
-        found = what_if_cache.item_map(page.key, method, always)
         table = what_if_cache.item_table(page.key, method, always, about.k, page.lang)
     left, right = st.columns([7, 5], gap="large")
     with left:

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboard.charts import explain_list, explain_many
+from dashboard.charts import explain, explain_list, explain_many
 from dashboard.text import explain as words
+from dashboard.ui.blocks import Table
 from engine import Attribution, Contrast, Counterfactual, FeatureAttribution, FeatureValue, HiddenEvent, Place, Player
 
 
@@ -47,6 +48,28 @@ def test_a_contrast_is_the_explanation_of_a_difference() -> None:
     assert made.base + sum(p.value for p in made.players) == pytest.approx(made.score)
     assert words.contrast(Contrast(LIST[0], LIST[1], moved)).endswith("2.25 above “<b>b</b>”.")
     assert "below" in words.contrast(Contrast(LIST[1], LIST[0], moved))
+
+
+@pytest.mark.parametrize("bases", [(1.0, 3.5), (3.5, 1.0), (2.0, 2.0)])
+def test_the_bars_of_a_contrast_begin_with_the_bases_and_add_up_to_the_difference(bases: tuple[float, float]) -> None:
+    held = [
+        replace(one, base=base, score=base + sum(p.value for p in one.players))
+        for one, base in zip(LIST, bases, strict=True)
+    ]
+    moved = tuple(replace(p, value=p.value - q.value) for p, q in zip(held[0].players, held[1].players, strict=True))
+    made = words.difference(Contrast(held[0], held[1], moved))
+    frame = explain.Frame("instead", "alt", "axis", Table((), ()), ("both alike", "difference of the scores"))
+    chart = explain.instead(made, False, frame)
+    assert [row.label for row in chart.rows] == [
+        "both alike", "difference of the bases", "Event 0", "Event 1", "Event 2", "difference of the scores"
+    ]  # fmt: skip
+    bars = [next(shape for shape in row.shapes if shape.form == "bar") for row in chart.rows[1:-1]]
+    (start,), (end,) = ([s.start for s in chart.rows[at].shapes if "diamond" in s.form] for at in (0, -1))
+    unit = (bars[1].end - bars[1].start) / moved[0].value  # of the width
+    assert bars[0].start == start
+    assert bars[0].end - bars[0].start == pytest.approx((bases[0] - bases[1]) * unit, abs=2e-4)
+    assert sum(bar.end - bar.start for bar in bars) == pytest.approx(end - start, abs=1e-3)
+    assert end - start == pytest.approx((held[0].score - held[1].score) * unit, abs=1e-3)
 
 
 def test_dots_lie_near_their_line_and_apart_where_they_are_many() -> None:

@@ -182,3 +182,18 @@ def test_babel_sees_what_the_syntax_tree_sees() -> None:
     assert {(c, m if isinstance(m, str) else tuple(m)) for c, m in found} == {
         message for path in PAGES for message in _messages(path)
     }
+
+
+def _sentences(path: Path) -> Iterator[str]:
+    """Texts of a file in which words stand, those of pieces put together too, but for docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    silent = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in silent:
+            yield re.sub(r"\{\w*\}", "", node.value) if " " in node.value else ""
+
+
+@pytest.mark.parametrize("path", SAYING, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_several_heads_are_called_attention_heads(path: Path) -> None:
+    alone = re.compile(r"(?<!attention )\bheads\b", re.IGNORECASE)
+    assert not [text for text in _sentences(path) if alone.search(text)]
