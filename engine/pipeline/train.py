@@ -43,6 +43,7 @@ from engine.runs.folder import (
     STUDY,
     as_rows,
     contents_fingerprint,
+    file_digest,
     files_at,
     fingerprint,
     load_data,
@@ -326,6 +327,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
             "seconds": seconds,
             "device": str(choose_device(config.training.device)),
             "history": as_rows(trained.log),
+            "weights": file_digest(working / MODEL),
         },
     )
     return _placed(name, folder, on_progress, overwrite)

@@ -365,9 +365,14 @@ def contents_fingerprint(dataset: Dataset, weights: Iterable[Path] = ()) -> str:
     for table in (dataset.user_table, dataset.item_table):
         digest.update(table.to_csv(index=False).encode("utf-8", "surrogatepass"))
     for path in weights:
-        with path.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+        digest.update(bytes.fromhex(file_digest(path)))
     return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_at(path: Path) -> dict[str, list[int]]:

@@ -39,6 +39,7 @@ from engine.runs.folder import (
     RUN_NAME,
     VOCABULARY,
     check_name,
+    file_digest,
     load_data,
     load_lists,
     read_about,
@@ -249,6 +250,8 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
         _check_belongs(network, dataset)
+        if about.get("weights", digest := file_digest(path / MODEL)) != digest:
+            raise ValueError(f"{MODEL} does not hold the weights that this run was trained to; they are another run's")
         recommender = TransformerRecommender(network, candidates_of(split, config, network))
         return Run(
             name=name,

@@ -208,6 +208,20 @@ def test_the_weights_of_another_run_are_told(copy: Path, runs_of_others: Path) -
         engine.load_run("broken", copy)
 
 
+def test_weights_of_the_very_same_sizes_are_told_too_and_old_runs_without_a_digest_load(copy: Path) -> None:
+    path = copy / "broken" / "model.safetensors"
+    with safe_open(path, framework="np") as file:
+        arrays, words = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
+    name = next(key for key, value in arrays.items() if value.dtype.kind == "f")
+    save_file({**arrays, name: -arrays[name]}, path, metadata=words)
+    with pytest.raises(engine.RunError, match="another run's"):
+        engine.load_run("broken", copy)
+    about = json.loads((copy / "broken" / "config.json").read_text())
+    assert len(about.pop("weights")) == 64
+    (copy / "broken" / "config.json").write_text(json.dumps(about))
+    assert engine.load_run("broken", copy).name == "broken"  # version 0.1 kept no digest
+
+
 @pytest.fixture
 def runs_of_others(tmp_path: Path) -> Path:
     """A run of 30 items."""
