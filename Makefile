@@ -20,8 +20,9 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 CHROMIUMS := chromium chromium-browser google-chrome
 CI ?=
-# Processes that tests run in: a core each, and a file's tests stay together, since they share what it sets up.
-WORKERS ?= auto
+# Processes that tests run in: one more than there are cores, since browser tests mostly wait. Tests of a group, which
+# tests/conftest.py makes, stay together, since they share what it sets up.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .PHONY: help
 help: ## Show these targets.
@@ -43,13 +44,13 @@ check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
 
 .PHONY: quick
 quick: $(INSTALLED_DEV) ## The tests that need neither a browser nor a trained run, in a minute and a half.
-	@$(BIN)/pytest --numprocesses=$(WORKERS) -m 'not trained and not browser and not slow and not realdata' $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup -m 'not trained and not browser and not slow and not realdata' $(ARGS)
 
 # The tests run even when a quick check fails, so that one run tells all; either failure fails the target.
 .PHONY: test
 test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.
 	@checks=0; $(MAKE) --no-print-directory check || checks=$$?; \
-	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(ARGS) || tests=$$?; \
+	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS) || tests=$$?; \
 	if [ $$checks -ne 0 ]; then echo "A quick check failed: see above the tests, or run 'make check'." >&2; fi; \
 	exit $$(( checks ? checks : tests ))
 

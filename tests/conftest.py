@@ -18,8 +18,29 @@ LONG_TITLE = "The long and winding title of a thing, " * 100
 TINY_RUN = "tiny"
 BLENDED_RUN = "blended"
 
-TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_runs", "edge_runs", "browser"}
+TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_runs", "browser"}
 """Fixtures that train, or that wait for a browser."""
+
+TRAINING = (
+    "tests/unit/engine/pipeline/",
+    "tests/unit/engine/ensemble/test_runs.py",
+    "tests/unit/engine/model/training/test_loop.py",
+    "tests/unit/engine/model/training/test_lazy_adamw.py",
+    "tests/unit/engine/model/content/test_user_content.py",
+    "tests/unit/dashboard/cli/test_tune.py",
+    "tests/unit/dashboard/cli/test_cross_validate.py",
+    "tests/unit/dashboard/cli/test_server_process.py",
+    "tests/unit/dashboard/test_server.py",
+)
+"""Files whose tests train for themselves, or start a server."""
+
+FIRST = (
+    "tests/e2e/",
+    "tests/unit/engine/pipeline/test_kill.py",
+    "tests/app/test_views.py",
+    "tests/app/test_random_walks.py",
+)
+"""What takes longest begins first, so that no process is left alone with it at the end."""
 
 N_USERS, N_ITEMS = 120, 60
 _THINGS = ("tent", "sleeping bag", "stove", "lamp", "boots", "rope")
@@ -27,11 +48,19 @@ _THINGS_ZH = ("帐篷", "睡袋", "炉子", "头灯", "靴子", "绳索")
 _CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % *off*")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`make quick` leaves out what needs a trained run or a browser."""
+    """Mark what trains, keep together what shares its set-up, and begin with what takes long.
+
+    `make quick` leaves out what needs a trained run or a browser. All browser tests are one group, since they share a
+    browser and two of them would crowd each other; else a file is a group, whose tests share what it sets up.
+    """
     for item in items:
-        if TRAINED & set(getattr(item, "fixturenames", ())):
+        file = item.nodeid.partition("::")[0]
+        if TRAINED & set(getattr(item, "fixturenames", ())) or file.startswith(TRAINING):
             item.add_marker("trained")
+        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith(FIRST[0]) else file))
+    items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
 
 
 def tiny_tables(seed: int = 0) -> dict[str, pd.DataFrame]:
