@@ -165,6 +165,9 @@ KINDS = ("plain", "film", "odd", "sequences")
 ODD_COLUMN = "size=eu"
 """A column whose name holds what parts a column from its value, in the tables of the run "odd"."""
 
+LONG_COLUMN = "k" * 200
+"""A column whose values are of five thousand letters and differ in the last one alone, in tables of the run "odd"."""
+
 _KIND_USERS, _KIND_ITEMS = 40, 30
 
 
@@ -220,16 +223,18 @@ def _odd_log(folder: Path) -> Path:
             "two\nlines": [("up", "down")[n // 8 % 2] for n in number],
             "🎵": [("rock", "jazz")[n // 16 % 2] for n in number],
             "long " * 60: number % 5,
+            LONG_COLUMN: ["w" * 5_000 + str(n % 3) for n in number],
         }
     ).to_csv(folder / "users.csv", index=False)
     number = np.arange(_KIND_ITEMS)
     pd.DataFrame(
         {
             "SKU": number + 1,
-            "title": [LONG_TITLE if n == 3 else f"Thing {n + 1}" for n in number],
+            "title": [LONG_TITLE if n == 3 else "w" * 30_000 if n == 5 else f"Thing {n + 1}" for n in number],
             "a=b": [("x=y", "z")[n % 2] for n in number],
             "own": number % 4,
             "weight, kg": number / 7,
+            f"{LONG_COLUMN} too": ["w" * 5_000 + str(n % 3) for n in number],
         }
     ).to_csv(folder / "items.csv", index=False)
     return folder

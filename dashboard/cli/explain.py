@@ -200,12 +200,14 @@ def contrast_lines(given: Contrast) -> list[Table | Text]:
 
 def feature_lines(given: FeatureAttribution) -> list[Table | Text]:
     """SHAP values by feature, largest first, and the sum that they make."""
+    from dashboard.text.shown import shown
+
     numbers = ("adds to the score", "± standard error")
     made = tables.table("of", "feature", "known", *numbers, right=numbers)
     for feature in sorted(given.features, key=lambda feature: -abs(feature.value)):
         name = tables.MODEL_NAMES[feature.name] if feature.of == "member" else feature.name
         error = "exact" if given.exact else figure(feature.spread)
-        cells = (feature.of, name, feature.told, f"{feature.value:+.4f}", error)
+        cells = (feature.of, name, shown(feature.told), f"{feature.value:+.4f}", error)
         made.add_row(*(Text(cell) for cell in cells))
     rank = f", rank {given.rank}" if given.rank is not None else ""
     return [

@@ -86,12 +86,13 @@ function drawRow(svg, chart, row, place) {
   const { x, top, left, narrow, rowHeight, family } = place;
   const { ink } = chart;
   const group = draw(svg, "g", {});
-  if (row.tip) draw(group, "title", {}, row.tip);
   draw(group, "rect", { x: 0, y: top, width: place.width, height: rowHeight, fill: "transparent" }); // to hover over
   const y = narrow ? top + rowHeight - 12 : top + rowHeight / 2;
   const number = row.number ? ` ${row.number}` : "";
   const room = (narrow ? place.width - 4 : left - 12) - (number ? widthOf(number, 12, family) : 0);
   const name = cut(row.label, room, 12, family, row.bold);
+  const tip = row.tip || (name === row.label ? "" : row.label); // what is cut is whole on hover
+  if (tip) group.prepend(draw(group, "title", {}, tip));
   const label = draw(group, "text", {
     x: narrow ? 2 : left - 10,
     y: narrow ? top + 13 : y + 4,

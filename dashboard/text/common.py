@@ -11,6 +11,7 @@ from babel import Locale
 
 from dashboard.text.glossary import term_meaning
 from dashboard.text.i18n import _, count, day, figure, language, ngettext, percent, signed, tell
+from dashboard.text.shown import NAME, shown
 
 if TYPE_CHECKING:
     from engine import Attribution, EnsembleWeights, Estimate, Message, Player, Recommendations, RunConfig
@@ -77,7 +78,7 @@ def attribute_name(column: str) -> str:
     if column == "category":
         return _("Category")
     words = column.replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    return shown(words[:1].upper() + words[1:], NAME)
 
 
 def estimate(e: Estimate) -> str:
@@ -266,4 +267,4 @@ def cleaning_reason(said: Message | str) -> str:
 
 def category(text: str | None) -> str:
     """A category as people read it: "Animation|Comedy" is "Animation, Comedy"; empty where there is none."""
-    return "" if text is None or text == "unknown" else text.replace("|", _(", "))
+    return "" if text is None or text == "unknown" else shown(text.replace("|", _(", ")))

@@ -9,6 +9,7 @@ import engine
 from dashboard.cache import runs as run_cache
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, day, figure, ngettext
+from dashboard.text.shown import labels, shown
 from dashboard.text.spreadsheets import typed
 from dashboard.ui import components, state
 from dashboard.ui.components import escape_markdown
@@ -53,6 +54,7 @@ def finder(page: Page) -> None:
                 value = st.selectbox(
                     escape_markdown(common_text.attribute_name(column)),
                     options,
+                    format_func=labels(options).__getitem__,
                     index=None,
                     placeholder=_("Any"),
                     key=f"find_{column}",
@@ -87,7 +89,9 @@ def user_table(found: pd.DataFrame) -> pd.DataFrame:
     """The table of users with its columns named for people."""
     names = {"user_id": _("User"), "cohort": _("Cohort"), "history_length": _("Training events")}
     table = found.assign(cohort=found["cohort"].map(common_text.cohort_name))
-    return table.rename(columns={c: names.get(c, common_text.attribute_name(c)) for c in table.columns})
+    for column in table.columns.difference(list(names)):
+        table[column] = [shown(each) if isinstance(each, str) else each for each in table[column]]
+    return table.rename(columns=labels(table.columns, lambda c: names.get(c) or common_text.attribute_name(c)))
 
 
 def choose_row(widget: str, ids: list[str]) -> None:
@@ -113,7 +117,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
     if who.attributes:
         with st.container(horizontal=True):
             for name, value in who.attributes.items():
-                fact = f":gray[{escape_markdown(common_text.attribute_name(name))}] {escape_markdown(value)}"
+                fact = f":gray[{escape_markdown(common_text.attribute_name(name))}] {escape_markdown(shown(value))}"
                 st.markdown(fact, width="content")
     history = answer.history
     components.section(_("History, newest first"))

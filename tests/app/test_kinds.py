@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,16 @@ import pandas as pd
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block
 
 import engine
 from tests.app.test_views import APP, shown
 from tests.conftest import KINDS, tiny_config
 
 PAGES = ("overview", "recommendations", "attention", "explain", "what_if", "items", "gap", "compare")
+
+LONG = re.compile(rb"w{301}|k{61}")
+"""Of titles and values, and of names of columns, more than is ever drawn."""
 
 EDGES: dict[str, tuple[int, ...]] = {
     "same length": (6,) * 12,
@@ -27,6 +34,20 @@ EDGES: dict[str, tuple[int, ...]] = {
 """Logs at the edge of what can be measured: how many events each user has."""
 
 N_ITEMS = {"everything met": 12, "one item": 1}
+
+
+def sent(app: AppTest) -> Iterator[bytes]:
+    """What the browser is given of each element of the page."""
+    blocks: list[Block] = [app._tree]
+    while blocks:
+        for child in blocks.pop().children.values():
+            if isinstance(child, Block):
+                blocks.append(child)
+            if getattr(child, "proto", None) is not None:
+                proto = deepcopy(child.proto)
+                if "id" in proto.DESCRIPTOR.fields_by_name:
+                    proto.ClearField("id")  # not drawn
+                yield proto.SerializeToString()
 
 
 @pytest.fixture(scope="session")
@@ -87,6 +108,7 @@ def test_every_page_is_drawn_of_every_kind_of_log(
         assert page == "compare" or not app.error, page  # which is told that these runs are of different logs
         assert app.query_params["run"] == kind, page
         assert len(shown(app)) > 200, page
+        assert not LONG.findall(b"".join(sent(app))), page
 
 
 def test_a_user_who_has_had_every_item_is_told_so_on_every_page(

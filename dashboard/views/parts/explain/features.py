@@ -9,6 +9,7 @@ from dashboard.charts import explain as charts
 from dashboard.elements.sheet import sheet
 from dashboard.text import explain as explain_text
 from dashboard.text.i18n import _, figure
+from dashboard.text.shown import shown
 from dashboard.ui.blocks import Note, Table
 from dashboard.ui.components import escape_markdown
 from dashboard.views.parts.frame import Page
@@ -23,7 +24,7 @@ def features(page: Page, item: str) -> None:
     steps = [charts.Step(name, "", f.value, f.spread) for name, f in zip(names, found.features, strict=True)]
     alt = _("Waterfall from the base value over the features to the item's score.")
     columns = (_("Feature"), _("Known"), _("Value"), _("Standard error"))
-    rows = tuple((name, f.told, f.value, f.spread) for name, f in zip(names, found.features, strict=True))
+    rows = tuple((name, shown(f.told), f.value, f.spread) for name, f in zip(names, found.features, strict=True))
     frame = charts.Frame("features", alt, charts.score_name(found.model), Table(columns, rows))
     notes = [
         _(

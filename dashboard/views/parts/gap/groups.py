@@ -11,6 +11,7 @@ from dashboard.charts import why as charts
 from dashboard.charts.style import look
 from dashboard.text import common as common_text, fairness as fairness_text
 from dashboard.text.i18n import _, count
+from dashboard.text.shown import labels
 from dashboard.ui import components, state
 from dashboard.views.parts.frame import Page
 from dashboard.views.parts.gap.disparity import disparity
@@ -60,7 +61,7 @@ def groups(page: Page, metric: str) -> str:
     )
     standard = figures["group"] != figures["rule"]
     kinds = [by for by in dict.fromkeys(figures.loc[standard, "by"]) if by != "user_cohort"]
-    names = {by: _by_name(by) for by in kinds}
+    names = labels(kinds, _by_name)
     if saved:
         kinds, names = [*kinds, SAVED], {**names, SAVED: _("Saved groups")}
     worst = fairness_text.worst_group(tables.gaps, metric)
@@ -147,16 +148,16 @@ def choose_group(page: Page, metric: str, bins: pd.DataFrame) -> str:
     asked = state.chosen("group")
     if asked is not None and asked not in offered:
         offered = {asked: 0} | offered
-    labels = {
-        rule: called(rule, saved) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else "")
-        for rule in offered
-    }
+    names = labels(
+        offered,
+        lambda rule: called(rule, saved) + (_(", n = {n}").format(n=count(offered[rule])) if offered[rule] else ""),
+    )
     if asked is not None:
         state.set_widget("group_rule", asked)
     return st.selectbox(
         _("Which users"),
         list(offered),
-        format_func=labels.__getitem__,
+        format_func=names.__getitem__,
         key="group_rule",
         width=360,
         on_change=state.choose_from,

@@ -13,6 +13,7 @@ from dashboard.cache import what_if as what_if_cache
 from dashboard.elements.sheet import sheet
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, ngettext
+from dashboard.text.shown import labels
 from dashboard.ui import components, edit_address, state
 from dashboard.ui.blocks import Block, Button, Chips, Heading, Note, Row, Rows, Tone
 from dashboard.ui.components import escape_markdown
@@ -208,6 +209,15 @@ def _attribute(draft: Draft, known: dict[str, str], column: str, values: tuple[s
     if values:
         held = known.get(column)
         options = list(values) if held is None or held in values else [held, *values]
-        st.selectbox(name, options, key=widget, index=None, placeholder=_("Unknown"), width=170, on_change=changed)
+        st.selectbox(
+            name,
+            options,
+            format_func=labels(options).__getitem__,
+            key=widget,
+            index=None,
+            placeholder=_("Unknown"),
+            width=170,
+            on_change=changed,
+        )
     else:
         st.text_input(name, key=widget, placeholder=_("Unknown"), width=170, on_change=changed)
