@@ -43,7 +43,6 @@ from .data.cleaning import load_dataset as load_dataset
 from .data.cleaning_report import CleaningIssue as CleaningIssue, CleaningReport as CleaningReport
 from .data.dataset import Dataset as Dataset
 from .data.formats.files import ReadLimit as ReadLimit
-from .data.oracle import fair_ceiling as fair_ceiling
 from .data.public import fetch_public as fetch_public
 from .data.schema import display_columns as display_columns
 from .disk import write_text as write_text
@@ -66,7 +65,11 @@ from .evaluation.compare import (
     compare as compare,
 )
 from .evaluation.fairness.agreement import WholeGap as WholeGap, whole_gap as whole_gap
-from .evaluation.fairness.ceiling import Ceiling as Ceiling, CohortCeiling as CohortCeiling
+from .evaluation.fairness.ceiling import (
+    Ceiling as Ceiling,
+    CohortCeiling as CohortCeiling,
+    oracle_figures as oracle_figures,
+)
 from .evaluation.fairness.disparity import Disparity as Disparity, GroupRange as GroupRange, disparity as disparity
 from .evaluation.fairness.gap import (
     Comparison as Comparison,

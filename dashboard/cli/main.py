@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -271,7 +271,7 @@ def demo(
             run = engine.train_run(server_process.sample_data(), name=SAMPLE_RUN, runs_dir=runs, on_progress=view)
         _tell_if_interrupted(run)
         if not answer.as_json:
-            table = tables.evaluation_table(run.evaluation, run.answers, _oracle(run))
+            table = tables.evaluation_table(run.evaluation, run.answers, _oracle(run, run.evaluation, run.config))
             answer.give(None, table, *tables.target_remarks(run.evaluation, run.answers))
     _serve(answer, runs, port, address, browser, {"run": SAMPLE_RUN})
 
@@ -358,8 +358,8 @@ def _give_evaluation(
         document | told,
         *cleaned,
         tables.run_line(run, seconds),
-        tables.evaluation_table(evaluation, run.answers, _oracle(run)),
-        *([] if (answers := tables.answers_line(run)) is None else [answers]),
+        tables.evaluation_table(evaluation, run.answers, _oracle(run, evaluation, config)),
+        *([] if (answers := tables.answers_line(run, config)) is None else [answers]),
         *tables.several_targets(evaluation, run.answers),
         *tables.target_remarks(evaluation, run.answers),
         *tables.verdict_lines(evaluation, run.answers, config),
@@ -368,10 +368,14 @@ def _give_evaluation(
     )
 
 
-def _oracle(run: engine.Run) -> dict[str, Any] | None:
-    """The ceiling that the data's generator worked out, where it is one of the run's protocol."""
-    same = run.oracle is not None and run.oracle["protocol"] == run.split.protocol
-    return run.oracle if same else None
+def _oracle(run: engine.Run, evaluation: engine.Evaluation, config: engine.RunConfig) -> Mapping[str, float]:
+    """The ceilings that the data's generator worked out, as far as they are of what was measured.
+
+    They were worked out by one rule on seen items, which the run is taken to follow: by another there is none.
+    """
+    if config.evaluation.exclude_seen != run.config.evaluation.exclude_seen:
+        return {}
+    return engine.oracle_figures(run.oracle, "ndcg@10", evaluation, config.evaluation)
 
 
 def _next_step(name: str, runs: Path) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -60,7 +60,7 @@ def ends(low: float, high: float) -> str:
     return " to ".join(("−" if end < 0 else "") + figure(abs(end)) for end in (low, high))
 
 
-def evaluation_table(evaluation: Evaluation, answers: str, oracle: dict[str, Any] | None = None) -> Table:
+def evaluation_table(evaluation: Evaluation, answers: str, oracle: Mapping[str, float] | None = None) -> Table:
     """Models down, the one that answers in bold; NDCG@10 for all, head and tail users, and HR@10 for all, across."""
     first = next(iter(evaluation.models.values()))
     cohorts = {"all users": first.overall, "head users": first.users["head"], "tail users": first.users["tail"]}
@@ -72,9 +72,8 @@ def evaluation_table(evaluation: Evaluation, answers: str, oracle: dict[str, Any
         cells = [interval(part.metrics.get("ndcg@10")) for part in parts]
         cells.append(interval(report.overall.metrics.get("hr@10")))
         made.add_row(MODEL_NAMES.get(name, name), *cells, style="bold" if name == answers else "")
-    if oracle is not None:
-        ceiling = engine.fair_ceiling(oracle)
-        cells = [figure(ceiling[part]["value"]) if part in ceiling else "–" for part in ("all", "head", "tail")]
+    if oracle:  # what `engine.oracle_figures` gave; it may know all users and not these cohorts
+        cells = [figure(oracle.get(part)) for part in ("all", "head", "tail")]
         made.add_row("oracle (ceiling)", *cells, "–", style="dim")
     return made
 
@@ -126,10 +125,22 @@ def target_remarks(evaluation: Evaluation, answers: str) -> list[Text]:
     return [Text(f"Note: {text}") for text in remarks(evaluation, answers, metric)]
 
 
-def answers_line(run: Run) -> Text | None:
-    """Which model recommends and is explained, and why; None where there is no choice."""
+def answers_line(run: Run, settings: RunConfig | None = None) -> Text | None:
+    """Which model recommends and is explained, and why; None where there is no choice.
+
+    Args:
+        run: that chose.
+        settings: that its figures are told by, the run's own when not given. It chose by validation figures of its own
+            settings, which are not told where seen items are ranked by another rule.
+    """
     if run.ensemble is None:
         return None
+    if settings is not None and settings.evaluation.exclude_seen != run.config.evaluation.exclude_seen:
+        chosen = run.answers == "ensemble"
+        why = (
+            "ensemble answers: it was better" if chosen else "Transformer answers: the ensemble was not clearly better"
+        )
+        return Text(f"The {why} on validation, by the settings that the run was trained with.")
     ours, theirs = (figure(run.ensemble.blend.validation[name]) for name in ("ensemble", "transformer"))
     found = f"on validation its NDCG@10 is {ours}, the Transformer's {theirs}"
     if run.answers == "ensemble":

@@ -51,15 +51,10 @@ def gap_of_models(run: engine.Run, metric: str) -> list[str]:
 
 def ceiling(run: engine.Run, gap: engine.Gap) -> list[str]:
     """What the oracle reaches, and what share of it each cohort gets, where the data's generator is known."""
-    oracle, settings = run.oracle, run.config.evaluation
-    if oracle is None or (oracle.get("metric"), oracle.get("protocol")) != (gap.metric, run.split.protocol):
-        return []
-    if oracle.get("head_share") != settings.head_share:
-        return []
-    fair = engine.fair_ceiling(oracle)
+    fair = engine.oracle_figures(run.oracle, gap.metric, run.evaluation, run.config.evaluation)
     if not {"head", "tail"} <= set(fair):
         return []
-    return [gap_text.ceiling_gap(float(fair["head"]["value"]), float(fair["tail"]["value"]), gap)]
+    return [gap_text.ceiling_gap(fair["head"], fair["tail"], gap)]
 
 
 def group_table(tables: engine.GroupTables, metric: str) -> str:

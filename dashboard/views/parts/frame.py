@@ -97,10 +97,5 @@ def metric_of(page: Page) -> str:
 
 def oracle_value(page: Page, metric: str, group: str) -> float | None:
     """The ceiling of a cohort, where the data's generator is known and the cohorts are cut alike."""
-    oracle = page.run.oracle
-    if not oracle or oracle.get("metric") != metric or oracle.get("protocol") != page.run.split.protocol:
-        return None
-    if group != "all" and oracle.get("head_share") != page.run.config.evaluation.head_share:
-        return None
-    part = engine.fair_ceiling(oracle).get(group)
-    return float(part["value"]) if part else None
+    run = page.run
+    return engine.oracle_figures(run.oracle, metric, run.evaluation, run.config.evaluation).get(group)

@@ -98,7 +98,8 @@ def ceilings(
     side = np.asarray(first["user_cohort"])
     inside = {"all": np.ones(len(side), dtype=bool), **{cohort: side == cohort for cohort in COHORTS}}
     inside = {cohort: chosen for cohort, chosen in inside.items() if chosen.any()}
-    fair = _fitting(oracle, metric, evaluation.protocol, inside, config)
+    fair = oracle_figures(oracle, metric, evaluation, config)
+    fair = fair if set(inside) <= set(fair) else {}
     table = Levels.of(np.column_stack([values, best[:, None], values - best[:, None]]))
     found: dict[Kind, dict[str, CohortCeiling]] = {"oracle": {}, "best of all models": {}}
     for cohort, rng in zip(inside, np.random.default_rng(config.seed).spawn(len(inside)), strict=True):
@@ -110,24 +111,34 @@ def ceilings(
         short = dict(zip(models, every[size + 1 :], strict=True))
         found["best of all models"][cohort] = CohortCeiling(n, every[size], short)
         if cohort in fair:
-            top = float(fair[cohort]["value"])
+            top = fair[cohort]
             below = {m: Estimate(e.value - top, e.low - top, e.high - top) for m, e in zip(models, every, strict=False)}
             found["oracle"][cohort] = CohortCeiling(n, Estimate(top, top, top), below)
     return tuple(Ceiling(kind, metric, cohorts) for kind, cohorts in found.items() if cohorts)
 
 
-def _fitting(
-    oracle: Mapping[str, Any] | None,
-    metric: str,
-    protocol: str,
-    inside: Mapping[str, np.ndarray],
-    config: EvaluationConfig,
-) -> Mapping[str, Any]:
-    """The oracle's figures by cohort, if they are of the same thing on as many users; else nothing."""
-    if oracle is None or (oracle["metric"], oracle["protocol"]) != (metric, protocol):
+def oracle_figures(
+    oracle: Mapping[str, Any] | None, metric: str, evaluation: Evaluation, config: EvaluationConfig
+) -> dict[str, float]:
+    """What the oracle reaches for "all", "head" and "tail" users, as far as it speaks of what was measured.
+
+    Everything that quotes an oracle asks here: its figures are of one metric, one protocol and one cut of users, and
+    beside others they would be the ceiling of something else. A cohort must also hold as many users as it was asked of.
+
+    Args:
+        oracle: what `engine.data.oracle.read_oracle` gave; None where the data have none.
+        metric: a metric; where it was not measured there is nothing to hold against a ceiling.
+        evaluation: what was measured.
+        config: of that evaluation; its cut of head and tail counts.
+    """
+    if oracle is None or (oracle["metric"], oracle["protocol"]) != (metric, evaluation.protocol):
         return {}
-    if not np.isclose(oracle["head_share"], config.head_share):
+    if metric not in evaluation.metrics:
         return {}
+    frame = evaluation.per_user
+    side = frame.loc[frame["model"] == next(iter(evaluation.models)), "user_cohort"]
+    sizes = {"all": len(side)}
+    if np.isclose(oracle["head_share"], config.head_share):
+        sizes |= {cohort: int((side == cohort).sum()) for cohort in COHORTS}
     fair = fair_ceiling(dict(oracle))
-    fits = all(fair.get(cohort, {}).get("n") == int(chosen.sum()) for cohort, chosen in inside.items())
-    return fair if fits else {}
+    return {c: float(fair[c]["value"]) for c, n in sizes.items() if n > 0 and fair.get(c, {}).get("n") == n}

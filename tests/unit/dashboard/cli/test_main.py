@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -275,6 +276,39 @@ class TestEvaluate:
         own = run.evaluation.to_dict()["transformer"]
         assert given["users"]["head"]["n"] > own["users"]["head"]["n"]
         assert given["overall"] == own["overall"]  # all else is the run's: bootstrap samples, seed, list lengths
+
+    @pytest.mark.parametrize(
+        ("change", "shown"),
+        [
+            (None, ["0.901", "0.902", "0.903"]),
+            ("evaluation.head_share=0.5", ["0.901", "–", "–"]),
+            ("evaluation.exclude_seen=false", None),
+            ("evaluation.ks=[5]", None),
+        ],
+    )
+    def test_a_ceiling_is_told_beside_what_it_is_the_ceiling_of(
+        self, tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path, change: str | None, shown: list[str] | None
+    ):
+        """The oracle's figures are of one cut of users, one metric and one rule on seen items."""
+        shutil.copytree(tiny_run_dir / RUN, tmp_path / RUN)
+        about = json.loads((tmp_path / RUN / "config.json").read_text(encoding="utf-8"))
+        users = engine.load_run(RUN, tmp_path).evaluation.models["transformer"].users
+        n = {"all": users["head"].n + users["tail"].n, "head": users["head"].n, "tail": users["tail"].n}
+        about["oracle"] = {"metric": "ndcg@10", "protocol": "leave-last-out", "head_share": 0.2} | {
+            cohort: {"value": 0.901 + at / 1000, "n": size} for at, (cohort, size) in enumerate(n.items())
+        }
+        (tmp_path / RUN / "config.json").write_text(json.dumps(about), encoding="utf-8")
+        out = tailscope("evaluate", RUN, "--runs", tmp_path, *([] if change is None else ["--set", change])).out
+        told = next((line for line in out.splitlines() if "oracle (ceiling)" in line), None)
+        assert (told and told.strip().removeprefix("oracle (ceiling)").split()[:3]) == shown
+
+    def test_why_a_model_answers_is_not_told_by_figures_of_another_rule(
+        self, tailscope: Tailscope, blended_run_dir: Path
+    ):
+        change = ("--set", "evaluation.exclude_seen=false")
+        out = " ".join(tailscope("evaluate", BLENDED_RUN, "--runs", blended_run_dir, *change).out.split())
+        assert "it was better on validation, by the settings that the run was trained with" in out
+        assert "on validation its NDCG@10 is" not in out
 
     def test_table_names_models_and_sizes(self, tailscope: Tailscope, tiny_run_dir: Path, run: engine.Run):
         out = tailscope("evaluate", RUN, "--runs", tiny_run_dir).out
