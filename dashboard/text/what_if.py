@@ -41,6 +41,14 @@ def verdict(found: WhatIf, k: int) -> str:
         return _("Nothing is left to recommend")
     was_first = next((one.before == 1 for one in found.moved if one.item_id == first.item_id), True)
     top = "" if was_first else " " + _("“{title}” comes first now.").format(title=first.title)
+    gone = [one for one in found.moved if one.before is not None and one.before <= k and (one.now or k + 1) > k]
+    if not new and gone:  # a list that had few items left to give
+        text = ngettext(
+            "The change takes {n} item out of the first {k} and brings none in its place.",
+            "The change takes {n} items out of the first {k} and brings none in their place.",
+            len(gone),
+        )
+        return text.format(n=count(len(gone)), k=count(k)) + top
     if not new:
         moved = any(one.before != one.now for one in found.moved if (one.now or k + 1) <= k)
         text = _("The same items as before, in another order.") if moved else _("The change leaves the list as it was.")

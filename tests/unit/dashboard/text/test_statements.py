@@ -11,7 +11,7 @@ import inspect
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -25,10 +25,12 @@ from dashboard.text import (
     faithfulness as faithfulness_text,
     gap as gap_text,
     i18n,
+    what_if as what_if_text,
 )
-from engine import Comparison, Disparity, Estimate, Gap, GapChange, GapDecomposition, GroupRange, WholeGap
+from engine import Comparison, Disparity, Gap, GapChange, GapDecomposition, GroupRange, WholeGap
+from tests.unit.dashboard.text import statements_explained as explained
+from tests.unit.dashboard.text.statements import Case, clear, estimates, leaves_out_0, unclear
 
-SIGNS = (-1, 0, 1)
 HIGHER, LOWER, NEITHER = "ndcg@10", "log_rank", "arp@10"
 
 
@@ -37,34 +39,6 @@ def _english() -> Iterator[None]:
     i18n.use("en")
     yield
     i18n.use("en")
-
-
-@dataclass(frozen=True)
-class Case:
-    """Figures, the sentence they make in the language in use, and what must and must not stand in the English one."""
-
-    figures: Any
-    say: Callable[[], str]
-    must: tuple[str, ...]
-    never: tuple[str, ...] = ()
-
-
-def clear(value: float) -> Estimate:
-    """An estimate whose interval leaves out 0 unless it is 0."""
-    return Estimate(value, value - abs(value) / 2, value + abs(value) / 2)
-
-
-def unclear(value: float) -> Estimate:
-    return Estimate(value, value - 2 * abs(value) - 0.01, value + 2 * abs(value) + 0.01)
-
-
-def estimates(size: float) -> list[Estimate]:
-    """Below 0, 0 and above it; with an interval that leaves 0 out, and with one that does not."""
-    return [make(sign * size) for make in (clear, unclear) for sign in SIGNS]
-
-
-def leaves_out_0(e: Estimate) -> bool:
-    return e.low > 0 or e.high < 0
 
 
 # The gap of one model
@@ -398,6 +372,7 @@ READ: dict[str, Callable[[], Iterator[Case]]] = {
     "fairness.worst_group": worst_groups,
     "fairness.uneven": disparities,
     "fairness.apart": ranges,
+    **explained.READ,
 }
 """A function that says something of a difference -> its cases, with what a reader of the figures expects."""
 
@@ -407,6 +382,7 @@ PLAIN = {
         "parts_evidence", "kind_name", "targets", "ceiling_name", "group_name", "dimension_name", "too_small", "share",
         "one_target", "uneven_rows", "span_of", "of_lists",
     },
+    **explained.PLAIN,
 }  # fmt: skip
 """Functions that give names, figures with their signs, or what the others say."""
 
@@ -419,7 +395,7 @@ def functions(module: ModuleType) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("module", [gap_text, fairness_text])
+@pytest.mark.parametrize("module", [gap_text, fairness_text, faithfulness_text, what_if_text])
 def test_every_function_is_read_or_known_to_be_plain(module: ModuleType) -> None:
     home = module.__name__.rpartition(".")[2]
     read = {name.partition(".")[2] for name in READ if name.startswith(f"{home}.")}
@@ -443,7 +419,8 @@ def test_every_sentence_says_what_its_figures_say(name: str) -> None:
 
 @pytest.mark.parametrize("name", READ)
 def test_every_sentence_stands_in_chinese(name: str) -> None:
-    allowed = re.compile(r"NDCG@10|arp@10|HR@10|MRR@10|EASE|Transformer|old|new|Region|n|p|region|a|b|Cliff")
+    metrics, names = "NDCG@10|arp@10|HR@10|MRR@10", "EASE|Transformer|old|new|Region|n|p|region|a|b|Cliff"
+    allowed = re.compile(f"{metrics}|{names}|SHAP|rollout|softmax|Thing")
     i18n.use("zh")
     seen = set()
     for case in READ[name]():
