@@ -146,8 +146,9 @@ def _parts(
         return Estimate(float(value), float(low), float(high))
 
     (head, length, tail), (heads, lengths, tails) = means, resampled
-    gap, gaps = tail - head, tails - heads
-    users, others = gap - length, gaps - lengths
+    # Where everybody has one figure, what rounding leaves of two equal means is no gap, and has no sign to share out.
+    gap, gaps = _settled(tail - head), _settled(tails - heads)
+    users, others = _settled(gap - length), _settled(gaps - lengths)
     found, by_length, by_users = estimate(gap, gaps), estimate(length, lengths), estimate(users, others)
     length_share = users_share = None
     if counts(found):
@@ -172,6 +173,11 @@ def _parts(
         verdict=verdict,
         dominant=dominant,
     )
+
+
+def _settled(differences: np.ndarray) -> np.ndarray:
+    """Differences of means, 0 where they are but rounding."""
+    return np.where(np.abs(differences) < _ROUNDING, 0.0, differences)
 
 
 def _verdict(gap: Estimate, length: Estimate, users: Estimate) -> Verdict:

@@ -268,6 +268,15 @@ def test_a_gap_that_no_part_alone_accounts_for_is_unclear():
     assert found.length_share.low < found.length_share.value < found.length_share.high
 
 
+@pytest.mark.parametrize("figure", [4.51085951, 1 / 3, 0.1, 1e-3])
+def test_what_rounding_leaves_of_equal_means_is_no_gap(figure: float):
+    """Everybody has one figure: the means of ten and of 290 users differ in the last digit, and always by as much."""
+    found = split_of_figures(np.full(10, figure), np.full(10, figure), np.full(290, figure))
+    for part in (found.gap, found.length, found.users):
+        assert (part.value, part.low, part.high) == (0, 0, 0)
+    assert found.length_share is found.users_share is found.dominant is None
+
+
 def test_a_head_user_keeps_their_figure_before_and_after_the_cut():
     """Everyone loses the same, so there is nothing unsure about the loss, however much users differ."""
     found = split_of_figures(HIGH, HIGH - 0.1, LOW)
