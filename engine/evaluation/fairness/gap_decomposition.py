@@ -141,7 +141,7 @@ def _parts(
     """
     too_small = any(len(side) < SMALL or few_hits(side, metric) for side in figures)
 
-    def estimate(value: float, samples: np.ndarray) -> Estimate:
+    def estimate(value: float | np.ndarray, samples: np.ndarray) -> Estimate:
         low, high = interval(samples, config.confidence)
         return Estimate(float(value), float(low), float(high))
 
