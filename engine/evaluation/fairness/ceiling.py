@@ -12,7 +12,8 @@ from engine.config import EvaluationConfig
 from engine.data.oracle import fair_ceiling
 from engine.evaluation.metrics.glossary import term_of
 from engine.evaluation.report import COHORTS, Estimate, Evaluation
-from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.stats.bootstrap import Levels, resampled_means
+from engine.evaluation.stats.intervals import mean_ends
 
 Kind = Literal["oracle", "best of all models"]
 
@@ -81,8 +82,9 @@ def ceilings(
 ) -> tuple[Ceiling, ...]:
     """The ceilings that are known: the oracle's, if it speaks of this metric and these users, and the best of models.
 
-    Intervals are percentile bootstraps over users; a model and the best of all models are paired user by user. Beside
-    the oracle only the model's own spread counts, since the oracle's figures of single users are not in its file.
+    Intervals are over users and those of `engine.evaluation.stats.intervals`; a model and the best of all models are
+    paired user by user, and what the model lacks is itself a figure of hits, between 0 and what one hit is worth.
+    Beside the oracle only the model's own spread counts: the oracle's figures of single users are not in its file.
 
     Args:
         evaluation: what was measured.
@@ -94,27 +96,46 @@ def ceilings(
     rows = {model: evaluation.per_user[evaluation.per_user["model"] == model] for model in models}
     first = rows[models[0]]
     values = np.column_stack([rows[m].set_index("user_idx")[metric].loc[first["user_idx"]] for m in models])
-    best = values.min(axis=1) if term_of(metric).better == "lower" else values.max(axis=1)
+    lower = term_of(metric).better == "lower"
+    best = (values.min(axis=1) if lower else values.max(axis=1))[:, None]
+    # What each model lacks, never below 0; as a shortfall it has the sign of model minus best.
+    lacks, sign = (values - best, 1.0) if lower else (best - values, -1.0)
     side = np.asarray(first["user_cohort"])
     inside = {"all": np.ones(len(side), dtype=bool), **{cohort: side == cohort for cohort in COHORTS}}
     inside = {cohort: chosen for cohort, chosen in inside.items() if chosen.any()}
     fair = oracle_figures(oracle, metric, evaluation, config)
     fair = fair if set(inside) <= set(fair) else {}
-    table = Levels.of(np.column_stack([values, best[:, None], values - best[:, None]]))
+    table = Levels.of(np.column_stack([values, best, lacks]))
     found: dict[Kind, dict[str, CohortCeiling]] = {"oracle": {}, "best of all models": {}}
     for cohort, rng in zip(inside, np.random.default_rng(config.seed).spawn(len(inside)), strict=True):
         chosen = inside[cohort]
         n, size = int(chosen.sum()), len(models)
-        means = table.values[table.codes[chosen]].mean(axis=0)
-        lows, highs = interval(resampled_means(table, chosen, config.bootstrap_samples, rng), config.confidence)
-        every = [Estimate(float(m), float(low), float(high)) for m, low, high in zip(means, lows, highs, strict=True)]
-        short = dict(zip(models, every[size + 1 :], strict=True))
+        every = _means(table, chosen, metric, config, rng)
+        short = {m: _signed(e, sign) for m, e in zip(models, every[size + 1 :], strict=True)}
+        if size == 1:  # the best of one model is that model, whoever the users are
+            short = {models[0]: Estimate(0.0, 0.0, 0.0)}
         found["best of all models"][cohort] = CohortCeiling(n, every[size], short)
         if cohort in fair:
             top = fair[cohort]
             below = {m: Estimate(e.value - top, e.low - top, e.high - top) for m, e in zip(models, every, strict=False)}
             found["oracle"][cohort] = CohortCeiling(n, Estimate(top, top, top), below)
     return tuple(Ceiling(kind, metric, cohorts) for kind, cohorts in found.items() if cohorts)
+
+
+def _means(
+    table: Levels, chosen: np.ndarray, metric: str, config: EvaluationConfig, rng: np.random.Generator
+) -> list[Estimate]:
+    """The means of a table's columns over the chosen users, all of them figures of one metric."""
+    counts = np.bincount(table.codes[chosen], minlength=len(table.values))
+    drawn = resampled_means(table, chosen, config.bootstrap_samples, rng)
+    lows, highs = mean_ends((metric,) * table.values.shape[1], table.values, counts, drawn, config.confidence)
+    means = counts @ table.values / counts.sum()
+    return [Estimate(float(m), float(low), float(high)) for m, low, high in zip(means, lows, highs, strict=True)]
+
+
+def _signed(given: Estimate, sign: float) -> Estimate:
+    """An estimate, or its negative."""
+    return given if sign > 0 else Estimate(0.0 - given.value, 0.0 - given.high, 0.0 - given.low)
 
 
 def oracle_figures(

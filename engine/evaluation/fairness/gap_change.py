@@ -15,6 +15,15 @@ from engine.evaluation.metrics.glossary import term_of
 from engine.evaluation.report import Estimate, Evaluation
 from engine.evaluation.stats.bootstrap import interval, resampled_group_means
 from engine.evaluation.stats.hypothesis_tests import Moments, p_values
+from engine.evaluation.stats.intervals import (
+    change_estimate,
+    difference_estimate,
+    few_changes,
+    few_hits,
+    mean_estimate,
+    most_of,
+    sum_estimate,
+)
 
 _ROUNDING = 1e-12
 
@@ -97,6 +106,10 @@ def gap_change(
     are the same but for the sign as long as the gap keeps its sign.
 
     Users keep their figures of both models together when they are resampled, and each group is resampled by itself.
+    Intervals are percentile bootstraps where hits are many: a paired difference is nearly even about its mean then, and
+    of 300 worlds with 30 and 120 users and a hit rate of .4 they hold the truth 92 to 96 times in a hundred (that of
+    `size` always). Where few hits take part in a figure, percentile ends held it 82 times in a hundred; there the ends
+    are those of `engine.evaluation.stats.intervals`, put together from the intervals of both groups.
 
     Args:
         old: model A.
@@ -117,22 +130,20 @@ def gap_change(
     inside = inside & ~np.isnan(values).any(axis=1)
     _check_groups(group, other, inside)
     resamples = resampled_group_means(values, inside, config.bootstrap_samples, config.seed)[0]
-    before, after = Moments.of(values, inside).mean.T  # each (2,): the group, the other
     drawn_before, drawn_after = resamples[:, :, 0], resamples[:, :, 1]
 
-    def estimate(value: float, drawn: np.ndarray) -> Estimate:
-        low, high = interval(drawn, config.confidence)
-        return Estimate(float(value), float(low), float(high))
-
-    gains, drawn_gains = after - before, drawn_after - drawn_before
-    gain, gain_other = (estimate(gains[at], drawn_gains[:, at]) for at in (0, 1))
-    gaps, drawn_gaps = (before[0] - before[1], after[0] - after[1]), (_apart(drawn_before), _apart(drawn_after))
-    old_gap, new_gap = (estimate(value, drawn) for value, drawn in zip(gaps, drawn_gaps, strict=True))
-    difference = estimate(gains[0] - gains[1], _apart(drawn_gains))
-    size = estimate(abs(gaps[1]) - abs(gaps[0]), np.abs(drawn_gaps[1]) - np.abs(drawn_gaps[0]))
+    both = values[inside[0]], values[inside[1]]
+    old_gap, new_gap = (_gap(metric, both, drawn, m, config) for m, drawn in enumerate((drawn_before, drawn_after)))
+    gain, gain_other = (
+        change_estimate(side[:, 1] - side[:, 0], metric, (drawn_after - drawn_before)[:, at], config.confidence)
+        for at, side in enumerate(both)
+    )
+    few = any(few_changes(side[:, 1] - side[:, 0], metric) for side in both)
+    difference = difference_estimate(gain, gain_other, _apart(drawn_after - drawn_before), config.confidence, few)
+    size = _size(metric, both, (drawn_before, drawn_after), (old_gap, new_gap), difference, config)
     level, asked = 1 - config.confidence, inside.any(axis=0)
     # What each user adds to the gap's growth: the new figure less the old one, each with the sign of its gap.
-    signs = np.sign(gaps) if gaps[0] and gaps[1] else np.full(2, np.sign(sum(gaps)))
+    signs = _signs(old_gap, new_gap)
     changes = values[asked] @ np.array([[-1.0, -signs[0]], [1.0, signs[1]]])
     changes[np.abs(changes) < _ROUNDING] = 0
     own = inside[:1, asked]
@@ -203,6 +214,67 @@ def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20)
     )
     about = facts[[column for column in facts if column not in table]].iloc[rows].reset_index(drop=True)
     return pd.concat([table, about], axis=1)
+
+
+def _gap(
+    metric: str, both: tuple[np.ndarray, np.ndarray], drawn: np.ndarray, model: int, config: EvaluationConfig
+) -> Estimate:
+    """The gap by one of the models, given (samples, 2) resampled means of the groups."""
+    sides = [mean_estimate(side[:, model], metric, drawn[:, at], config.confidence) for at, side in enumerate(both)]
+    few = any(few_hits(side[:, model], metric) for side in both)
+    return difference_estimate(sides[0], sides[1], _apart(drawn), config.confidence, few)
+
+
+def _signs(old_gap: Estimate, new_gap: Estimate) -> np.ndarray:
+    """The signs of both gaps as they were seen; where one is 0, that of the other for both."""
+    gaps = np.array([old_gap.value, new_gap.value])
+    return np.sign(gaps) if gaps.all() else np.full(2, np.sign(gaps.sum()))
+
+
+def _size(
+    metric: str,
+    both: tuple[np.ndarray, np.ndarray],
+    drawn: tuple[np.ndarray, np.ndarray],
+    gaps: tuple[Estimate, Estimate],
+    difference: Estimate,
+    config: EvaluationConfig,
+) -> Estimate:
+    """By how much the gap's size changes; of few hits, with the signs of both gaps taken as they were seen.
+
+    Args:
+        metric: what is measured.
+        both: (n_users, 2) figures of either group.
+        drawn: (samples, 2) resampled means of the groups, by the old and by the new model.
+        gaps: the old and the new one.
+        difference: new gap less old gap.
+        config: confidence.
+    """
+    value = abs(gaps[1].value) - abs(gaps[0].value)
+    if not _few(metric, both):
+        low, high = interval(np.abs(_apart(drawn[1])) - np.abs(_apart(drawn[0])), config.confidence)
+        return Estimate(value, float(low), float(high))
+    signs = _signs(*gaps)
+    if signs[0] == signs[1]:  # what the gap changes by, seen from its own side; with no gap at all, from both sides
+        ends = (difference.low, difference.high) if signs[0] > 0 else (-difference.high, -difference.low)
+        if signs[0] == 0:
+            far = max(map(abs, ends))
+            ends = (-far, far)
+        return Estimate(value, *ends)
+    sums = [
+        sum_estimate(side, metric, drawn[0][:, at] + drawn[1][:, at], config.confidence) for at, side in enumerate(both)
+    ]
+    one, other = sums if signs[1] > 0 else sums[::-1]
+    return difference_estimate(one, other, np.empty(0), config.confidence, few=True)
+
+
+def _few(metric: str, both: tuple[np.ndarray, np.ndarray]) -> bool:
+    """Whether few hits take part in a gap or in its change."""
+    if most_of(metric) is None:
+        return False
+    changes = (side[:, 1] - side[:, 0] for side in both)
+    return any(few_changes(change, metric) for change in changes) or any(
+        few_hits(side[:, model], metric) for side in both for model in (0, 1)
+    )
 
 
 def _both(old: ModelRun, new: ModelRun, facts: pd.DataFrame, metric: str) -> np.ndarray:

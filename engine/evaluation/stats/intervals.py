@@ -28,12 +28,15 @@ from engine.evaluation.stats.bootstrap import Estimate, interval
 FEW_HITS = 10
 """With fewer users than this who have a hit, a bootstrap does not know how much a mean varies."""
 
-_HITS = ("hr", "ndcg", "mrr", "precision", "recall", "f1", "map", "serendipity")
+_HITS = ("hr", "ndcg", "mrr", "precision", "recall", "f1", "map", "serendipity", "aplt")
 _ROUNDING = 1e-12
 
 
 def most_of(metric: str) -> float | None:
-    """The most that a user with one right item can have of a metric of hits: 1/k for precision; None for others."""
+    """The most that a user with one right item can have of a metric of hits: 1/k for precision; None for others.
+
+    A tail item in a list ("aplt") may be as rare as a hit; of it a user may have 1.
+    """
     family, _at, k = metric.partition("@")
     if family not in _HITS or not k.isdigit():
         return None
@@ -161,6 +164,12 @@ def change_estimate(change: np.ndarray, metric: str, resamples: np.ndarray, conf
         return Estimate(float(change.mean()), *change_ends(change, metric, confidence))
     low, high = interval(resamples, confidence)
     return Estimate(float(change.mean()), float(low), float(high))
+
+
+def sum_estimate(both: np.ndarray, metric: str, resamples: np.ndarray, confidence: float) -> Estimate:
+    """The mean of the sum of two figures of each user, given their (n_users, 2) figures and resampled means of sums."""
+    half = mean_estimate(both.sum(axis=1) / 2, metric, resamples / 2, confidence)  # as much as one figure can be
+    return Estimate(2 * half.value, 2 * half.low, 2 * half.high)
 
 
 def few_changes(change: np.ndarray, metric: str) -> bool:

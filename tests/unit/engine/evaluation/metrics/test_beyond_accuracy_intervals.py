@@ -19,6 +19,7 @@ from engine.evaluation.metrics.beyond_accuracy import (
 )
 from engine.evaluation.metrics.beyond_accuracy_intervals import Shown, list_estimates
 from engine.evaluation.metrics.item_facts import ItemFacts
+from engine.evaluation.stats.intervals import mean_estimate
 
 N_ITEMS = 30
 CONFIG = EvaluationConfig(ks=(5, 2), bootstrap_samples=40)  # pyright: ignore[reportCallIssue]
@@ -74,6 +75,10 @@ def test_values_and_ends_are_those_of_users_drawn_one_by_one(shown, monkeypatch)
         about = name.startswith(("coverage", "tail_coverage", "exposure"))
         shift = values[name] - drawn.mean() if about else 0.0
         low, high = np.quantile(drawn, [0.025, 0.975]) + shift
+        if name.startswith("aplt"):
+            values_ = _figures(shown)[name]
+            rule = mean_estimate(values_[~np.isnan(values_)], name, drawn, 0.95)
+            low, high = rule.low, rule.high
         if about:
             low, high = max(low, 0), min(high, 1)
         assert (estimate.value, estimate.low, estimate.high) == pytest.approx((values[name], low, high)), name
