@@ -37,7 +37,7 @@ from engine.runs.store import Run
 DIAGNOSIS = "diagnosis.json"
 """Of a run folder: what `diagnose_run` found, metric by metric. It can be deleted at any time."""
 
-_VERSION = 1
+_VERSION = 2
 
 _FITTING, _CUTTING = 0.15, 0.75  # of the time until this is done, as far as progress goes
 
