@@ -20,9 +20,9 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 CHROMIUMS := chromium chromium-browser google-chrome
 CI ?=
-# Processes that tests run in: one more than there are cores, since browser tests mostly wait. Tests of a group, which
-# tests/conftest.py makes, stay together, since they share what it sets up.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Processes that tests run in: a core each. Tests of a group, which tests/conftest.py makes, stay together, since they share
+# what it sets up.
+WORKERS ?= auto
 
 .PHONY: help
 help: ## Show these targets.

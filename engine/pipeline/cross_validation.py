@@ -127,7 +127,7 @@ def cross_validate(
         )
     require_writable(Path(runs_dir))
     on_progress(Progress("read", 0.0, f"reading {path}"))
-    dataset, cleaning = load_dataset(Path(path), config.data)
+    dataset, cleaning = load_dataset(Path(path), config.data, on_progress)
     splits = _splits(dataset, folds, by, config)
     config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {

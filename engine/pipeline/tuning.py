@@ -144,7 +144,7 @@ def tune(
         )
     require_writable(Path(runs_dir))
     on_progress(Progress("read", 0.0, f"reading {path}"))
-    dataset, cleaning = load_dataset(Path(path), config.data)
+    dataset, cleaning = load_dataset(Path(path), config.data, on_progress)
     split = split_of(dataset, config)
     nobody = np.empty(0, dtype=np.int64)
     split = replace(split, test=Holdout(nobody, Histories.of([]), Histories.of([])))
