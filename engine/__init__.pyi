@@ -45,6 +45,7 @@ from .data.dataset import Dataset as Dataset
 from .data.formats.files import ReadLimit as ReadLimit
 from .data.public import fetch_public as fetch_public
 from .data.schema import display_columns as display_columns
+from .data.splits import untrainable as untrainable
 from .disk import write_text as write_text
 from .ensemble.ensemble import EnsembleWeights as EnsembleWeights
 from .errors import (

@@ -174,8 +174,17 @@ def validate(
     )
     with answer.working(), ProgressView() as view:
         dataset, report = engine.load_dataset(path, settings.data, view)
+        why_not = engine.untrainable(dataset, settings.evaluation)
+    document = {
+        **(documents.cleaning(report, dataset) or {}),
+        "usable": why_not is None,
+        "why_not": why_not and str(why_not),
+    }
+    if why_not is not None:
+        answer.give(document, *tables.cleaning_lines(report), tables.unusable(why_not))
+        raise typer.Exit(1)
     hint = Text(f"Next: tailscope train {quote(str(path))}", style="dim")
-    answer.give(documents.cleaning(report, dataset), *tables.cleaning_lines(report), tables.usable(dataset), hint)
+    answer.give(document, *tables.cleaning_lines(report), tables.usable(dataset), hint)
 
 
 @app.command(rich_help_panel=MAKE)

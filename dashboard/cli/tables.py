@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         Dataset,
         Difference,
         Evaluation,
+        Message,
         Recommendations,
         Run,
         RunComparison,
@@ -183,6 +184,11 @@ def usable(dataset: Dataset) -> Text:
     """What is left to learn from."""
     size = f"{dataset.n_users:,} users, {dataset.n_items:,} items, {dataset.n_interactions:,} interactions"
     return Text(f"Usable: {size}.", style="green")
+
+
+def unusable(why: Message) -> Text:
+    """Why training would refuse the log."""
+    return Text(f"Not usable: {why}", style="red")
 
 
 def runs_table(summaries: Sequence[RunSummary]) -> Table:

@@ -15,8 +15,9 @@ from typing import Literal
 
 import numpy as np
 
+from engine.config import EvaluationConfig
 from engine.data.dataset import Dataset, Histories
-from engine.errors import DataError
+from engine.errors import DataError, EngineError, Message, TrainingError
 
 Protocol = Literal["leave-last-out", "temporal"]
 
@@ -248,3 +249,34 @@ def _met(train: Histories, n_items: int) -> np.ndarray:
 def _day(seconds: int) -> str:
     """A time as people write its day, in UTC: "2024-05-01"."""
     return str(np.datetime64(seconds, "s"))[:10]
+
+
+def split_as_set(dataset: Dataset, config: EvaluationConfig) -> Split:
+    """The split that the settings ask for.
+
+    Raises:
+        DataError: the log cannot be split so.
+    """
+    return temporal(dataset, config.test_share) if config.protocol == "temporal" else leave_last_out(dataset)
+
+
+def require_next_items(split: Split) -> None:
+    """Return if there is anything to learn: a user of whom training has two interactions.
+
+    Raises:
+        TrainingError: there is none.
+    """
+    if not (split.train.lengths >= 2).any():
+        raise TrainingError(
+            "No user has two training interactions (after what is held out), so there is no next item to "
+            "learn; use a log with longer histories."
+        )
+
+
+def untrainable(dataset: Dataset, config: EvaluationConfig) -> Message | None:
+    """Why nothing can be trained on a log, as training would say it; None where it can."""
+    try:
+        require_next_items(split_as_set(dataset, config))
+    except EngineError as error:
+        return error.message
+    return None

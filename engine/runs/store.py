@@ -17,7 +17,7 @@ from engine.config import RunConfig, parse_config
 from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
 from engine.data.repeats import with_seen_decided
-from engine.data.splits import Split, leave_last_out, temporal
+from engine.data.splits import Split, split_as_set
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
 from engine.errors import EngineError, Message, RunError
@@ -422,9 +422,7 @@ def split_of(dataset: Dataset, config: RunConfig) -> Split:
     Raises:
         DataError: the log cannot be split so.
     """
-    if config.evaluation.protocol == "temporal":
-        return temporal(dataset, config.evaluation.test_share)
-    return leave_last_out(dataset)
+    return split_as_set(dataset, config.evaluation)
 
 
 def candidates_of(split: Split, config: RunConfig, network: Transformer) -> np.ndarray:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.config import RunConfig
 from engine.data.dataset import PAD
-from engine.data.splits import Split
+from engine.data.splits import Split, require_next_items
 from engine.errors import TrainingError
 from engine.model.content.tables import Content, Contents
 from engine.model.network.config import ContentShape, NetworkConfig
@@ -196,11 +196,7 @@ class _Loop:
         noise = compile_blocks(self.network) if t.compile else None
         self.compiled, self.noise = noise is not None, noise or Noise
         self.windows = windows(split.train, self.network.config.max_len)
-        if len(self.windows) == 0:
-            raise TrainingError(
-                "No user has two training interactions (after what is held out), so there is no next item to "
-                "learn; use a log with longer histories."
-            )
+        require_next_items(split)
         self.task = task_of(config.model.architecture, self.network.mask, t.mask_share)
         self.n_batches = count_batches(self.windows, t.batch_tokens)
         self.augmentation = augmentation_of(split, config)

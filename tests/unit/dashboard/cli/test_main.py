@@ -225,6 +225,28 @@ class TestProblems:
 
 
 class TestValidate:
+    @pytest.mark.parametrize(
+        ("lengths", "why"),
+        [((1,), "the longest history has 1"), ((2, 2), "has 2"), ((3, 3), "two training interactions")],
+    )
+    def test_it_says_what_training_will_say(
+        self, tailscope: Tailscope, tmp_path: Path, lengths: tuple[int, ...], why: str
+    ):
+        log = tmp_path / "short.csv"
+        rows = "".join(f"u{user},i{event}\n" for user, n in enumerate(lengths) for event in range(n))
+        log.write_text(f"user_id,item_id\n{rows}", encoding="utf-8")
+        refused = tailscope("train", log, "--runs", tmp_path / "runs")
+        assert (refused.code, why in refused.err) == (1, True)
+        told = tailscope("validate", log)
+        assert told.code == 1
+        assert "Not usable: " in told.out
+        assert why in " ".join(told.out.split())
+        assert "tailscope train" not in told.out
+        document = tailscope("validate", log, "--json").document
+        assert document["usable"] is False
+        assert why in document["why_not"]
+        assert document["interactions"] == sum(lengths)
+
     def test_json_is_the_report_and_the_size(self, tailscope: Tailscope, tiny_log_dir: Path):
         document = tailscope("validate", tiny_log_dir, "--json").document
         dataset, report = engine.load_dataset(tiny_log_dir)
@@ -232,6 +254,8 @@ class TestValidate:
             "users": dataset.n_users,
             "items": dataset.n_items,
             "interactions": dataset.n_interactions,
+            "usable": True,
+            "why_not": None,
         }
         assert document["rows_read"] == document["rows_kept"] + 2  # one without an item, one with no time
 
