@@ -32,7 +32,7 @@ from engine.errors import Message
 
 MOSTLY = 0.95
 """Where at least this share of what a column says are numbers, it is one of numbers, and the rest counts as missing."""
-_QUOTED = r"^\[\s*(?:(?:'[^']*'|\"[^\"]*\"|[^'\",\[\]{}]+)\s*(?:,\s*|(?=\])))*\]$"
+_QUOTED = re.compile(r"^\[\s*(?:(?:'[^']*'|\"[^\"]*\"|[^'\",\[\]{}]+)\s*(?:,\s*|(?=\])))*\]$")
 
 
 def clean_attributes(
@@ -210,7 +210,11 @@ def _lists(values: pd.Series, missing: np.ndarray) -> tuple[pd.Series, Message |
     A comma parts a list where the parts come again in other texts: "Portland, OR" is one place.
     """
     told = values.loc[~missing]
-    if len(told) and (told.str.startswith("[") & told.str.endswith("]")).all() and told.str.match(_QUOTED).all():
+    if (
+        len(told)
+        and (told.str.startswith("[") & told.str.endswith("]")).all()
+        and all(_QUOTED.match(text) for text in told.tolist())
+    ):
         bare = values.str.slice(1, -1).str.replace(r"\s*,\s*", LIST_SEPARATOR, regex=True)
         bare = bare.str.replace(r"['\"]", "", regex=True).str.strip()
         out = values.where(pd.Series(missing, index=values.index), bare)
