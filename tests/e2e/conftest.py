@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Error, Locator, Page, expect, sync_playwright
 
 expect.set_options(timeout=20_000)  # other tests run beside these
 
@@ -87,25 +87,41 @@ def _wait(url: str, server: subprocess.Popen[bytes], limit: float = 90) -> None:
 
 
 NewPage = Callable[..., Page]
+Scheme = Literal["light", "dark"]
+
+
+_contexts: dict[tuple[Browser, str], BrowserContext] = {}
+
+
+def _context(browser: Browser, locale: str) -> BrowserContext:
+    """A browser context that tests share: what a page loads again comes from its cache. Its visitor is a new one."""
+    if (browser, locale) not in _contexts:
+        _contexts[browser, locale] = browser.new_context(locale=locale)
+    context = _contexts[browser, locale]
+    context.clear_cookies()
+    return context
 
 
 @contextmanager
 def visiting(browser: Browser, address: str) -> Iterator[NewPage]:
-    """Opens a fresh visitor's page; keyword arguments are those of a browser context.
+    """Opens a fresh visitor's page; keyword arguments are its viewport, colour scheme and locale.
 
     Whatever a test does, no page may ask another server for anything, nor open a dialogue as a script in a title would.
     """
-    contexts, foreign, dialogues = [], [], []
+    pages, foreign, dialogues = [], [], []
     own = (address, address.replace("http", "ws"), "data:", "blob:")
 
     def dismiss(dialogue: Dialog) -> None:
         dialogues.append(dialogue.message)
         dialogue.dismiss()
 
-    def open_(path: str, **options: Any) -> Page:
-        context = browser.new_context(**{"viewport": {"width": 1440, "height": 1000}, "locale": "en-GB", **options})
-        contexts.append(context)
-        page = context.new_page()
+    def open_(
+        path: str, viewport: tuple[int, int] = (1440, 1000), scheme: Scheme = "light", locale: str = "en-GB"
+    ) -> Page:
+        page = _context(browser, locale).new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": viewport[0], "height": viewport[1]})
+        page.emulate_media(color_scheme=scheme)
         page.on("request", lambda asked: None if asked.url.startswith(own) else foreign.append(asked.url))
         page.on("dialog", dismiss)
         page.goto(f"{address}/{path}")
@@ -113,8 +129,9 @@ def visiting(browser: Browser, address: str) -> Iterator[NewPage]:
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        page.close()
     assert (foreign, dialogues) == ([], [])
 
 
@@ -125,18 +142,33 @@ def new_page(browser: Browser, address: str) -> Iterator[NewPage]:
         yield open_
 
 
+_AT_REST = """(limit) => new Promise((answer) => {
+    const began = performance.now();
+    const within = (root) => root?.querySelector('h1')  // What if draws its headline on a sheet
+        || [...(root?.querySelectorAll('*') ?? [])].some((e) => e.shadowRoot?.querySelector('h1'));
+    let quiet = 0;
+    const look = setInterval(() => {
+        const app = document.querySelector('.stApp');
+        const rests = app?.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED'
+            && within(document.querySelector('[data-testid=stMain]'))
+            && !document.querySelector('[data-testid=stSkeleton], [data-testid=stSpinner], [data-stale=true]');
+        quiet = rests ? quiet + 1 : 0;
+        if (quiet < 6 && performance.now() - began < limit) return;
+        clearInterval(look);
+        answer(quiet >= 6);
+    }, 50);
+})"""
+
+
 def settle(page: Page, limit: float = 60) -> None:
-    """Wait until there is a headline and Streamlit has stopped running."""
+    """Wait until there is a headline and Streamlit has had nothing to do for .3 s; `limit` in seconds."""
     end = time.monotonic() + limit
-    quiet = 0
-    while time.monotonic() < end:
-        busy = page.locator(
-            '[data-testid="stStatusWidget"], [data-testid="stSkeleton"], [data-testid="stSpinner"], [data-stale="true"]'
-        ).count()
-        quiet = 0 if busy or not page.locator('[data-testid="stMain"] h1').count() else quiet + 1
-        if quiet >= 5:
-            return
-        page.wait_for_timeout(100)
+    while (left := end - time.monotonic()) > 0:
+        try:
+            if page.evaluate(_AT_REST, left * 1000):
+                return
+        except Error:  # another document has taken this one's place meanwhile
+            page.wait_for_timeout(50)
     pytest.fail(f"the page at {page.url} did not come to rest within {limit:.0f} s")
 
 
@@ -146,7 +178,9 @@ def headline(page: Page) -> Locator:
 
 
 def keep(page: Page, name: str) -> None:
-    """Keep a screenshot of the whole page."""
+    """Keep a screenshot of the whole page, where TAILSCOPE_SCREENSHOTS is set: for people, since no test reads it."""
+    if not os.environ.get("TAILSCOPE_SCREENSHOTS"):
+        return
     SCREENSHOTS.mkdir(exist_ok=True)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     size = page.viewport_size or {"width": 1440, "height": 1000}

@@ -113,7 +113,7 @@ def _click_cell(page: Page, column: int, row: int) -> None:
 
 
 def test_map_and_table_choose_the_same_cell_by_mouse_and_keyboard(new_page: NewPage) -> None:
-    page = new_page(f"attention?run={TINY_RUN}&user=u017&view=full", viewport={"width": 1440, "height": 1800})
+    page = new_page(f"attention?run={TINY_RUN}&user=u017&view=full", viewport=(1440, 1800))
     said = page.get_by_text(re.compile("While reading “.*the attention head put"))
     last = page.get_by_test_id("stPlotlyChart").first.locator(".ytick text").count()
     page.get_by_text("The row as a table").click()
@@ -234,7 +234,7 @@ def test_a_hostile_title_is_only_text(new_page: NewPage, path: str) -> None:
 
 
 def test_charts_follow_the_dark_theme(new_page: NewPage) -> None:
-    page = new_page(f"overview?run={TINY_RUN}", color_scheme="light")
+    page = new_page(f"overview?run={TINY_RUN}", scheme="light")
     tick = page.get_by_test_id("stPlotlyChart").first.locator(".xtick text").first
     expect(tick).to_have_css("fill", "rgb(91, 100, 114)")
     page.emulate_media(color_scheme="dark")
