@@ -275,32 +275,33 @@ def all_heads(
     )
     base = figure(dark, 40 + 175 * n_rows)
     fig.update_layout(base.layout)
-    for i in range(total):
-        layer, head = divmod(i, n_heads)
-        row, column = i // columns + 1, i % columns + 1
-        fig.add_heatmap(
-            z=values[layer, head],
-            coloraxis="coloraxis",
-            row=row,
-            col=column,
-            hovertemplate=names[i] + "<extra></extra>",
-        )
-        picked = (layer, head) == chosen
-        fig.add_shape(
-            type="rect",
-            x0=-0.5,
-            x1=n_columns - 0.5,
-            y0=-0.5,
-            y1=size - 0.5,
-            line={"color": p.model if picked else p.grid, "width": 3 if picked else 1},
-            row=row,
-            col=column,
-        )
+    picked = [divmod(i, n_heads) == chosen for i in range(total)]
+    fig.add_traces(
+        [
+            go.Heatmap(z=values[divmod(i, n_heads)], coloraxis="coloraxis", hovertemplate=names[i] + "<extra></extra>")
+            for i in range(total)
+        ],
+        rows=[i // columns + 1 for i in range(total)],
+        cols=[i % columns + 1 for i in range(total)],
+    )
+    frames = [  # all at once: a shape added by itself is as slow as a whole layout
+        {
+            "type": "rect",
+            "x0": -0.5,
+            "x1": n_columns - 0.5,
+            "y0": -0.5,
+            "y1": size - 0.5,
+            "xref": f"x{i + 1 if i else ''}",
+            "yref": f"y{i + 1 if i else ''}",
+            "line": {"color": p.model if picked[i] else p.grid, "width": 3 if picked[i] else 1},
+        }
+        for i in range(total)
+    ]
+    fig.update_layout(shapes=frames)
     fig.update_xaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[-0.7, n_columns - 0.3])
     fig.update_yaxes(showticklabels=False, ticks="", showgrid=False, zeroline=False, range=[size - 0.3, -0.7])
     for i, note in enumerate(fig.select_annotations()):
         assert isinstance(note, go.layout.Annotation)
-        picked = divmod(i, n_heads) == chosen
-        note.font = {"color": p.model if picked else p.muted, "size": 12}
+        note.font = {"color": p.model if picked[i] else p.muted, "size": 12}
     fig.update_layout(coloraxis={**_coloraxis(lifted, top, dark), "showscale": False}, margin={"t": 28})
     return fig
