@@ -20,8 +20,7 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 CHROMIUMS := chromium chromium-browser google-chrome
 CI ?=
-# Processes that tests run in: a core each. Tests of a group, which tests/conftest.py makes, stay together, since they share
-# what it sets up.
+# Processes that tests run in: a core each.
 WORKERS ?= auto
 
 .PHONY: help
@@ -44,13 +43,13 @@ check: $(INSTALLED_DEV) ## The quick checks: style, types, import rules.
 
 .PHONY: quick
 quick: $(INSTALLED_DEV) ## The tests that need neither a browser nor a trained run, in a minute and a half.
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup -m 'not trained and not browser and not slow and not realdata' $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile -m 'not trained and not browser and not slow and not realdata' $(ARGS)
 
 # The tests run even when a quick check fails, so that one run tells all; either failure fails the target.
 .PHONY: test
 test: $(INSTALLED_DEV) browser ## Everything: the quick checks, then all tests.
 	@checks=0; $(MAKE) --no-print-directory check || checks=$$?; \
-	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS) || tests=$$?; \
+	tests=0; $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS) || tests=$$?; \
 	if [ $$checks -ne 0 ]; then echo "A quick check failed: see above the tests, or run 'make check'." >&2; fi; \
 	exit $$(( checks ? checks : tests ))
 

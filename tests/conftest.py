@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,19 +49,29 @@ _THINGS_ZH = ("帐篷", "睡袋", "炉子", "头灯", "靴子", "绳索")
 _CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % *off*")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what trains, keep together what shares its set-up, and begin with what takes long.
-
-    `make quick` leaves out what needs a trained run or a browser. All browser tests are one group, since they share a
-    browser and two of them would crowd each other; else a file is a group, whose tests share what it sets up.
-    """
+    """Mark what trains, which `make quick` leaves out, and begin with what takes long."""
     for item in items:
         file = item.nodeid.partition("::")[0]
         if TRAINED & set(getattr(item, "fixturenames", ())) or file.startswith(TRAINING):
             item.add_marker("trained")
-        item.add_marker(pytest.mark.xdist_group("browser" if file.startswith(FIRST[0]) else file))
     items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A file's tests stay in one process, since they share what it sets up; so do all that share the browser.
+
+    pytest-xdist's own marks for that do nothing under pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return FIRST[0] if file.startswith(FIRST[0]) else file
+
+    return Together(config, log)
 
 
 def tiny_tables(seed: int = 0) -> dict[str, pd.DataFrame]:
