@@ -121,14 +121,10 @@ from .pipeline.cross_validation import (
     Spread as Spread,
     cross_validate as cross_validate,
 )
-from .pipeline.train import (
-    changed_files as changed_files,
-    document as document,
-    evaluate_run as evaluate_run,
-    resume_run as resume_run,
-    train_run as train_run,
-)
+from .pipeline.evaluate import document as document, evaluate_run as evaluate_run
+from .pipeline.train import resume_run as resume_run, train_run as train_run
 from .pipeline.tuning import Search as Search, Trial as Trial, train_best as train_best, tune as tune
+from .pipeline.unfinished import changed_files as changed_files
 from .progress import OnProgress as OnProgress, Progress as Progress
 from .queries.confidence import (
     Confidence as Confidence,

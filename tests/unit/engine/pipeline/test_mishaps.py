@@ -19,6 +19,7 @@ import engine.model.training.loop as training
 import engine.pipeline.fitting as fitting
 import engine.pipeline.train as pipeline
 from engine.model.training.losses import softmax_loss
+from engine.pipeline import unfinished
 from tests.conftest import tiny_config
 
 EPOCHS = 6
@@ -255,7 +256,7 @@ def test_a_full_disk_is_named_and_the_run_goes_on_once_there_is_room(
 
 def test_a_disk_that_is_full_from_the_start_says_to_begin_again(tiny_log_dir: Path, tmp_path: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline, "save_data", no_room)
+        patch.setattr(unfinished, "save_data", no_room)
         with pytest.raises(engine.RunError, match="the same command begins again"):
             engine.train_run(tiny_log_dir, name="r", runs_dir=tmp_path, config=config())
     assert engine.train_run(tiny_log_dir, name="r", runs_dir=tmp_path, config=config()).epochs == EPOCHS

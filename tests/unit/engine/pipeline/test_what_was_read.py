@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import engine
-from engine.pipeline import cross_validation, train, tuning
-from engine.pipeline.train import changed_files
+from engine.pipeline import cross_validation, train, tuning, unfinished
 from engine.pipeline.transfer import weights_read
+from engine.pipeline.unfinished import changed_files
 from engine.runs.folder import contents_fingerprint, fingerprint, load_data
 from tests.conftest import TINY_RUN, tiny_config, tiny_tables
 
@@ -84,8 +84,8 @@ def test_a_training_cut_off_by_an_older_version_is_told_by_its_data(
     about = train.read_about(working)
     contents = about.pop("contents")
     train.write_about(working, about)
-    assert train._same_work(working, {**about, "contents": contents})
-    assert not train._same_work(working, {**about, "contents": "another"})
+    assert unfinished.same_work(working, {**about, "contents": contents})
+    assert not unfinished.same_work(working, {**about, "contents": "another"})
 
 
 @pytest.mark.parametrize("command", ["tune", "cross_validate"])

@@ -1,0 +1,58 @@
+"""A run measured again, and its figures as one document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from engine.config import RunConfig
+from engine.errors import ConfigError
+from engine.evaluation.report import Evaluation
+from engine.pipeline.fitting import measure
+from engine.progress import OnProgress, ignore
+from engine.recommender import Answering
+from engine.runs.store import Run
+
+FIXED = ("protocol", "test_share", "new_items")
+"""Settings of `evaluation` that decide what was trained on, so that a trained run cannot be measured by others."""
+
+
+def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgress = ignore) -> Evaluation:
+    """The run's figures measured again, its baselines fitted anew; the run folder is left alone.
+
+    Args:
+        run: a whole run.
+        config: settings whose `evaluation` section counts; the run's own when not given.
+        on_progress: told where the work stands.
+
+    Raises:
+        ConfigError: one of them was fixed when the run was trained, and is another now.
+    """
+    for key in FIXED:
+        now, then = (getattr(c.evaluation, key) for c in (config or run.config, run.config))
+        if now != then:
+            raise ConfigError(
+                "evaluation.{key} = {now!r} cannot be measured on run {name!r}, which was trained with {then!r}: it "
+                "decides what training may see. Leave it out, or train anew with it: `tailscope train PATH --set "
+                "evaluation.{key}={now} --name ANOTHER`.",
+                key=key,
+                now=now,
+                then=then,
+                name=run.name,
+            )
+    config = (config or run.config).replace({"model": run.config.model.model_dump()})
+    return measure(run.recommender, run.split, config, on_progress, run.ensemble, dataset=run.dataset)
+
+
+def document(
+    name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation, answers: Answering
+) -> dict[str, Any]:
+    """The JSON document of `train --json` and `evaluate --json`, which is also metrics.json."""
+    return {
+        "run": name,
+        "epochs": epochs,
+        "seconds": seconds,
+        "protocol": evaluation.protocol,
+        "answers": answers,
+        "models": evaluation.to_dict(),
+        "targets": None if evaluation.targets is None else evaluation.targets.to_dict(),
+    }
