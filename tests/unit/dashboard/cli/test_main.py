@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import engine
-from dashboard.cli import main, server_process
+from dashboard.cli import main, server_process, train
 from tests.conftest import BLENDED_RUN
 from tests.unit.dashboard.conftest import Tailscope
 
@@ -117,7 +117,7 @@ class TestTrain:
     def test_ctrl_c_in_training_keeps_the_best_weights_and_says_so(
         self, tailscope: Tailscope, tiny_log_dir: Path, tmp_path: Path, fast: list[str], monkeypatch: pytest.MonkeyPatch
     ):
-        view_type = main.ProgressView
+        view_type = train.ProgressView
 
         class Impatient(view_type):
             def __call__(self, progress: engine.Progress) -> None:
@@ -125,7 +125,7 @@ class TestTrain:
                 if progress.stage == "train" and (progress.epoch or 0) == 3:
                     raise KeyboardInterrupt
 
-        monkeypatch.setattr(main, "ProgressView", Impatient)
+        monkeypatch.setattr(train, "ProgressView", Impatient)
         done = tailscope(
             "train", tiny_log_dir, "--name", "cut", "--runs", tmp_path, *fast, "--set=training.max_epochs=50"
         )

@@ -1,0 +1,145 @@
+"""All settings of a run: read from TOML, changed by `section.key=value`, described as TOML."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from engine.config.sections import (
+    AugmentationConfig,
+    DataConfig,
+    EvaluationConfig,
+    ModelConfig,
+    Section,
+    TrainingConfig,
+    with_new_names,
+)
+from engine.errors import ConfigError
+
+
+class RunConfig(Section):
+    """All settings of a run."""
+
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    augmentation: AugmentationConfig = AugmentationConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+
+    def replace(self, changes: Mapping[str, Mapping[str, Any]]) -> RunConfig:
+        """A copy with fields of sections changed, validated anew."""
+        merged = self.model_dump()
+        for section, fields in changes.items():
+            merged.setdefault(section, {}).update(with_new_names(fields))
+        return parse_config(merged, "settings")
+
+
+def parse_config(values: Mapping[str, Any], source: str) -> RunConfig:
+    """A RunConfig from plain nested values.
+
+    Raises:
+        ConfigError: a key is unknown or a value breaks its rule; names the source and the key.
+    """
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        problems = "\n".join(_explain(e, source) for e in error.errors())
+        raise ConfigError(problems) from None
+
+
+def _explain(error: Any, source: str) -> str:
+    place = ".".join(str(p) for p in error["loc"])
+    if error["type"] == "extra_forbidden":
+        section = str(error["loc"][0])
+        field = RunConfig.model_fields.get(section)
+        sections = field.annotation.model_fields if field and len(error["loc"]) > 1 else RunConfig.model_fields  # pyright: ignore
+        return f"{source}: there is no setting {place!r}; known here: {', '.join(sections)}. See `tailscope config`."
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "value_error":
+        return f"{source}: {place}: {message}"
+    return f"{source}: {place} = {error['input']!r}: {message}. See `tailscope config`."
+
+
+def load_config(path: str | Path | None = None, changes: Iterable[str] = ()) -> RunConfig:
+    """Settings from a TOML file, then `section.key=value` changes on top.
+
+    Raises:
+        ConfigError: the file or a change cannot be used.
+    """
+    values: dict[str, Any] = {}
+    source = "settings"
+    if path is not None:
+        source = str(path)
+        try:
+            values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(
+                "{path} cannot be read ({strerror}); check the path given to --config.",
+                path=path,
+                strerror=error.strerror,
+            ) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(
+                "{path} is not TOML: {error}. `tailscope config` prints a file to start from.", path=path, error=error
+            ) from None
+    for change in changes:
+        key, equals, text = change.partition("=")
+        section, dot, field = key.strip().partition(".")
+        if not (equals and dot and section and field):
+            raise ConfigError(
+                "--set {change!r} must read section.key=value, for example model.d_model=128.", change=change
+            )
+        held = values.setdefault(section, {})
+        if not isinstance(held, dict):
+            raise ConfigError(
+                "{source}: {section!r} must be a section such as [model], not {held!r}.",
+                source=source,
+                section=section,
+                held=held,
+            )
+        held[field] = _plain(text.strip())
+        source = source if path else "--set"
+    return parse_config(values, source)
+
+
+def _plain(text: str) -> Any:
+    """The TOML value that a text spells, else the text itself; `none` is None."""
+    if text.lower() == "none":
+        return None
+    try:
+        return tomllib.loads(f"x = {text}")["x"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def describe_config(config: RunConfig | None = None) -> str:
+    """All settings as a commented TOML text, with their values and help."""
+    config = config or RunConfig()
+    lines: list[str] = []
+    for name in RunConfig.model_fields:
+        section: BaseModel = getattr(config, name)
+        lines += [f"[{name}]", f"# {(type(section).__doc__ or '').strip()}"]
+        for key, field in type(section).model_fields.items():
+            value = getattr(section, key)
+            shown = f"{key} = {_toml(value)}" if value is not None else f"# {key} = (chosen by the data)"
+            if value is None and name == "data":
+                shown = f"# {key} = (none)"
+            if value is None and key == "max_seconds":
+                shown = f"# {key} = (no limit)"
+            lines += [f"{shown}  # {field.description}"]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return repr(value)
