@@ -65,7 +65,7 @@ from .evaluation.compare import (
     comparable_models as comparable_models,
     compare as compare,
 )
-from .evaluation.fairness.agreement import WholeGap as WholeGap, whole_gap as whole_gap
+from .evaluation.fairness.agreement import GapByAllMetrics as GapByAllMetrics, gap_by_all_metrics as gap_by_all_metrics
 from .evaluation.fairness.ceiling import (
     Ceiling as Ceiling,
     CohortCeiling as CohortCeiling,

@@ -18,40 +18,40 @@ LABELLED = 0.1
 """A narrower part of a bar has no room for its share, which is then told on hover and in the table alone."""
 
 
-def bin_labels(blend: EnsembleWeights) -> list[str]:
+def bin_labels(weights: EnsembleWeights) -> list[str]:
     """History lengths of each bin: "1–2", "3", "12+"."""
-    lows = [1, *(int(last) + 1 for last in blend.longest)]
-    highs = [*(int(last) for last in blend.longest), None]
+    lows = [1, *(int(last) + 1 for last in weights.longest)]
+    highs = [*(int(last) for last in weights.longest), None]
     return [
         f"{low}+" if high is None else f"{low}" if low >= high else f"{low}–{high}"
         for low, high in zip(lows, highs, strict=True)
     ]
 
 
-def blend_table(blend: EnsembleWeights) -> pd.DataFrame:
+def blend_table(weights: EnsembleWeights) -> pd.DataFrame:
     """A row for each bin of history lengths.
 
     Returns:
         `label`, `n` (validation users); "influence MEMBER" and "weight MEMBER" for each member, and for them and for
         the ensemble "ndcg MEMBER", NaN where a bin has nobody.
     """
-    columns: dict[str, object] = {"label": bin_labels(blend), "n": blend.n_users}
-    for at, member in enumerate(blend.members):
-        columns[f"influence {member}"] = blend.influence[:, at]
-        columns[f"weight {member}"] = blend.weights[:, at]
-    columns |= {f"ndcg {name}": values for name, values in blend.by_length.items()}
+    columns: dict[str, object] = {"label": bin_labels(weights), "n": weights.n_users}
+    for at, member in enumerate(weights.members):
+        columns[f"influence {member}"] = weights.influence[:, at]
+        columns[f"weight {member}"] = weights.weights[:, at]
+    columns |= {f"ndcg {name}": values for name, values in weights.by_length.items()}
     return pd.DataFrame(columns)
 
 
-def influence(blend: EnsembleWeights, dark: bool) -> go.Figure:
+def influence(weights: EnsembleWeights, dark: bool) -> go.Figure:
     """A bar for each bin of history lengths, the shortest at the top, parted among the members."""
     p = palette(dark)
-    labels = bin_labels(blend)
+    labels = bin_labels(weights)
     fig = figure(dark, 128 + 40 * len(labels))
-    left = blend.influence.cumsum(axis=1) - blend.influence
+    left = weights.influence.cumsum(axis=1) - weights.influence
     greys = {"ease": 0.62, "itemknn": 0.3}  # of one colour, since both are baselines; the names tell them apart
-    for at, member in enumerate(blend.members):
-        shares = blend.influence[:, at]
+    for at, member in enumerate(weights.members):
+        shares = weights.influence[:, at]
         colour = look(member, dark).colour
         fig.add_bar(
             orientation="h",
@@ -65,7 +65,8 @@ def influence(blend: EnsembleWeights, dark: bool) -> go.Figure:
                 "line": {"color": p.background, "width": 1},
             },
             customdata=[
-                [label, percent(share), count(n)] for label, share, n in zip(labels, shares, blend.n_users, strict=True)
+                [label, percent(share), count(n)]
+                for label, share, n in zip(labels, shares, weights.n_users, strict=True)
             ],
             hovertemplate=f"{model_name(member)}: %{{customdata[1]}}, n = %{{customdata[2]}}<extra></extra>",
         )

@@ -142,7 +142,7 @@ def answers_line(run: Run, settings: RunConfig | None = None) -> Text | None:
             "ensemble answers: it was better" if chosen else "Transformer answers: the ensemble was not clearly better"
         )
         return Text(f"The {why} on validation, by the settings that the run was trained with.")
-    ours, theirs = (figure(run.ensemble.blend.validation[name]) for name in ("ensemble", "transformer"))
+    ours, theirs = (figure(run.ensemble.weights.validation[name]) for name in ("ensemble", "transformer"))
     found = f"on validation its NDCG@10 is {ours}, the Transformer's {theirs}"
     if run.answers == "ensemble":
         return Text(f"The ensemble answers: {found}.")

@@ -58,7 +58,7 @@ def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progre
 
 
 def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
-    whole = engine.whole_gap(run.evaluation, metric, run.answers, "users", run.config.evaluation)
+    whole = engine.gap_by_all_metrics(run.evaluation, metric, run.answers, "users", run.config.evaluation)
     found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
     facts = engine.run_facts(run)
     groups = engine.standard_groups(engine.about_users(facts))

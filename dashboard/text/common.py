@@ -103,9 +103,9 @@ def ordinal(n: int) -> str:
     return f"{count(n)}{suffix}"
 
 
-def answering(blend: EnsembleWeights, answers: str) -> str:
+def answering(weights: EnsembleWeights, answers: str) -> str:
     """Which of a run's two trained models answers, and by what figures."""
-    figures = {"ours": figure(blend.validation["ensemble"]), "theirs": figure(blend.validation["transformer"])}
+    figures = {"ours": figure(weights.validation["ensemble"]), "theirs": figure(weights.validation["transformer"])}
     text = (
         _("The ensemble answers in this run: on validation its NDCG@10 is {ours}, the Transformer's {theirs}.")
         if answers == "ensemble"
@@ -125,11 +125,11 @@ def answering_rule() -> str:
     )
 
 
-def validation_figures(blend: EnsembleWeights) -> str:
+def validation_figures(weights: EnsembleWeights) -> str:
     """NDCG@10 of the ensemble and of each member alone, on validation."""
     parts = [
         _("{model} {value}").format(model=model_name(name), value=figure(value))
-        for name, value in sorted(blend.validation.items(), key=lambda item: (item[0] != "ensemble", -item[1]))
+        for name, value in sorted(weights.validation.items(), key=lambda item: (item[0] != "ensemble", -item[1]))
     ]
     return _("NDCG@10 on validation: {figures}.").format(figures=listing(parts))
 

@@ -15,7 +15,7 @@ from dashboard.text.common import cohort_name, estimate, listing, metric_name, m
 from dashboard.text.i18n import _, count, figure, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import Comparison, Estimate, Evaluation, Gap, GapChange, RunConfig, WholeGap
+    from engine import Comparison, Estimate, Evaluation, Gap, GapByAllMetrics, GapChange, RunConfig
 
 By = Literal["users", "items"]
 Told = Literal["worse", "better", "even", "few"]
@@ -40,19 +40,19 @@ def verdict_of(evaluation: Evaluation, metric: str, model: str, settings: RunCon
     Raises:
         EngineError: the metric or the model was not measured, or a cohort is empty.
     """
-    return verdict(engine.whole_gap(evaluation, metric, model, by, settings.evaluation), by)
+    return verdict(engine.gap_by_all_metrics(evaluation, metric, model, by, settings.evaluation), by)
 
 
-def verdict(found: WholeGap, by: By = "users") -> Verdict:
+def verdict(found: GapByAllMetrics, by: By = "users") -> Verdict:
     """Whether tail users (or items) fare worse than head, better, or neither can be told, and what all metrics say."""
     gap = found.gap
-    return Verdict(gap.told, _verdict_text(found, by), _evidence(found))
+    return Verdict(gap.verdict, _verdict_text(found, by), _evidence(found))
 
 
-def _verdict_text(found: WholeGap, by: By) -> str:
+def _verdict_text(found: GapByAllMetrics, by: By) -> str:
     gap = found.gap
     total = count(gap.n_head + gap.n_tail)
-    if gap.told == "few":
+    if gap.verdict == "few":
         smaller = "head" if gap.n_head <= gap.n_tail else "tail"
         return ngettext(
             "Too few users to tell: the smaller cohort, {cohort}, has {n} tested user.",
@@ -60,9 +60,9 @@ def _verdict_text(found: WholeGap, by: By) -> str:
             min(gap.n_head, gap.n_tail),
         ).format(cohort=cohort_name(smaller).lower(), n=count(min(gap.n_head, gap.n_tail)))
     hits = found.hits if by == "users" and gap.metric.partition("@")[0] in PLACED else None
-    if hits is not None and hits.told != gap.told and hits.told != "few":
+    if hits is not None and hits.verdict != gap.verdict and hits.verdict != "few":
         return _parted(gap, hits)
-    if gap.told == "even":
+    if gap.verdict == "even":
         return {
             "users": _("No clear difference between tail and head users on {n} users."),
             "items": _("No clear difference between tail and head items on {n} users."),
@@ -72,7 +72,7 @@ def _verdict_text(found: WholeGap, by: By) -> str:
 
 def _parted(gap: Gap, hits: Gap) -> str:
     """A verdict where place and presence in the list say different things."""
-    if gap.told == "even":
+    if gap.verdict == "even":
         text = {
             "worse": _(
                 "Tail users are offered the right item less often than head users; by {metric}, where its place in the "
@@ -82,7 +82,7 @@ def _parted(gap: Gap, hits: Gap) -> str:
                 "Tail users are offered the right item more often than head users; by {metric}, where its place in the "
                 "list counts too, there is no clear difference on {n} users."
             ),
-        }[hits.told]
+        }[hits.verdict]
         return text.format(metric=metric_name(gap.metric), n=count(gap.n_head + gap.n_tail))
     text = {
         ("worse", "even"): _(
@@ -101,13 +101,13 @@ def _parted(gap: Gap, hits: Gap) -> str:
             "Tail users are offered the right item less often than head users, but higher in the list: {amount} better "
             "by {metric} on {n} users."
         ),
-    }[gap.told, hits.told]
+    }[gap.verdict, hits.verdict]
     return text.format(amount=_amount(gap), metric=metric_name(gap.metric), n=count(gap.n_head + gap.n_tail))
 
 
 def _one_way(gap: Gap, by: By) -> str:
     """A verdict of worse or of better."""
-    total, worse = count(gap.n_head + gap.n_tail), gap.told == "worse"
+    total, worse = count(gap.n_head + gap.n_tail), gap.verdict == "worse"
     if gap.metric == LOG_RANK:
         text = {
             ("users", True): _(
@@ -176,7 +176,7 @@ def _amount(gap: Gap) -> str:
     )
 
 
-def _evidence(found: WholeGap) -> str:
+def _evidence(found: GapByAllMetrics) -> str:
     """Figures of both cohorts, their difference, and what the other metrics say."""
     gap = found.gap
     said = [
@@ -188,7 +188,7 @@ def _evidence(found: WholeGap) -> str:
             n_head=count(gap.n_head),
         )
     ]
-    if gap.told != "few":
+    if gap.verdict != "few":
         said.append(
             _("Difference {difference} ({low} to {high}).").format(
                 difference=signed(gap.difference.value),
@@ -201,9 +201,9 @@ def _evidence(found: WholeGap) -> str:
     return " ".join([*said, agreement(found)]).rstrip()
 
 
-def agreement(found: WholeGap) -> str:
+def agreement(found: GapByAllMetrics) -> str:
     """By which metrics the tail fares worse, by which better, and by which no difference is clear; empty for one."""
-    if not found.others or found.gap.told == "few":
+    if not found.others or found.gap.verdict == "few":
         return ""
     parts: dict[Told, str] = {
         "worse": _("worse by {metrics}"),
@@ -229,7 +229,7 @@ def rank_gap(found: Gap) -> str:
         "better": _(
             "By rank, tail users fare better: the right item stands at {tail} for them, at {head} for head users."
         ),
-    }[found.told]
+    }[found.verdict]
     note = _("(Geometric means of the rank among all items; {p}.)").format(p=p_value(found.p_value))
     return text.format(tail=rank_of(found.tail.value), head=rank_of(found.head.value)) + " " + note
 

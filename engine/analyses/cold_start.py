@@ -146,7 +146,7 @@ def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgres
     Args:
         run: the run.
         metric: one that was measured, at some k.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         EngineError: the metric was not measured.
@@ -203,10 +203,10 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     figures = np.zeros((len(rows), len(asked), 3))  # metric, hit rate, share
     for turn, n in enumerate(asked):
 
-        def tell(share: float, turn: int = turn, n: int = n) -> None:
+        def report(share: float, turn: int = turn, n: int = n) -> None:
             on_progress(Progress("evaluate", (turn + share) / len(asked), f"Ranking with {n} events known"))
 
-        figures[:, turn] = _figures(run, chosen, n, metric, k, tell)
+        figures[:, turn] = _figures(run, chosen, n, metric, k, report)
     own = run.evaluation.per_user
     own = own.loc[own["model"] == run.answers].set_index("user_idx").loc[test.users, metric].to_numpy(dtype=np.float64)
     table = np.full((len(test), 2 + 2 * len(asked)), np.nan)
@@ -240,7 +240,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     )  # fmt: skip
 
 
-def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, tell: Callable[[float], None]) -> np.ndarray:
+def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, report: Callable[[float], None]) -> np.ndarray:
     """(n_users, 3) the metric, the hit rate and the confidence of lists made from the newest n events."""
     shares, temperature = np.zeros(len(chosen)), fitted_temperatures(run).at(n)
 
@@ -251,7 +251,7 @@ def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, tell: Calla
 
     lengths = np.full(len(chosen), n)
     ranks = rank_truncated(
-        run.serving, chosen, lengths, run.config.evaluation.seen_left_out, progress=tell, watch=watch
+        run.serving, chosen, lengths, run.config.evaluation.seen_left_out, on_progress=report, watch=watch
     )
     found = per_user_metrics(ranks, chosen.targets.offsets, (k,))
     return np.column_stack([found[metric], found[f"hr@{k}"], shares])

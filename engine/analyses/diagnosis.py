@@ -119,7 +119,7 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
     Args:
         run: a whole run.
         metric: one that was measured, or "log_rank".
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         EngineError: the metric was not measured.
@@ -161,7 +161,7 @@ def diagnose_evaluation(
         metric: one that was measured, or "log_rank".
         oracle: what `engine.data.oracle.read_oracle` gave.
         truncation: what `truncation_experiment` found, where there were recommenders to ask.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
         start: `time.perf_counter()` when the work began; now when not given.
 
     Raises:
@@ -169,9 +169,11 @@ def diagnose_evaluation(
     """
     _check(evaluation, metric)
     start = time.perf_counter() if start is None else start
-    tell = _teller(on_progress)
-    tell("Looking for similar users", _CUTTING)
-    support = neighbour_support(split, progress=lambda share: tell("Looking for similar users", _CUTTING + 0.1 * share))
+    report = _reporter(on_progress)
+    report("Looking for similar users", _CUTTING)
+    support = neighbour_support(
+        split, on_progress=lambda share: report("Looking for similar users", _CUTTING + 0.1 * share)
+    )
     users = split.test.users
     first = evaluation.per_user[evaluation.per_user["model"] == next(iter(evaluation.models))]
     side = np.asarray(first.set_index("user_idx").loc[users, "user_cohort"])
@@ -180,7 +182,7 @@ def diagnose_evaluation(
         ("kind", target_kinds(split, cohorts)),
         ("support", support_levels(support)),
     ]
-    tell("Comparing at equal targets", _CUTTING + 0.1)
+    report("Comparing at equal targets", _CUTTING + 0.1)
     found = Diagnosis(
         metric=metric,
         protocol=evaluation.protocol,
@@ -195,15 +197,15 @@ def diagnose_evaluation(
         curve=quality_curve(evaluation, metric, config),
         seconds=time.perf_counter() - start,
     )
-    tell("Diagnosed", 1.0)
+    report("Diagnosed", 1.0)
     return found
 
 
 def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
     """The truncation experiment for every model of the run."""
-    tell = _teller(on_progress)
+    report = _reporter(on_progress)
     alone = run.config.replace({"model": {"ensemble": ()}})  # the run has its own ensemble, and needs no members for it
-    fitted = fit_baselines(run.split, alone, lambda told: tell(told.message, _FITTING * told.done))
+    fitted = fit_baselines(run.split, alone, lambda at: report(at.message, _FITTING * at.done))
     models: Sequence[Recommender] = [run.recommender, *([run.ensemble] if run.ensemble else []), *fitted.values()]
     measured = [model for model in models if model.name in run.evaluation.models]
     span = _CUTTING - _FITTING
@@ -212,7 +214,7 @@ def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
         run.split,
         run.evaluation,
         run.config.evaluation,
-        progress=lambda message, share: tell(message, _FITTING + span * share),
+        on_progress=lambda message, share: report(message, _FITTING + span * share),
     )
 
 
@@ -252,5 +254,5 @@ def _check(evaluation: Evaluation, metric: str) -> None:
         )
 
 
-def _teller(on_progress: OnProgress) -> Callable[[str, float], None]:
+def _reporter(on_progress: OnProgress) -> Callable[[str, float], None]:
     return lambda message, share: on_progress(Progress("evaluate", share, message))

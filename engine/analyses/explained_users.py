@@ -81,7 +81,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
         run: a whole run.
         users: how many at most.
         seed: of the users and of the sampled orders.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
@@ -95,7 +95,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
     asked, _ = questions(run, users, seed)
     parts = run_parts(run)
 
-    def tell(done: int) -> None:
+    def report(done: int) -> None:
         on_progress(Progress("explain", done / len(asked), f"Explained {done:,} of {len(asked):,} users"))
 
     found = many_values(
@@ -103,7 +103,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
         asked,
         lambda question: features_of(run, parts, question.history, question.item, question.user, seed),
         seed=seed,
-        progress=tell,
+        on_progress=report,
     )
     term = run.dataset.items.id_of
     events = found.events.assign(item_id=[term(item) if item else "" for item in found.events["item"].tolist()])

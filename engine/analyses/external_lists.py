@@ -12,7 +12,7 @@ from engine.data.dataset import Dataset
 from engine.data.external_lists import ExternalLists, read_lists
 from engine.data.formats.files import NO_LIMIT, ReadLimit
 from engine.data.formats.tables import open_table
-from engine.data.repeats import with_seen_decided
+from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split
 from engine.errors import Message
 from engine.evaluation.cohorts import Cohorts
@@ -65,7 +65,7 @@ def diagnose_lists(
     config = config or RunConfig()
     given = read_lists(path, dataset, user, item, limit)
     split = split_of(dataset, config)
-    config = with_seen_decided(config, [split])
+    config = resolve_exclude_seen(config, [split])
     cohorts = cohorts_of(split, config)
     evaluation = evaluate_external(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
     return ExternalDiagnosis(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))

@@ -57,7 +57,7 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
         run: a whole run.
         users: how many at most.
         seed: of the users, of SHAP's orders, of random orders and of the resamples.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.

@@ -444,8 +444,8 @@ class EvaluationConfig(Section):
         """Whether lists leave out what the history holds.
 
         Raises:
-            ConfigError: that is still to be decided by the data (`engine.data.repeats.with_seen_decided`); a run's own
-                settings have it decided.
+            ConfigError: "auto" has not been resolved yet by the data (`engine.data.repeats.resolve_exclude_seen`); in
+                the settings of a run it always has.
         """
         if self.exclude_seen == "auto":
             raise ConfigError("evaluation.exclude_seen is 'auto', to be decided by the data first; say true or false.")

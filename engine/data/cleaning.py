@@ -36,7 +36,7 @@ def load_dataset(
     Args:
         path: file, folder or pipe, or a pattern that names parts of one table.
         config: column names and the least rating; guessed and none when not given.
-        on_progress: told how much has come out of a pipe, and when the rows are cleaned.
+        on_progress: called with how much a pipe has given, and before the rows are cleaned.
 
     Raises:
         DataError: the log cannot be used; names the place, the value, the rule and the way out.

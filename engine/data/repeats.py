@@ -32,7 +32,7 @@ def repeat_share(holdouts: Sequence[Holdout]) -> float:
     return float(np.concatenate(found).mean()) if sum(map(len, found)) else 0.0
 
 
-def with_seen_decided(config: RunConfig, splits: Sequence[Split]) -> RunConfig:
+def resolve_exclude_seen(config: RunConfig, splits: Sequence[Split]) -> RunConfig:
     """The settings with `evaluation.exclude_seen` true or false: auto is decided on the validation part, never on test.
 
     Args:

@@ -30,8 +30,8 @@ class EnsembleWeights:
         validation: NDCG@10 of each member alone, and of the "ensemble", on the validation users asked, between 0 and 1.
         by_length: the same in every bin: (n_bins,) float64 each, NaN where a bin has no validation user.
         n_users: (n_bins,) int64 validation users.
-        pays: whether it beats the Transformer on validation: weights learnt on one half of the users do so on the
-            other half by more than the standard error, and so does the blend on all that are asked.
+        beats_transformer: whether the ensemble beats the Transformer on validation: by weights learnt on one half of
+            the users, on the other half, by more than the standard error; and on all validation users asked.
     """
 
     members: tuple[str, ...]
@@ -41,7 +41,7 @@ class EnsembleWeights:
     validation: Mapping[str, float]
     by_length: Mapping[str, np.ndarray]
     n_users: np.ndarray
-    pays: bool
+    beats_transformer: bool
 
     @property
     def influence(self) -> np.ndarray:
@@ -67,20 +67,20 @@ class Ensemble:
     score(i) = w_T logit(i) + sum over set-models m of w_m l(s_m(i) / d_m),  l(x) = sign(x) log(1 + |x|)
 
     Here logit is the Transformer's own, s_m a set-model's sum over the history's items, d_m the standard deviation of
-    that sum over all items, and w the blend's weights for a history of this length. Dividing by d_m brings histories of
+    that sum over all items, and w the weights for a history of this length. Dividing by d_m brings histories of
     one event and of hundreds to one scale; l brings sums to a logarithmic one, as logits are, so that the few items a
     set-model is sure of do not drown everything else, and changes no order. A constant taken off a whole row would
     change no ranking either, so none is.
 
     Attributes:
         transformer: the first member; it decides what can be recommended.
-        parts: the set-models, in the blend's order.
-        blend: the weights.
+        parts: the set-models, in the order of the weights.
+        weights: how much each member counts.
     """
 
     transformer: Explainable
     parts: tuple[ItemWeights, ...]
-    blend: EnsembleWeights
+    weights: EnsembleWeights
 
     name: Literal["ensemble"] = "ensemble"
 
@@ -97,7 +97,7 @@ class Ensemble:
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 mixed scores, -inf where an item is no candidate."""
         given = member_scores(self.transformer, self.parts, histories)
-        scores = mixed(given, self.blend.of_lengths(histories.lengths))
+        scores = mixed(given, self.weights.of_lengths(histories.lengths))
         scores[:, ~self.candidates] = -np.inf
         return scores
 
@@ -125,7 +125,7 @@ class Ensemble:
             (n, m) float64 scores.
         """
         keep_mask = np.asarray(keep_mask, dtype=bool)
-        weight = self.blend.of_lengths(np.array([len(history)]))[0, 0]
+        weight = self.weights.of_lengths(np.array([len(history)]))[0, 0]
         window = min(len(history), self.transformer.max_len)
         logits = self.transformer.scores_masked(history[-window:], keep_mask[:, -window:], items, user)
         return sum(self._of_sets(history, items, keep_mask), weight * logits)
@@ -133,17 +133,17 @@ class Ensemble:
     def shares(self, history: np.ndarray, item_idx: int, score: float) -> dict[str, float]:
         """Each member's part of an item's score, for a history of at least one event; together they are the score."""
         others = self.parts_of_sets(history, item_idx)
-        return {self.blend.members[0]: score - sum(others.values()), **others}
+        return {self.weights.members[0]: score - sum(others.values()), **others}
 
     def parts_of_sets(self, history: np.ndarray, item_idx: int) -> dict[str, float]:
         """The part of an item's score that every member but the Transformer gives, for at least one event."""
         everything = np.ones((1, len(history)), dtype=bool)
         parts = self._of_sets(history, np.array([item_idx]), everything)
-        return {name: float(part[0, 0]) for name, part in zip(self.blend.members[1:], parts, strict=True)}
+        return {name: float(part[0, 0]) for name, part in zip(self.weights.members[1:], parts, strict=True)}
 
     def _of_sets(self, history: np.ndarray, items: np.ndarray | None, keep_mask: np.ndarray) -> Iterator[np.ndarray]:
-        """(n, m) float64 of every member but the Transformer, in the blend's order."""
-        weights = self.blend.of_lengths(np.array([len(history)]))[0]
+        """(n, m) float64 of every member but the Transformer, in the order of the weights."""
+        weights = self.weights.of_lengths(np.array([len(history)]))[0]
         events, which = np.unique(history, return_inverse=True)
         order = np.argsort(which, kind="stable")
         firsts = np.searchsorted(which[order], np.arange(len(events)))

@@ -69,30 +69,47 @@ def learn_weights(transformer: Explainable, parts: Sequence[ItemWeights], split:
     longest = _longest(split.train.lengths)
     bins = np.searchsorted(longest, asked.histories.lengths[able])
     chosen = grid[_choose(ranks, bins, len(longest) + 1)]
-    pays = _pays(ranks, bins, len(longest) + 1, keys[able])
-    blend = EnsembleWeights(
-        (transformer.name, *(part.name for part in parts)), longest, chosen, spreads, {}, {}, np.zeros(0, int), pays
+    wins = _beats_transformer(ranks, bins, len(longest) + 1, keys[able])
+    learnt = EnsembleWeights(
+        (transformer.name, *(part.name for part in parts)),
+        longest,
+        chosen,
+        spreads,
+        {},
+        {},
+        np.zeros(0, int),
+        wins,
     )
-    figures, by_length = _figures(transformer, parts, blend, asked, hide_seen)
+    figures, by_length = _figures(transformer, parts, learnt, asked, hide_seen)
     *alone, ours = figures
     best = int(np.argmax(alone))
     if ours < alone[best]:
         ours, figures[-1], by_length[-1] = alone[best], alone[best], by_length[best]
-        blend = replace(blend, weights=np.tile(np.eye(1 + len(parts))[best], (len(chosen), 1)))
-    names = (*blend.members, "ensemble")
-    n_users = np.bincount(blend.bins_of(asked.histories.lengths), minlength=len(chosen))
+        learnt = replace(learnt, weights=np.tile(np.eye(1 + len(parts))[best], (len(chosen), 1)))
+    names = (*learnt.members, "ensemble")
+    n_users = np.bincount(learnt.bins_of(asked.histories.lengths), minlength=len(chosen))
     figures, by_length = dict(zip(names, figures, strict=True)), dict(zip(names, by_length, strict=True))
     return Ensemble(
         transformer,
         tuple(parts),
-        replace(blend, validation=figures, by_length=by_length, n_users=n_users, pays=pays and ours > alone[0]),
+        replace(
+            learnt,
+            validation=figures,
+            by_length=by_length,
+            n_users=n_users,
+            beats_transformer=wins and ours > alone[0],
+        ),
     )
 
 
 def _figures(
-    transformer: Explainable, parts: Sequence[ItemWeights], blend: EnsembleWeights, holdout: Holdout, exclude_seen: bool
+    transformer: Explainable,
+    parts: Sequence[ItemWeights],
+    learnt: EnsembleWeights,
+    holdout: Holdout,
+    exclude_seen: bool,
 ) -> tuple[list[float], list[np.ndarray]]:
-    """NDCG@10 of each member alone, then of the blend: the first target of each user, full ranking, ties against it.
+    """NDCG@10 of each member alone, then of the ensemble: the first target of each user, full ranking, ties against it.
 
     Returns:
         One figure each for all users; and (n_bins,) for those of every bin of lengths, NaN where there is nobody.
@@ -100,12 +117,12 @@ def _figures(
     places: list[list[np.ndarray]] = [[] for _ in range(len(parts) + 2)]
     for histories, targets in _chunks(holdout, transformer):
         given = list(member_scores(transformer, parts, histories))
-        given.append(mixed(given, blend.of_lengths(histories.lengths)))
+        given.append(mixed(given, learnt.of_lengths(histories.lengths)))
         for kept, scores in zip(places, given, strict=True):
             kept.append(_places(_ranked(scores, histories, transformer.candidates, exclude_seen), targets))
     found = [np.concatenate(kept) if kept else np.zeros(0, dtype=np.int64) for kept in places]
-    bins = blend.bins_of(holdout.histories.lengths)
-    inside = [bins == b for b in range(len(blend.weights))]
+    bins = learnt.bins_of(holdout.histories.lengths)
+    inside = [bins == b for b in range(len(learnt.weights))]
     by_length = [np.array([_mean_gain(of[b], K) if b.any() else np.nan for b in inside]) for of in found]
     return [_mean_gain(of, K) for of in found], by_length
 
@@ -225,7 +242,7 @@ def _choose(ranks: np.ndarray, bins: np.ndarray, n_bins: int) -> np.ndarray:
     return (gains + PRIOR_USERS * gains.sum(axis=0) / max(n, 1)).argmax(axis=1)
 
 
-def _pays(ranks: np.ndarray, bins: np.ndarray, n_bins: int, keys: np.ndarray) -> bool:
+def _beats_transformer(ranks: np.ndarray, bins: np.ndarray, n_bins: int, keys: np.ndarray) -> bool:
     """Whether weights that half the users chose beat the Transformer on the others, by more than the standard error."""
     gains = _gains(K)
     near = np.where(ranks <= K, ranks, 0)

@@ -17,20 +17,24 @@ from engine.recommender import Explainable
 
 
 def save_ensemble(ensemble: Ensemble, path: Path) -> None:
-    """Write the blend and the set-models, beside their place and then renamed in. The Transformer has its own file."""
-    blend = ensemble.blend
+    """Write the weights and the set-models atomically. The Transformer has its own file."""
+    weights = ensemble.weights
     arrays = {
-        "longest": blend.longest.astype(np.int64),
-        "weights": blend.weights.astype(np.float64),
-        "spreads": blend.spreads.astype(np.float64),
-        "n_users": blend.n_users.astype(np.int64),
-        **{f"by_length/{name}": values.astype(np.float64) for name, values in blend.by_length.items()},
+        "longest": weights.longest.astype(np.int64),
+        "weights": weights.weights.astype(np.float64),
+        "spreads": weights.spreads.astype(np.float64),
+        "n_users": weights.n_users.astype(np.int64),
+        **{f"by_length/{name}": values.astype(np.float64) for name, values in weights.by_length.items()},
     }
     for part in ensemble.parts:
         arrays[f"{part.name}/data"] = part.matrix.data
         arrays[f"{part.name}/columns"] = part.matrix.indices.astype(_narrow(part.n_items))
         arrays[f"{part.name}/starts"] = part.matrix.indptr
-    about = {"members": list(blend.members), "validation": dict(blend.validation), "pays": blend.pays}
+    about = {
+        "members": list(weights.members),
+        "validation": dict(weights.validation),
+        "pays": weights.beats_transformer,
+    }
     whole_arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
     with whole(path) as beside:
         save_file(whole_arrays, beside, metadata={"blend": json.dumps(about)})
@@ -48,7 +52,7 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
             about = json.loads((file.metadata() or {})["blend"])
         members = tuple(about["members"])
         parts = tuple(_part(name, arrays) for name in members[1:])
-        blend = EnsembleWeights(
+        weights = EnsembleWeights(
             members,
             arrays["longest"],
             arrays["weights"],
@@ -61,11 +65,14 @@ def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise RunError("{path} cannot be read ({error}); train the run again.", path=path, error=error) from None
     n_items = len(transformer.candidates) - 1
-    if any(part.n_items != n_items for part in parts) or blend.weights.shape != (len(blend.longest) + 1, len(members)):
+    if any(part.n_items != n_items for part in parts) or weights.weights.shape != (
+        len(weights.longest) + 1,
+        len(members),
+    ):
         raise RunError(
             "{path} does not belong to a run of {n_items:,} items; train the run again.", path=path, n_items=n_items
         )
-    return Ensemble(transformer, parts, blend)
+    return Ensemble(transformer, parts, weights)
 
 
 def _part(name: SetModel, arrays: dict[str, np.ndarray]) -> ItemWeights:

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine.config import EvaluationConfig, RunConfig
 from engine.data.external_lists import ExternalLists
-from engine.data.repeats import is_repeat, with_seen_decided
+from engine.data.repeats import is_repeat, resolve_exclude_seen
 from engine.data.splits import Holdout, Split
 from engine.errors import DataError
 from engine.evaluation.cohorts import Cohorts
@@ -45,7 +45,7 @@ def evaluate_external(
             lengths=int((given.items.lengths > 0).sum()),
             protocol=split.protocol,
         )
-    config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation
+    config = resolve_exclude_seen(RunConfig(evaluation=config), [split]).evaluation
     ranking = _ranking(given, split, config)
     facts = facts or item_facts(None, split, cohorts)
     frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config, facts)

@@ -53,7 +53,7 @@ def rank_targets(
     k: int,
     exclude_seen: bool = True,
     chunk: int = 512,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
     both: bool = False,
 ) -> Ranking:
     """Ranks of the targets and the top k of every user, from one scoring of each user.
@@ -64,7 +64,7 @@ def rank_targets(
         k: length of the lists kept; 0 for none.
         exclude_seen: leave the history's own items out of the ranking.
         chunk: users scored at a time.
-        progress: told the share of users done, after each chunk.
+        on_progress: called with the share of users done, after each chunk.
         both: rank with seen items left out and with them left in; the lists are those of what was asked.
 
     Raises:
@@ -87,8 +87,8 @@ def rank_targets(
         if seen is not None and otherwise is not None and not exclude_seen:
             scores[seen.positions(), seen.items] = -np.inf
             otherwise[first:last] = ranks_in(scores, targets)
-        if progress:
-            progress(rows.stop / len(holdout))
+        if on_progress:
+            on_progress(rows.stop / len(holdout))
     return Ranking(ranks, top, otherwise)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from engine.config import EvaluationConfig, RunConfig
-from engine.data.repeats import with_seen_decided
+from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split
 from engine.errors import EngineError
 from engine.evaluation.cohorts import Cohorts
@@ -150,7 +150,7 @@ def evaluate(
     split: Split,
     cohorts: Cohorts,
     config: EvaluationConfig,
-    progress: Callable[[str, float], None] | None = None,
+    on_progress: Callable[[str, float], None] | None = None,
     facts: ItemFacts | None = None,
 ) -> Evaluation:
     """The figures of recommenders on the test part of a split.
@@ -164,7 +164,7 @@ def evaluate(
         split: asks its test part.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
-        progress: told what is going on and the share done, from 0 to 1.
+        on_progress: called with what is being done and the share done, from 0 to 1.
         facts: of the items, with their categories where the data has some; without categories when not given.
 
     Raises:
@@ -175,8 +175,8 @@ def evaluate(
         raise EngineError(
             "Two recommenders share a name: {names}; reports are kept by name, so rename one.", names=", ".join(names)
         )
-    tell = progress or (lambda message, share: None)
-    config = with_seen_decided(RunConfig(evaluation=config), [split]).evaluation
+    announce = on_progress or (lambda message, share: None)
+    config = resolve_exclude_seen(RunConfig(evaluation=config), [split]).evaluation
     targets = target_facts(split, config.seen_left_out)
     both = targets.seen >= WORTH_SAYING or not config.seen_left_out
     facts = facts or item_facts(None, split, cohorts)
@@ -185,18 +185,20 @@ def evaluate(
     lists: dict[str, np.ndarray] = {}
     for turn, recommender in enumerate(recommenders):
 
-        def told(share: float, turn: int = turn, name: str = recommender.name) -> None:
-            tell(f"Ranking with {name}", (turn + _SCORING_SHARE * share) / len(names))
+        def report_share(share: float, turn: int = turn, name: str = recommender.name) -> None:
+            announce(f"Ranking with {name}", (turn + _SCORING_SHARE * share) / len(names))
 
-        ranking = rank_targets(recommender, split.test, max(config.ks), config.seen_left_out, progress=told, both=both)
-        tell(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
+        ranking = rank_targets(
+            recommender, split.test, max(config.ks), config.seen_left_out, on_progress=report_share, both=both
+        )
+        announce(f"Intervals of {recommender.name}", (turn + _SCORING_SHARE) / len(names))
         frame, report = measured(recommender.name, ranking, recommender.candidates, split, cohorts, config, facts)
         frames.append(frame)
         reports[recommender.name] = report
         lists[recommender.name] = ranking.top
         if ranking.otherwise is not None:
             targets.otherwise[recommender.name] = _otherwise(ranking.otherwise, frame, split, config)
-    tell("Evaluated", 1.0)
+    announce("Evaluated", 1.0)
     per_user = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     return Evaluation(split.protocol, reports, per_user, lists, targets)
 

@@ -127,7 +127,7 @@ def member_values(
     ensemble: Ensemble, history: np.ndarray, item_idx: int, features: tuple[Feature, ...], found: Solution
 ) -> tuple[tuple[Feature, ...], Solution]:
     """The same of an ensemble's score: those of its Transformer, weighted, and the other members beside them."""
-    weight = float(ensemble.blend.of_lengths(np.array([len(history)]))[0, 0])
+    weight = float(ensemble.weights.of_lengths(np.array([len(history)]))[0, 0])
     others = ensemble.parts_of_sets(history, item_idx)
     more = np.broadcast_to(np.array([*others.values()]), (*found.by_order.shape[:2], len(others)))
     return (

@@ -47,7 +47,7 @@ def many_values(
     n_permutations: int = 10,
     max_events: int = 20,
     seed: int = 0,
-    progress: Callable[[int], None] = lambda done: None,
+    on_progress: Callable[[int], None] = lambda done: None,
 ) -> ManyValues:
     """Values of events and of features for each question.
 
@@ -58,7 +58,7 @@ def many_values(
         n_permutations: sampled orders of a user's events.
         max_events: events that are players of their own.
         seed: of the orders.
-        progress: told how many questions are done.
+        on_progress: called with the number of questions done.
     """
     events: list[tuple[int, int, int, float, float]] = []
     parts: list[tuple[int, str, str, float, float]] = []
@@ -83,7 +83,7 @@ def many_values(
         for feature, value, spread in zip(names, parted.values[0], parted.spread[0], strict=True):
             parts.append((row, feature.of, feature.name, float(value), float(spread)))
         evaluations += found.n_evaluations + parted.n_evaluations
-        progress(row + 1)
+        on_progress(row + 1)
     return ManyValues(
         pd.DataFrame(events, columns=["row", "back", "item", "value", "spread"]),
         pd.DataFrame(parts, columns=["row", "of", "name", "value", "spread"]),

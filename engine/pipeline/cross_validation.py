@@ -14,14 +14,14 @@ from engine.config import RunConfig
 from engine.data.cleaning import load_dataset
 from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
-from engine.data.repeats import with_seen_decided
+from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split, user_folds, windows_in_time
 from engine.errors import ConfigError, RunError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.report import CohortReport, ModelReport
 from engine.model.content.tables import Contents
 from engine.model.training.defaults import resolve
-from engine.pipeline.fitting import blend, contents_of, fit, fit_baselines, measure
+from engine.pipeline.fitting import contents_of, fit, fit_baselines, fit_ensemble, measure
 from engine.pipeline.transfer import weights_read
 from engine.progress import OnProgress, Progress, ignore
 from engine.recommender import TransformerRecommender
@@ -109,7 +109,7 @@ def cross_validate(
         by: what is cut.
         runs_dir: where runs live; made if need be.
         config: settings; unset ones are chosen by the size of each fold's training part.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         ConfigError: the settings start from another run's weights.
@@ -129,7 +129,7 @@ def cross_validate(
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data, on_progress)
     splits = _splits(dataset, folds, by, config)
-    config = with_seen_decided(config, splits)  # one answer for all folds, so that their figures are of one kind
+    config = resolve_exclude_seen(config, splits)  # one answer for all folds, so that their figures are of one kind
     work = {
         "fingerprint": contents_fingerprint(dataset, weights_read(config, Path(runs_dir))),
         "by": by,
@@ -149,8 +149,8 @@ def cross_validate(
                 settings = resolve(config, split, dataset.item_table)
                 if not contents:
                     contents.append(contents_of(dataset, settings, on_progress))
-                tell = _within(on_progress, number, folds)
-                held = _fold(dataset, split, settings, contents[0], tell, file.with_suffix(".safetensors"))
+                report = _within(on_progress, number, folds)
+                held = _fold(dataset, split, settings, contents[0], report, file.with_suffix(".safetensors"))
                 write_json(file, held)
             file.with_suffix(".safetensors").unlink(missing_ok=True)  # here, since a kill may have come before
             done.append(held)
@@ -191,7 +191,7 @@ def _fold(
         raise KeyboardInterrupt
     recommender = TransformerRecommender(trained.network, candidates_of(split, config, trained.network))
     fitted = fit_baselines(split, config, on_progress)
-    ensemble = blend(recommender, fitted, split, config, on_progress)
+    ensemble = fit_ensemble(recommender, fitted, split, config, on_progress)
     evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, _cohorts(split, config), dataset)
     return {"seconds": trained.seconds, "epochs": len(trained.log), "models": evaluation.to_dict()}
 
@@ -209,13 +209,13 @@ def _within(on_progress: OnProgress, number: int, folds: int) -> OnProgress:
     """Reports of a fold's own stages as progress of all folds."""
     starts = {"train": (0.0, _TRAINING_SHARE), "baseline": (_TRAINING_SHARE, 0.0), "evaluate": (_TRAINING_SHARE, 0.1)}
 
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         start, share = starts.get(progress.stage, (0.0, 0.0))
         done = (number - 1 + start + share * progress.done) / folds
         ndcg = "" if progress.valid_ndcg is None else f"  validation NDCG@10 {progress.valid_ndcg:.4f}"
         on_progress(Progress("fold", min(done, number / folds), f"{number} of {folds}: {progress.message}{ndcg}"))
 
-    return tell
+    return report
 
 
 def _summary(

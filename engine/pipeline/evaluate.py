@@ -22,7 +22,7 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
     Args:
         run: a whole run.
         config: settings whose `evaluation` section counts; the run's own when not given.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         ConfigError: one of them was fixed when the run was trained, and is another now.

@@ -66,7 +66,7 @@ def fit(
         split: what is trained on and what decides when to stop.
         config: resolved settings.
         contents: what `contents_of` gave.
-        on_progress: told where training stands.
+        on_progress: called as training proceeds.
         checkpoint: a file of the same split, settings and contents, kept up to date while training goes on.
         start: weights of another run to begin from.
 
@@ -91,10 +91,10 @@ def _pretrain(
     checkpoint: Path | None,
     start: Start | None,
 ) -> Start:
-    def tell(progress: Progress) -> None:
+    def report(progress: Progress) -> None:
         on_progress(replace(progress, stage="pretrain"))
 
-    trained = _train(split, first_stage(config), contents, tell, checkpoint, start, keep_last=True)
+    trained = _train(split, first_stage(config), contents, report, checkpoint, start, keep_last=True)
     if trained.stopped_by == "interrupted":
         raise KeyboardInterrupt
     return Start(trained.network, contents, np.arange(split.n_items + 1), trained.seconds)
@@ -137,7 +137,7 @@ def fit_baselines(split: Split, config: RunConfig, on_progress: OnProgress = ign
     return fitted
 
 
-def blend(
+def fit_ensemble(
     transformer: TransformerRecommender,
     fitted: Baselines,
     split: Split,
@@ -151,7 +151,7 @@ def blend(
         fitted: what `fit_baselines` gave.
         split: of both.
         config: resolved settings.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
     """
     models = [fitted[name] for name in _members(split, config)]
     parts = [model.strongest() for model in models if not isinstance(model, Popularity)]
@@ -162,8 +162,8 @@ def blend(
 
 
 def answering(transformer: TransformerRecommender, ensemble: Ensemble | None) -> TransformerRecommender | Ensemble:
-    """What a run recommends by: the ensemble if it pays on validation, else the Transformer; no test figure enters."""
-    return ensemble if ensemble is not None and ensemble.blend.pays else transformer
+    """The ensemble if it beats the Transformer on validation, else the Transformer; no test figure enters."""
+    return ensemble if ensemble is not None and ensemble.weights.beats_transformer else transformer
 
 
 def measure(
@@ -182,8 +182,8 @@ def measure(
         transformer: the trained network.
         split: asks its test part.
         config: resolved settings.
-        on_progress: told where the work stands.
-        ensemble: what `blend` gave.
+        on_progress: called as the work proceeds.
+        ensemble: what `fit_ensemble` gave.
         fitted: what `fit_baselines` gave; baselines are fitted here where they are not given.
         cohorts: head and tail; as the settings cut them when not given.
         dataset: what was split, for the categories of its items; lists are judged without them when not given.
@@ -193,11 +193,11 @@ def measure(
     trained: list[Recommender] = [transformer] if ensemble is None else [transformer, ensemble]
     models = [*trained, *(fitted[name] for name in _measured(split, config))]
 
-    def tell(message: str, done: float) -> None:
+    def report(message: str, done: float) -> None:
         on_progress(Progress("evaluate", done, message))
 
     cohorts = cohorts or cohorts_of(split, config)
-    return evaluate(models, split, cohorts, config.evaluation, tell, item_facts(dataset, split, cohorts))
+    return evaluate(models, split, cohorts, config.evaluation, report, item_facts(dataset, split, cohorts))
 
 
 def _measured(split: Split, config: RunConfig) -> list[BaselineName]:

@@ -24,7 +24,7 @@ from engine.model.training.defaults import resolve
 from engine.model.training.loop import NOTHING_KNOWN, Trained, choose_device
 from engine.model.training.warm_start import Start
 from engine.pipeline.evaluate import document
-from engine.pipeline.fitting import answering, blend, contents_of, fit, fit_baselines, measure
+from engine.pipeline.fitting import answering, contents_of, fit, fit_baselines, fit_ensemble, measure
 from engine.pipeline.transfer import begun_like, start_of, weights_read
 from engine.pipeline.unfinished import (
     allowed_changes,
@@ -94,7 +94,7 @@ def train_run(
         name: the run folder's name; made from the data's name when not given.
         runs_dir: where runs live; made if need be.
         config: settings; unset ones are chosen by the data's size.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
         overwrite: replace a run of that name, once the new one is whole.
         study: the file of a search that found these settings; the run keeps a copy.
 
@@ -158,7 +158,7 @@ def resume_run(
     Args:
         name: of the run.
         runs_dir: where runs live.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
         overwrite: replace a run of that name, once this one is whole.
         changes: "training.key=value" for what may change on the way (`CHANGEABLE`), such as a smaller step where the
             loss had become no number. The run keeps what it was begun with as well.
@@ -203,7 +203,7 @@ def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progres
     start = time.perf_counter()
     fitted = fit_baselines(split, config, on_progress)
     blending = time.perf_counter()
-    ensemble = blend(recommender, fitted, split, config, on_progress)
+    ensemble = fit_ensemble(recommender, fitted, split, config, on_progress)
     blended = time.perf_counter()
     evaluation = measure(recommender, split, config, on_progress, ensemble, fitted, dataset=dataset)
     seconds = {"train": trained.seconds, "evaluate": time.perf_counter() - start - (blended - blending)}

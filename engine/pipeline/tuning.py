@@ -125,7 +125,7 @@ def tune(
         timeout: seconds after which this call ends, with the trials that are finished by then; None: no limit.
         runs_dir: where runs live; made if need be.
         config: settings; those that are set are kept, the others are searched or chosen by the data's size.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
 
     Raises:
         DataError: the log cannot be used.
@@ -186,7 +186,7 @@ def train_best(
         path: the log that it was found on.
         name: the run folder's name; made from the data's name when not given.
         runs_dir: where runs live.
-        on_progress: told where the work stands.
+        on_progress: called as the work proceeds.
         overwrite: replace a run of that name, once the new one is whole.
 
     Raises:

@@ -16,7 +16,7 @@ import pandas as pd
 from engine.config import RunConfig, parse_config
 from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
-from engine.data.repeats import with_seen_decided
+from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split, split_as_set
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
@@ -246,7 +246,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         config = parse_config(about["config"], str(path / CONFIG))
         dataset, cleaning = load_data(path)
         split = split_of(dataset, config)
-        config = with_seen_decided(config, [split])
+        config = resolve_exclude_seen(config, [split])
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
         _check_belongs(network, dataset)

@@ -72,7 +72,7 @@ def test_head_vs_tail_shows_how_much_each_member_counts(open_view: Open, run: en
     assert not app.exception
     (table,) = [t.value for t in app.dataframe if "Transformer: weight" in t.value.columns]
     assert run.ensemble is not None
-    blend = run.ensemble.blend
+    blend = run.ensemble.weights
     assert table["EASE: weight"].tolist() == pytest.approx(blend.weights[:, 1].tolist())
     assert table["Item kNN: share"].tolist() == pytest.approx(blend.influence[:, 2].tolist())
     assert table["Ensemble: NDCG@10"].tolist() == pytest.approx(blend.by_length["ensemble"].tolist())

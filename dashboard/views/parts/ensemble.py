@@ -12,25 +12,25 @@ from dashboard.views.parts.frame import Page
 def who_answers(page: Page) -> None:
     """One line: which model answers in this run, and by what figures; nothing where there is no choice."""
     if page.run.ensemble is not None:
-        components.note(common_text.answering(page.run.ensemble.blend, page.run.answers))
+        components.note(common_text.answering(page.run.ensemble.weights, page.run.answers))
 
 
 def members(page: Page) -> None:
     """How much each member counts, for short histories and long ones, with what each does alone on validation."""
     if page.run.ensemble is None:
         return
-    blend = page.run.ensemble.blend
+    weights = page.run.ensemble.weights
     components.section(_("How much each model counts in the ensemble"))
     alt = _("For each range of history lengths, a bar parted among the members of the ensemble.")
-    components.chart(charts.influence(blend, page.dark), "influence", alt)
-    components.note(common_text.validation_figures(blend) + " " + common_text.answering_rule())
+    components.chart(charts.influence(weights, page.dark), "influence", alt)
+    components.note(common_text.validation_figures(weights) + " " + common_text.answering_rule())
     components.note(
         _(
             "Shares: a member's weight times the usual spread of its scores. Weights are learnt on validation alone, "
             "for each range of lengths; a history without events is the Transformer's."
         )
     )
-    table = charts.blend_table(blend)
+    table = charts.blend_table(weights)
     names = {"label": _("Events"), "n": _("Validation users")}
     for column in table.columns[2:]:
         what, name = column.split()

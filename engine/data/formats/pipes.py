@@ -22,7 +22,7 @@ def on_disk(path: Path, on_progress: OnProgress = ignore) -> Iterator[Path]:
 
     Args:
         path: what somebody named: a file, a folder, a pipe such as `<(zcat log.gz)` or `/dev/stdin`.
-        on_progress: told how much has come out of a pipe.
+        on_progress: called with how much a pipe has given.
 
     Raises:
         DataError: the path is a device.

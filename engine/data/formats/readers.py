@@ -79,7 +79,7 @@ def read(path: Path | str, config: DataConfig, on_progress: OnProgress = ignore)
     Args:
         path: file, folder, pipe, or a pattern that names several files of one schema.
         config: may name the columns of the log.
-        on_progress: told how much has come out of a pipe.
+        on_progress: called with how much a pipe has given.
 
     Raises:
         DataError: nothing usable is there; names the file, the line, the rule and the way out.

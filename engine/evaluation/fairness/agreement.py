@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from engine.config import EvaluationConfig
-from engine.evaluation.fairness.gap import LOG_RANK, Gap, Told, gap
+from engine.evaluation.fairness.gap import LOG_RANK, Gap, Verdict, gap
 from engine.evaluation.report import Evaluation
 
 
 @dataclass(frozen=True)
-class WholeGap:
+class GapByAllMetrics:
     """The gap by one metric and by all others, so that a verdict is no surer than its evidence.
 
     Attributes:
@@ -28,21 +28,21 @@ class WholeGap:
         """Whether the right item is in the list at all, wherever it stands; None where that was not measured."""
         return self.others.get(f"hr@{self.gap.metric.partition('@')[2]}")
 
-    def agreeing(self, told: Told) -> tuple[str, ...]:
+    def agreeing(self, verdict: Verdict) -> tuple[str, ...]:
         """Names of the metrics that say so, the one that was asked for first."""
-        return tuple(metric for metric, found in self._all() if found.told == told)
+        return tuple(metric for metric, found in self._all() if found.verdict == verdict)
 
     def _all(self) -> list[tuple[str, Gap]]:
         return [(self.gap.metric, self.gap), *self.others.items()]
 
 
-def whole_gap(
+def gap_by_all_metrics(
     evaluation: Evaluation,
     metric: str,
     model: str = "transformer",
     by: Literal["users", "items"] = "users",
     config: EvaluationConfig | None = None,
-) -> WholeGap:
+) -> GapByAllMetrics:
     """The head-tail gap of a model by a metric, and what all other metrics say of it.
 
     Args: as of `gap`. With one target a user some metrics are the same but for a factor, and say the same.
@@ -54,4 +54,4 @@ def whole_gap(
     names = [name for name in evaluation.metrics if k and name.partition("@")[2] == k]
     names += [LOG_RANK] if LOG_RANK in evaluation.per_user else []
     found = {name: gap(evaluation, name, model, by, config) for name in dict.fromkeys([metric, *names])}
-    return WholeGap(found.pop(metric), found)
+    return GapByAllMetrics(found.pop(metric), found)

@@ -23,7 +23,7 @@ _BINS = 12
 
 LOG_RANK = "log_rank"
 
-Told = Literal["worse", "better", "even", "few"]
+Verdict = Literal["worse", "better", "even", "few"]
 """The tail fares clearly worse than the head, or better; no difference is clear; or users are too few to tell."""
 
 
@@ -63,7 +63,7 @@ class Gap:
     few_hits: bool = False
 
     @property
-    def told(self) -> Told:
+    def verdict(self) -> Verdict:
         """What can be said of the tail against the head."""
         if self.too_small:
             return "few"

@@ -129,7 +129,7 @@ class Targets:
 
 
 def neighbour_support(
-    split: Split, neighbours: int = NEIGHBOURS, progress: Callable[[float], None] | None = None
+    split: Split, neighbours: int = NEIGHBOURS, on_progress: Callable[[float], None] | None = None
 ) -> np.ndarray:
     """(n_test_users,) share of a user's most similar training users who met the target, between 0 and 1.
 
@@ -145,7 +145,7 @@ def neighbour_support(
     Args:
         split: who was asked, and what was trained on.
         neighbours: how many similar users are asked.
-        progress: told the share of users done.
+        on_progress: called with the share of users done.
     """
     train, asked = as_sets(split.train, split.n_items), as_sets(split.test.histories, split.n_items)
     sizes = np.diff(train.indptr)
@@ -161,8 +161,8 @@ def neighbour_support(
         first, last = targets.offsets[start], targets.offsets[stop]
         votes = sp.csr_array(nearest @ train)
         counts[first:last] = votes[owners[first:last] - start, targets.items[first:last]]
-        if progress:
-            progress(stop / len(split.test))
+        if on_progress:
+            on_progress(stop / len(split.test))
     return np.add.reduceat(counts, targets.offsets[:-1]) / targets.lengths / neighbours
 
 

@@ -77,7 +77,7 @@ def truncation_experiment(
     config: EvaluationConfig,
     draws: int = DRAWS,
     forget: bool = False,
-    progress: Callable[[str, float], None] | None = None,
+    on_progress: Callable[[str, float], None] | None = None,
 ) -> dict[str, Truncation]:
     """The gap of every recommender, split into what short histories and what different users explain.
 
@@ -93,14 +93,14 @@ def truncation_experiment(
         config: intervals, seed, and whether seen items are left out.
         draws: 1 or more.
         forget: seen items that are cut off are candidates again; see `rank_truncated`.
-        progress: told what is going on and the share done, from 0 to 1.
+        on_progress: called with what is being done and the share done, from 0 to 1.
 
     Raises:
         EngineError: a cohort is empty, a recommender was not measured, or a score is not a number.
     """
     if not recommenders:
         return {}
-    tell = progress or (lambda message, share: None)
+    report = on_progress or (lambda message, share: None)
     test, metrics = split.test, [*evaluation.metrics, LOG_RANK]
     is_head = (_frame(evaluation, recommenders[0].name, test)["user_cohort"] == "head").to_numpy()
     if is_head.all() or not is_head.any():
@@ -118,17 +118,17 @@ def truncation_experiment(
     cut: list[np.ndarray] = []  # (n_head, n_metrics)
     for turn, recommender in enumerate(recommenders):
 
-        def told(share: float, turn: int = turn, name: str = recommender.name) -> None:
-            tell(f"Ranking with {name}, histories cut short", _SCORING_SHARE * (turn + share) / len(recommenders))
+        def report_share(share: float, turn: int = turn, name: str = recommender.name) -> None:
+            report(f"Ranking with {name}, histories cut short", _SCORING_SHARE * (turn + share) / len(recommenders))
 
         frame = _frame(evaluation, recommender.name, test)
         whole.append(frame[metrics].to_numpy())
         seen = config.seen_left_out if evaluation.targets is None else evaluation.targets.seen_left_out, forget
-        cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, told))
-    tell("Intervals of the parts", _SCORING_SHARE)
+        cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, report_share))
+    report("Intervals of the parts", _SCORING_SHARE)
     tables = np.stack(whole), np.stack(cut)
     found = decompose(metrics, tables, is_head, config, for_head, for_tail)
-    tell("Truncated", 1.0)
+    report("Truncated", 1.0)
     return {
         recommender.name: Truncation(
             model=recommender.name,
@@ -169,7 +169,7 @@ def rank_truncated(
     lengths: np.ndarray,
     exclude_seen: bool = True,
     forget: bool = False,
-    progress: Callable[[float], None] | None = None,
+    on_progress: Callable[[float], None] | None = None,
     watch: Callable[[slice, np.ndarray], None] | None = None,
 ) -> np.ndarray:
     """(n_targets in all,) int32 ranks of the targets when only the newest events of each history are known.
@@ -188,7 +188,7 @@ def rank_truncated(
         lengths: (n,) newest events that each history keeps.
         exclude_seen: leave seen items out of the ranking.
         forget: of those, leave out only what the cut history holds.
-        progress: told the share of users done.
+        on_progress: called with the share of users done.
         watch: shown rows and their (B, n_items + 1) scores, -inf for what is left out, which hold until it returns.
 
     Raises:
@@ -208,8 +208,8 @@ def rank_truncated(
         ranks[offsets[rows.start] : offsets[rows.stop]] = ranks_in(scores, holdout.targets.take(chosen))
         if watch:
             watch(rows, scores)
-        if progress:
-            progress(rows.stop / len(holdout))
+        if on_progress:
+            on_progress(rows.stop / len(holdout))
     return ranks
 
 
@@ -233,7 +233,7 @@ def _truncated_figures(
     lengths: np.ndarray,
     metrics: Sequence[str],
     seen: tuple[bool, bool],
-    told: Callable[[float], None],
+    on_progress: Callable[[float], None],
 ) -> np.ndarray:
     """(n_head, n_metrics + 1) figures of head users with short histories, log-rank last, averaged over the draws."""
     ks = sorted({int(metric.partition("@")[2]) for metric in metrics})
@@ -242,10 +242,10 @@ def _truncated_figures(
     offsets = head.targets.offsets
     for draw in range(draws):
 
-        def one(share: float, draw: int = draw) -> None:
-            told((draw + share) / draws)
+        def report_share(share: float, draw: int = draw) -> None:
+            on_progress((draw + share) / draws)
 
-        ranks = rank_truncated(recommender, head, lengths[:, draw], *seen, one)
+        ranks = rank_truncated(recommender, head, lengths[:, draw], *seen, report_share)
         figures = per_user_metrics(ranks, offsets, ks)
         best = np.minimum.reduceat(np.where(ranks > 0, ranks, np.iinfo(ranks.dtype).max), offsets[:-1])
         best = np.where(best == np.iinfo(ranks.dtype).max, 0, best)

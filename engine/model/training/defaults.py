@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from engine.config import RunConfig
-from engine.data.repeats import with_seen_decided
+from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split
 from engine.model.content.tables import has_content
 
@@ -34,7 +34,7 @@ def resolve(config: RunConfig, split: Split, items: pd.DataFrame | None = None) 
         split: its training part is measured.
         items: the clean table of items; without one, they are taken to have content if the settings want it read.
     """
-    config = with_seen_decided(config, [split])
+    config = resolve_exclude_seen(config, [split])
     lengths = split.train.lengths[split.train.lengths > 0]  # who comes later says nothing of what is trained on
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS

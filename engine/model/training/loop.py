@@ -143,7 +143,7 @@ def train(
     Args:
         split: trains on `split.train`, stops by `split.valid`.
         config: resolved settings.
-        on_progress: told after every epoch, and now and then within one.
+        on_progress: called after every epoch, and now and then within one.
         save: called after every epoch with a function that makes a checkpoint, should one be wanted.
         resume: a checkpoint of the same split, settings and contents.
         contents: what is known of items, to be part of their vectors, and of users, to be heard at every place.

@@ -69,7 +69,7 @@ def test_it_says_what_the_page_says(tiny_run_dir: Path, lang: str):
 def test_a_report_in_log_ranks_explains_them_and_is_not_inverted(tiny_run_dir: Path, lang: str):
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     html = report(run, "log_rank", lang)
-    found = engine.whole_gap(run.evaluation, "log_rank", run.answers, "users", run.config.evaluation)
+    found = engine.gap_by_all_metrics(run.evaluation, "log_rank", run.answers, "users", run.config.evaluation)
     i18n.use(lang)
     try:
         assert gap_text.verdict(found).text in html

@@ -17,10 +17,10 @@ from engine import (
     Estimate,
     Event,
     Gap,
+    GapByAllMetrics,
     Player,
     RankedItem,
     Recommendations,
-    WholeGap,
 )
 
 
@@ -48,7 +48,7 @@ WORSE = Gap(
 
 
 def verdict(gap: Gap, by: gap_text.By = "users") -> gap_text.Verdict:
-    return gap_text.verdict(WholeGap(gap, {}), by)
+    return gap_text.verdict(GapByAllMetrics(gap, {}), by)
 
 
 def test_a_worse_tail_is_called_worse_with_its_share_and_evidence() -> None:

@@ -27,7 +27,7 @@ from dashboard.text import (
     i18n,
     what_if as what_if_text,
 )
-from engine import Comparison, Disparity, Gap, GapChange, GapDecomposition, GroupRange, WholeGap
+from engine import Comparison, Disparity, Gap, GapByAllMetrics, GapChange, GapDecomposition, GroupRange
 from tests.unit.dashboard.text import statements_explained as explained
 from tests.unit.dashboard.text.statements import Case, clear, estimates, leaves_out_0, unclear
 
@@ -85,7 +85,7 @@ def verdicts() -> Iterator[Case]:
             told = reading(gap)
             for hits in (None, *(replace(g, metric="hr@10") for g in gaps(HIGHER) if g.ratio and not g.few_hits)):
                 others = {} if hits is None or metric == LOWER else {"hr@10": hits}
-                whole = WholeGap(gap, others)
+                whole = GapByAllMetrics(gap, others)
                 must, never = expected_verdict(gap, told, reading(hits) if hits and others else None, by)
                 yield Case(whole, lambda w=whole, b=by: gap_text.verdict(w, b).text, must, never)
                 if metric == LOWER:
@@ -122,14 +122,14 @@ def agreements() -> Iterator[Case]:
     for main, one, two in itertools.product(each, repeat=3):
         given = {"NDCG@10": each[main], "MRR@10": replace(each[one], metric="mrr@10"),
                  "HR@10": replace(each[two], metric="hr@10")}  # fmt: skip
-        whole = WholeGap(given["NDCG@10"], {"mrr@10": given["MRR@10"], "hr@10": given["HR@10"]})
+        whole = GapByAllMetrics(given["NDCG@10"], {"mrr@10": given["MRR@10"], "hr@10": given["HR@10"]})
         must = []
         for told, words_ in (("worse", "worse by"), ("better", "better by"), ("even", "no clear difference by")):
             names = [name for name, gap in given.items() if reading(gap) == told]
             must += [f"{words_} {common_text.listing(names)}"] if names else []
         yield Case(whole, lambda w=whole: gap_text.agreement(w), tuple(must))
     few = next(g for g in gaps(HIGHER) if g.too_small)
-    yield Case(few, lambda: gap_text.agreement(WholeGap(few, {"hr@10": few})) or "–", ("–",))
+    yield Case(few, lambda: gap_text.agreement(GapByAllMetrics(few, {"hr@10": few})) or "–", ("–",))
 
 
 def rank_gaps() -> Iterator[Case]:

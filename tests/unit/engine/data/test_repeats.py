@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from engine.config import RunConfig, load_config
 from engine.data.dataset import Histories
-from engine.data.repeats import MUCH, is_repeat, repeat_share, with_seen_decided
+from engine.data.repeats import MUCH, is_repeat, repeat_share, resolve_exclude_seen
 from engine.data.splits import Holdout, Split
 from engine.errors import ConfigError
 
@@ -48,24 +48,24 @@ def test_no_target_is_no_repeat() -> None:
 @pytest.mark.parametrize(("repeats", "left_out"), [(0, True), (9, True), (10, False), (100, False)])
 def test_auto_leaves_seen_items_in_from_a_tenth_on(repeats: int, left_out: bool) -> None:
     assert MUCH == 0.1
-    decided = with_seen_decided(RunConfig(), [_split(100, repeats, 0)])
+    decided = resolve_exclude_seen(RunConfig(), [_split(100, repeats, 0)])
     assert decided.evaluation.exclude_seen is left_out
     assert decided.evaluation.seen_left_out is left_out
 
 
 def test_the_test_part_has_no_say() -> None:
-    assert with_seen_decided(RunConfig(), [_split(100, 0, 100)]).evaluation.exclude_seen is True
+    assert resolve_exclude_seen(RunConfig(), [_split(100, 0, 100)]).evaluation.exclude_seen is True
 
 
 @pytest.mark.parametrize("said", [True, False])
 def test_what_is_said_is_kept(said: bool) -> None:
     config = load_config(changes=[f"evaluation.exclude_seen={str(said).lower()}"])
-    assert with_seen_decided(config, [_split(10, 0 if not said else 10, 0)]) == config
+    assert resolve_exclude_seen(config, [_split(10, 0 if not said else 10, 0)]) == config
 
 
 def test_folds_have_one_answer() -> None:
     folds = [_split(100, 0, 0), _split(100, 40, 0)]
-    assert with_seen_decided(RunConfig(), folds).evaluation.exclude_seen is False
+    assert resolve_exclude_seen(RunConfig(), folds).evaluation.exclude_seen is False
 
 
 def test_what_is_not_decided_cannot_be_read() -> None:

@@ -27,7 +27,7 @@ def ensemble(habits: Split, parts: tuple[ItemWeights, ...]) -> Ensemble:
     table = np.random.default_rng(1).normal(0, 2, (N_ITEMS + 1, N_ITEMS + 1))
     members = ("transformer", "ease", "itemknn")
     by_length = {name: np.array([0.5, np.nan]) for name in (*members, "ensemble")}
-    blend = EnsembleWeights(
+    weights = EnsembleWeights(
         members,
         np.array([4]),
         WEIGHTS,
@@ -37,11 +37,11 @@ def ensemble(habits: Split, parts: tuple[ItemWeights, ...]) -> Ensemble:
         np.array([7, 0]),
         True,
     )
-    return Ensemble(LaidDown(table, habits.candidates), parts, blend)
+    return Ensemble(LaidDown(table, habits.candidates), parts, weights)
 
 
 def test_influence_is_the_share_of_weight_times_spread(ensemble: Ensemble):
-    np.testing.assert_allclose(ensemble.blend.influence, [[2.0 / 2.35, 0.15 / 2.35, 0.2 / 2.35], [0.5, 0, 0.5]])
+    np.testing.assert_allclose(ensemble.weights.influence, [[2.0 / 2.35, 0.15 / 2.35, 0.2 / 2.35], [0.5, 0, 0.5]])
 
 
 @settings(deadline=None)
@@ -61,17 +61,17 @@ def test_the_score_is_the_weighted_sum_of_what_members_say(ensemble: Ensemble, r
 
 
 def test_a_weight_of_nothing_leaves_no_nan(ensemble: Ensemble):
-    only = dataclasses.replace(ensemble.blend, weights=np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    only = dataclasses.replace(ensemble.weights, weights=np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
     barred = LaidDown(ensemble.transformer.table, np.arange(N_ITEMS + 1) > 5)  # pyright: ignore
     with np.errstate(all="raise"):
-        scores = dataclasses.replace(ensemble, blend=only, transformer=barred).score(Histories.of([[1, 2], []]))
+        scores = dataclasses.replace(ensemble, weights=only, transformer=barred).score(Histories.of([[1, 2], []]))
     assert not np.isnan(scores).any()
 
 
 def test_of_nothing_the_network_alone_speaks(ensemble: Ensemble):
-    only = dataclasses.replace(ensemble.blend, weights=np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    only = dataclasses.replace(ensemble.weights, weights=np.array([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
     nothing = Histories.of([[]])
-    found = dataclasses.replace(ensemble, blend=only).score(nothing)
+    found = dataclasses.replace(ensemble, weights=only).score(nothing)
     np.testing.assert_array_equal(found, ensemble.transformer.score(nothing))
 
 
@@ -87,7 +87,7 @@ def test_with_every_event_it_is_the_score_and_shares_sum_to_it(ensemble: Ensembl
     assert sum(shares.values()) == pytest.approx(score, abs=1e-4)
     window = min(len(row), ensemble.transformer.max_len)
     logit = float(ensemble.transformer.score_masked(history[-window:], item, everything[:, -window:])[0])
-    weight = ensemble.blend.of_lengths(np.array([len(row)]))[0, 0]
+    weight = ensemble.weights.of_lengths(np.array([len(row)]))[0, 0]
     assert shares["transformer"] == pytest.approx(weight * logit, abs=1e-4)
 
 
@@ -135,14 +135,17 @@ def test_what_is_loaded_is_what_was_saved_to_the_last_bit(ensemble: Ensemble, tm
     again = load_ensemble(tmp_path / "ensemble.safetensors", ensemble.transformer)
     rows = Histories.of([np.arange(1, n + 1) for n in range(12)])
     np.testing.assert_array_equal(again.score(rows), ensemble.score(rows))
-    np.testing.assert_array_equal(again.blend.weights, ensemble.blend.weights)
-    assert again.blend.members == ensemble.blend.members
-    assert (again.blend.validation, again.blend.pays) == (ensemble.blend.validation, ensemble.blend.pays)
-    np.testing.assert_array_equal(again.blend.n_users, ensemble.blend.n_users)
-    np.testing.assert_array_equal(again.blend.spreads, ensemble.blend.spreads)
-    assert again.blend.by_length.keys() == ensemble.blend.by_length.keys()
-    for name, values in ensemble.blend.by_length.items():
-        np.testing.assert_array_equal(again.blend.by_length[name], values)
+    np.testing.assert_array_equal(again.weights.weights, ensemble.weights.weights)
+    assert again.weights.members == ensemble.weights.members
+    assert (again.weights.validation, again.weights.beats_transformer) == (
+        ensemble.weights.validation,
+        ensemble.weights.beats_transformer,
+    )
+    np.testing.assert_array_equal(again.weights.n_users, ensemble.weights.n_users)
+    np.testing.assert_array_equal(again.weights.spreads, ensemble.weights.spreads)
+    assert again.weights.by_length.keys() == ensemble.weights.by_length.keys()
+    for name, values in ensemble.weights.by_length.items():
+        np.testing.assert_array_equal(again.weights.by_length[name], values)
     for one, two in zip(again.parts, ensemble.parts, strict=True):
         for field in ("data", "indices", "indptr"):
             ours, theirs = getattr(one.matrix, field), getattr(two.matrix, field)

@@ -30,18 +30,18 @@ def ndcg(recommender: Ensemble | LaidDown, holdout: Holdout) -> float:
 
 
 def alone(ensemble: Ensemble, member: int) -> Ensemble:
-    weights = np.tile(np.eye(len(ensemble.blend.members))[member], (len(ensemble.blend.weights), 1))
-    return replace(ensemble, blend=replace(ensemble.blend, weights=weights))
+    weights = np.tile(np.eye(len(ensemble.weights.members))[member], (len(ensemble.weights.weights), 1))
+    return replace(ensemble, weights=replace(ensemble.weights, weights=weights))
 
 
 def test_members_that_know_different_things_do_better_together(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
     found = learn_weights(walker, parts, habits, config)
-    assert found.blend.pays
-    assert found.blend.members == ("transformer", "ease", "itemknn")
-    best = max(value for name, value in found.blend.validation.items() if name != "ensemble")
-    assert found.blend.validation["ensemble"] > best + 0.02
+    assert found.weights.beats_transformer
+    assert found.weights.members == ("transformer", "ease", "itemknn")
+    best = max(value for name, value in found.weights.validation.items() if name != "ensemble")
+    assert found.weights.validation["ensemble"] > best + 0.02
     assert ndcg(found, habits.test) > max(ndcg(alone(found, m), habits.test) for m in range(3)) + 0.02
 
 
@@ -50,21 +50,21 @@ def test_what_it_says_of_itself_is_what_the_evaluation_measures(
 ):
     found = learn_weights(walker, parts, habits, config)
     measured = [ndcg(alone(found, m), habits.valid) for m in range(3)] + [ndcg(found, habits.valid)]
-    assert list(found.blend.validation.values()) == pytest.approx(measured, abs=1e-9)
-    assert found.blend.validation["transformer"] == pytest.approx(ndcg(walker, habits.valid), abs=1e-9)
+    assert list(found.weights.validation.values()) == pytest.approx(measured, abs=1e-9)
+    assert found.weights.validation["transformer"] == pytest.approx(ndcg(walker, habits.valid), abs=1e-9)
 
 
 def test_what_it_says_of_each_bin_is_measured_on_the_users_of_that_bin(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
     found = learn_weights(walker, parts, habits, config)
-    bins = found.blend.bins_of(habits.valid.histories.lengths)
-    assert found.blend.n_users.tolist() == np.bincount(bins, minlength=len(found.blend.weights)).tolist()
-    assert list(found.blend.by_length) == [*found.blend.members, "ensemble"]
-    for which in range(len(found.blend.weights)):
+    bins = found.weights.bins_of(habits.valid.histories.lengths)
+    assert found.weights.n_users.tolist() == np.bincount(bins, minlength=len(found.weights.weights)).tolist()
+    assert list(found.weights.by_length) == [*found.weights.members, "ensemble"]
+    for which in range(len(found.weights.weights)):
         part = habits.valid.take(np.flatnonzero(bins == which))
         measured = [ndcg(alone(found, m), part) for m in range(3)] + [ndcg(found, part)]
-        assert [values[which] for values in found.blend.by_length.values()] == pytest.approx(measured, abs=1e-9)
+        assert [values[which] for values in found.weights.by_length.values()] == pytest.approx(measured, abs=1e-9)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -73,7 +73,7 @@ def test_it_is_never_worse_on_validation_than_its_best_member(
 ):
     """Two of three members are useless here."""
     found = learn_weights(walker, useless(seed), habits, config)
-    values = found.blend.validation
+    values = found.weights.validation
     assert values["ensemble"] >= max(values.values())
     assert ndcg(found, habits.valid) >= max(ndcg(alone(found, m), habits.valid) for m in range(3))
 
@@ -83,36 +83,36 @@ def test_where_weights_mislead_the_best_member_is_used_alone(
 ):
     monkeypatch.setattr(learning, "_choose", lambda ranks, bins, n: np.full(n, ranks.shape[1] - 2))  # EASE, of noise
     found = learn_weights(walker, useless(0), habits, config)
-    assert (found.blend.weights == [1, 0, 0]).all()
-    assert found.blend.validation["ensemble"] == found.blend.validation["transformer"]
-    np.testing.assert_array_equal(found.blend.by_length["ensemble"], found.blend.by_length["transformer"])
-    assert not found.blend.pays
+    assert (found.weights.weights == [1, 0, 0]).all()
+    assert found.weights.validation["ensemble"] == found.weights.validation["transformer"]
+    np.testing.assert_array_equal(found.weights.by_length["ensemble"], found.weights.by_length["transformer"])
+    assert not found.weights.beats_transformer
 
 
 def test_what_falls_back_on_the_transformer_does_not_pay_whatever_its_halves_say(
     habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(learning, "_choose", lambda ranks, bins, n: np.full(n, ranks.shape[1] - 2))
-    monkeypatch.setattr(learning, "_pays", lambda *_: True)
-    assert not learn_weights(walker, useless(0), habits, config).blend.pays
+    monkeypatch.setattr(learning, "_beats_transformer", lambda *_: True)
+    assert not learn_weights(walker, useless(0), habits, config).weights.beats_transformer
 
 
 def test_a_set_model_can_be_the_best_member(habits: Split, parts: Parts, laid_down: type[LaidDown], config: RunConfig):
     empty = laid_down(np.zeros((habits.n_items + 1, habits.n_items + 1)), habits.candidates)
     found = learn_weights(empty, parts, habits, config)
-    assert found.blend.validation["transformer"] == 0  # ties count against it
-    assert found.blend.validation["ensemble"] >= found.blend.validation["ease"] > 0.1
-    assert found.blend.pays  # better than the Transformer is what counts, since one of the two answers
+    assert found.weights.validation["transformer"] == 0  # ties count against it
+    assert found.weights.validation["ensemble"] >= found.weights.validation["ease"] > 0.1
+    assert found.weights.beats_transformer  # better than the Transformer is what counts, since one of the two answers
 
 
 def test_noise_does_not_pay(habits: Split, walker: LaidDown, useless: Callable[[int], Parts], config: RunConfig):
-    paying = [learn_weights(walker, useless(seed), habits, config).blend.pays for seed in range(5)]
+    paying = [learn_weights(walker, useless(seed), habits, config).weights.beats_transformer for seed in range(5)]
     assert sum(paying) <= 1
 
 
 def test_the_test_part_is_not_looked_at(habits: Split, walker: LaidDown, parts: Parts, config: RunConfig):
     hidden = replace(habits, test=None)  # pyright: ignore[reportArgumentType]
-    one, two = (learn_weights(walker, parts, split, config).blend for split in (habits, hidden))
+    one, two = (learn_weights(walker, parts, split, config).weights for split in (habits, hidden))
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
@@ -127,22 +127,22 @@ def test_the_order_of_users_changes_nothing(habits: Split, parts: Parts, rng) ->
     rng.shuffle(users)
     mixed = replace(habits, train=habits.train.take(np.array(users)), valid=habits.valid.take(np.array(order)))
     config = RunConfig().replace({"evaluation": {"exclude_seen": True}})
-    one, two = (learn_weights(network, parts, split, config).blend for split in (habits, mixed))
+    one, two = (learn_weights(network, parts, split, config).weights for split in (habits, mixed))
     np.testing.assert_array_equal(one.weights, two.weights)
     np.testing.assert_array_equal(one.longest, two.longest)
-    assert (one.validation, one.pays) == (two.validation, two.pays)
+    assert (one.validation, one.beats_transformer) == (two.validation, two.beats_transformer)
 
 
 def test_weights_sum_to_one_and_follow_the_length(habits: Split, walker: LaidDown, parts: Parts, config: RunConfig):
-    blend = learn_weights(walker, parts, habits, config).blend
-    assert (blend.weights >= 0).all()
-    np.testing.assert_allclose(blend.weights.sum(axis=1), 1)
-    assert len(blend.weights) == len(blend.longest) + 1
-    assert (np.diff(blend.longest) > 0).all()
+    weights = learn_weights(walker, parts, habits, config).weights
+    assert (weights.weights >= 0).all()
+    np.testing.assert_allclose(weights.weights.sum(axis=1), 1)
+    assert len(weights.weights) == len(weights.longest) + 1
+    assert (np.diff(weights.longest) > 0).all()
     logits = walker.score(habits.valid.histories)[:, habits.candidates]
-    assert blend.spreads[0] == pytest.approx(logits.std(axis=1, dtype=np.float64).mean(), rel=1e-6)
-    assert (blend.spreads > 0).all()
-    spread = replace(blend, longest=np.array([2, 5]), weights=np.eye(3))
+    assert weights.spreads[0] == pytest.approx(logits.std(axis=1, dtype=np.float64).mean(), rel=1e-6)
+    assert (weights.spreads > 0).all()
+    spread = replace(weights, longest=np.array([2, 5]), weights=np.eye(3))
     np.testing.assert_array_equal(spread.of_lengths(np.array([0, 2, 3, 5, 6, 99])).argmax(axis=1), [0, 0, 1, 1, 2, 2])
 
 
@@ -171,6 +171,6 @@ def test_without_validation_the_transformer_is_used_alone(
     habits: Split, walker: LaidDown, parts: Parts, config: RunConfig
 ):
     nobody = Holdout(np.empty(0, dtype=np.int64), Histories.of([]), Histories.of([]))
-    blend = learn_weights(walker, parts, replace(habits, valid=nobody), config).blend
-    assert (blend.weights == [1, 0, 0]).all()
-    assert not blend.pays
+    weights = learn_weights(walker, parts, replace(habits, valid=nobody), config).weights
+    assert (weights.weights == [1, 0, 0]).all()
+    assert not weights.beats_transformer

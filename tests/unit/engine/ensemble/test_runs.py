@@ -40,8 +40,8 @@ def train(log: Path, runs: Path, *changes: str) -> engine.Run:
 
 def test_the_ensemble_serves_and_attention_stays_the_networks(run: engine.Run, user: str) -> None:
     assert run.ensemble is not None
-    assert run.ensemble.blend.pays
-    assert (run.ensemble.blend.weights > 0).any(axis=0).sum() > 1  # a mixture indeed, not one member alone
+    assert run.ensemble.weights.beats_transformer
+    assert (run.ensemble.weights.weights > 0).any(axis=0).sum() > 1  # a mixture indeed, not one member alone
     assert run.answers == "ensemble"
     assert run.serving is run.ensemble
     assert run.ensemble.transformer is run.recommender
@@ -140,14 +140,14 @@ def test_the_same_seed_gives_the_same_ensemble(tiny_log_dir: Path, tmp_path: Pat
 def test_members_can_be_chosen_and_need_not_be_measured(tiny_log_dir: Path, tmp_path: Path) -> None:
     run = train(tiny_log_dir, tmp_path, 'model.ensemble=["itemknn"]', "evaluation.baselines=[]")
     assert run.ensemble is not None
-    assert run.ensemble.blend.members == ("transformer", "itemknn")
+    assert run.ensemble.weights.members == ("transformer", "itemknn")
     assert list(run.evaluation.models) == ["transformer", "ensemble"]
 
 
 def test_a_catalogue_too_large_for_ease_goes_without_it(tiny_log_dir: Path, tmp_path: Path) -> None:
     run = train(tiny_log_dir, tmp_path, "evaluation.ease_max_items=60")
     assert run.ensemble is not None
-    assert run.ensemble.blend.members == ("transformer", "itemknn")
+    assert run.ensemble.weights.members == ("transformer", "itemknn")
 
 
 @pytest.mark.parametrize("off", ["none", "[]"])
@@ -162,11 +162,11 @@ def test_it_can_be_left_out(off: str, tiny_log_dir: Path, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("pays", [True, False])
 def test_it_answers_where_it_pays_on_validation_and_is_measured_either_way(
-    pays: bool, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    beats_transformer: bool, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("engine.ensemble.learning._pays", lambda *_: pays)
+    monkeypatch.setattr("engine.ensemble.learning._beats_transformer", lambda *_: beats_transformer)
     run = train(tiny_log_dir, tmp_path)
-    model = "ensemble" if pays else "transformer"
+    model = "ensemble" if beats_transformer else "transformer"
     assert run.ensemble is not None
     assert run.answers == run.serving.name == model
     assert json.loads((run.path / "metrics.json").read_text())["answers"] == model
@@ -181,8 +181,8 @@ def test_it_answers_where_it_pays_on_validation_and_is_measured_either_way(
 
 
 def test_the_test_figure_does_not_decide(tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The network that this trains does far worse on the test part than item kNN, which is all that the blend keeps."""
-    monkeypatch.setattr("engine.ensemble.learning._pays", lambda *_: False)
+    """The network that this trains does far worse on the test part than item kNN, all that the ensemble keeps."""
+    monkeypatch.setattr("engine.ensemble.learning._beats_transformer", lambda *_: False)
     run = train(tiny_log_dir, tmp_path)
     figures = {name: model.overall.metrics["ndcg@10"].value for name, model in run.evaluation.models.items()}
     assert figures["ensemble"] > figures["transformer"] + 0.1

@@ -143,7 +143,7 @@ def test_lists_and_ranks_tell_one_story(table_recommender, make_holdout):
     targets = [[int(t)] for t in rng.integers(21, 41, 20)]
     told: list[float] = []
     ranking = rank_targets(
-        recommender, make_holdout([[u + 1] for u in range(20)], targets), 40, chunk=6, progress=told.append
+        recommender, make_holdout([[u + 1] for u in range(20)], targets), 40, chunk=6, on_progress=told.append
     )
     for row, target, rank in zip(ranking.top.tolist(), targets, ranking.ranks, strict=True):
         assert row.index(target[0]) == rank - 1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.config import EvaluationConfig
-from engine.evaluation.fairness.agreement import whole_gap
+from engine.evaluation.fairness.agreement import gap_by_all_metrics
 from engine.evaluation.fairness.gap import gap
 from engine.evaluation.metrics.accuracy import log_ranks, per_user_metrics
 
@@ -30,10 +30,10 @@ def lower_in_the_list(make_evaluation):
 
 
 def test_place_and_presence_are_told_apart(lower_in_the_list):
-    found = whole_gap(lower_in_the_list, "ndcg@10", config=CONFIG)
-    assert found.gap.told == "worse"
+    found = gap_by_all_metrics(lower_in_the_list, "ndcg@10", config=CONFIG)
+    assert found.gap.verdict == "worse"
     assert found.hits is not None
-    assert found.hits.told == "even"
+    assert found.hits.verdict == "even"
     assert {"ndcg@10", "mrr@10", "map@10"} <= set(found.agreeing("worse"))
     assert set(found.agreeing("even")) == {"hr@10", "precision@10", "recall@10", "f1@10"}
     assert found.agreeing("worse")[0] == "ndcg@10"
@@ -41,7 +41,7 @@ def test_place_and_presence_are_told_apart(lower_in_the_list):
 
 
 def test_the_gap_of_each_metric_is_that_of_the_metric_alone(lower_in_the_list):
-    found = whole_gap(lower_in_the_list, "mrr@5", config=CONFIG)
+    found = gap_by_all_metrics(lower_in_the_list, "mrr@5", config=CONFIG)
     assert found.gap == gap(lower_in_the_list, "mrr@5", config=CONFIG)
     assert found.others["log_rank"] == gap(lower_in_the_list, "log_rank", config=CONFIG)
 
@@ -49,5 +49,5 @@ def test_the_gap_of_each_metric_is_that_of_the_metric_alone(lower_in_the_list):
 def test_a_log_rank_that_is_higher_is_worse(lower_in_the_list):
     found = gap(lower_in_the_list, "log_rank", config=CONFIG)
     assert found.tail.value > found.head.value
-    assert found.told == "worse"
+    assert found.verdict == "worse"
     assert found.ratio is None

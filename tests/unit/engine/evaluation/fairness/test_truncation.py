@@ -211,7 +211,7 @@ def test_another_model_beside_it_does_not_change_a_figure(shop, found):
 def test_progress_rises_to_the_end(shop):
     models, split, evaluation = shop
     told: list[float] = []
-    truncation_experiment(models, split, evaluation, CONFIG, 2, progress=lambda message, share: told.append(share))
+    truncation_experiment(models, split, evaluation, CONFIG, 2, on_progress=lambda message, share: told.append(share))
     assert told == sorted(told)
     assert told[-1] == 1
     assert len(told) > 4
