@@ -68,12 +68,24 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
             hovertemplate="%{customdata}: %{y:,}<extra></extra>",
         )
     edge = float(np.argmax((table["cohort"] == "head").to_numpy())) - 0.5
-    top = float(table["n"].to_numpy().max()) * 1.16
+    wide = max(0.45 * len(labels), 1)  # how far words reach, on a phone
+    left_out, right_out = edge < 0.4 * len(labels), edge > len(labels) - 0.5 - wide  # no room at that side of the cut
+    stacked = left_out or right_out
+    heights = table["n"].to_numpy(dtype=float)
+    under = [
+        edge - wide * (not left_out) < row < edge + wide * (left_out or not right_out) for row in range(len(heights))
+    ]
+    # three lines of words, or two, stand above the bars
+    top = max(heights.max() * 1.16, heights[under].max(initial=0) * (1.45 if stacked else 1.3))
     fig.add_shape(type="line", x0=edge, x1=edge, y0=0, y1=top, line={"color": p.muted, "width": 1, "dash": "dot"})
-    stacked = edge < 0.4 * len(labels)  # no room for words at the left of the cut
     for cohort, text, side, drop in (
-        ("tail", _("tail, {n} users"), "left" if stacked else "right", 0),
-        ("head", _("head, {n} users,<br>{cut} events or more"), "left", -18 if stacked else 0),
+        ("tail", _("tail, {n} users"), "left" if left_out else "right", 0),
+        (
+            "head",
+            _("head, {n} users,<br>{cut} events or more"),
+            "right" if right_out and not left_out else "left",
+            -18 if stacked else 0,
+        ),
     ):
         n = int(table.loc[table["cohort"] == cohort, "n"].sum())
         fig.add_annotation(
@@ -85,7 +97,7 @@ def activity(lengths: np.ndarray, cut: int, dark: bool) -> go.Figure:
             xshift=8 if side == "left" else -8,
             yshift=drop,
             yanchor="top",
-            align="left",
+            align=side,
             font={"color": getattr(p, cohort), "size": 13},
         )
     step = max(1, -(-len(labels) // 9))

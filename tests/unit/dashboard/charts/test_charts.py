@@ -494,3 +494,23 @@ def test_a_comparison_where_nobody_is_of_a_cohort(cohorts: tuple[str, ...]) -> N
     fig = compare_charts.by_cohort(rows, "NDCG@10", dark=False, differences=True)
     drawn = [note.text for note in fig.layout.annotations]  # pyright: ignore[reportAttributeAccessIssue]
     assert len(drawn) == 2 * len(cohorts)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "cut", "anchors"),
+    [([4] * 80, 4, ("left", "left")), ([1] * 20 + [9] * 50, 9, ("right", "right")), ([1] * 90 + [30] * 9, 10, None)],
+)
+def test_words_at_the_cut_stand_above_bars_and_within_the_chart(
+    lengths: list[int], cut: int, anchors: tuple[str, str] | None
+) -> None:
+    fig = overview.activity(np.array(lengths), cut, dark=False)
+    tail, head = fig.layout.annotations
+    assert anchors in (None, (tail.xanchor, head.xanchor))
+    reach, top = 0.45 * (fig.layout.xaxis.range[1] - fig.layout.xaxis.range[0]), fig.layout.yaxis.range[1]
+    for words, lines in ((tail, 1), (head, 3)):
+        towards = 1 if words.xanchor == "left" else -1
+        beside = [
+            y for bar in fig.data for x, y in zip(bar.x, bar.y, strict=True) if 0 < (x - words.x) * towards < reach
+        ]
+        assert max(beside, default=0) < top * (1 - 0.09 * lines)
+        assert fig.layout.xaxis.range[0] <= words.x + towards * reach <= fig.layout.xaxis.range[1] + 0.2
