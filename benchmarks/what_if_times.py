@@ -36,7 +36,7 @@ def edited(
         items.append(run.dataset.items.id_of(1 + rng.randrange(run.dataset.n_items)))
     if turn % 2 and about:
         column = rng.choice(sorted(about))
-        values = engine.attributes_read(run)[column]
+        values = engine.attributes_used(run)[column]
         if values:
             return engine.HypotheticalUser(tuple(items), None, tuple({**about, column: rng.choice(values)}.items()))
     return engine.HypotheticalUser(tuple(items), own.as_user)

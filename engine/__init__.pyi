@@ -132,7 +132,7 @@ from .queries.confidence import (
     fitted_temperatures as fitted_temperatures,
 )
 from .queries.explain import (
-    Newcomer as Newcomer,
+    NewUser as NewUser,
     explain as explain,
     explain_for as explain_for,
     explain_instead as explain_instead,
@@ -170,7 +170,6 @@ from .queries.recommend import (
     recommend_for as recommend_for,
 )
 from .queries.types import (
-    Against as Against,
     AttentionMap as AttentionMap,
     Attribution as Attribution,
     Cohort as Cohort,
@@ -179,18 +178,19 @@ from .queries.types import (
     Player as Player,
     RankedItem as RankedItem,
     Recommendations as Recommendations,
+    ScoreDifference as ScoreDifference,
     UserProfile as UserProfile,
     View as View,
 )
 from .queries.users import find_users as find_users, random_user as random_user
 from .queries.what_if import (
     HypotheticalUser as HypotheticalUser,
-    Moved as Moved,
+    MovedItem as MovedItem,
     QuickExplanation as QuickExplanation,
     ScoredUser as ScoredUser,
     WhatIf as WhatIf,
     attributes_of as attributes_of,
-    attributes_read as attributes_read,
+    attributes_used as attributes_used,
     confidence_by_event as confidence_by_event,
     explain_quick as explain_quick,
     hypothetical_user as hypothetical_user,
@@ -199,12 +199,12 @@ from .queries.what_if import (
 )
 from .runs.place import check_free as check_free
 from .runs.saved_groups import (
-    about_users as about_users,
     delete_group as delete_group,
     facts_of as facts_of,
     load_groups as load_groups,
     run_facts as run_facts,
     save_group as save_group,
+    user_columns as user_columns,
 )
 from .runs.store import (
     DamagedRun as DamagedRun,

@@ -115,7 +115,7 @@ class TransformerRecommender:
         """The network, for saving."""
         return self._network
 
-    def knowing(self, tokens: np.ndarray, dense: np.ndarray) -> TransformerRecommender:
+    def with_user_content(self, tokens: np.ndarray, dense: np.ndarray) -> TransformerRecommender:
         """The same recommender, which knows this much of whoever is nobody in the data.
 
         Args:

@@ -115,7 +115,7 @@ def more(
         EngineError: the file holds no lists for this run's users.
     """
     run, found = run_cache.load(key), outside(key, file, user, item)
-    config, own = run.config.evaluation, found.given.name
+    config, own = run.config.evaluation, found.lists.name
     said = fairness_text.of_lists(found, run_cache.facts(key), run.config, metric)
     ours = run_cache.quality_curve(key, metric)
     theirs = engine.quality_curve(found.evaluation, metric, config)

@@ -276,7 +276,7 @@ def group_tables(key: RunKey, metric: str, saved: tuple[str, ...]) -> engine.Gro
     """The answering model's figures over the standard groups of users and those of other rules that were saved."""
     run = _load(key)
     known = facts(key)
-    groups = engine.standard_groups(engine.about_users(known))
+    groups = engine.standard_groups(engine.user_columns(known))
     rules = {str(group.rule) for group in groups}
     own = [engine.Group(rule, engine.Rule.parse(rule)) for rule in saved if rule not in rules]
     return engine.group_tables(run.evaluation, known, [*groups, *own], [metric], [run.answers], run.config.evaluation)

@@ -29,9 +29,9 @@ def attributes_of(key: RunKey, user: str) -> dict[str, str]:
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)
-def attributes_read(key: RunKey) -> dict[str, tuple[str, ...]]:
+def attributes_used(key: RunKey) -> dict[str, tuple[str, ...]]:
     """What the model reads of users, and the values it knows."""
-    return engine.attributes_read(run_cache.load(key))
+    return engine.attributes_used(run_cache.load(key))
 
 
 @st.cache_resource(max_entries=8, show_spinner=False)

@@ -17,7 +17,7 @@ from dashboard.text.i18n import _, count, figure as number, percent
 from dashboard.ui.blocks import Chart, ChartRow, Rule, Shape, Table, Value
 
 if TYPE_CHECKING:
-    from engine import AttentionMap, ColdStartCurve, Confidence, Moved, Player
+    from engine import AttentionMap, ColdStartCurve, Confidence, MovedItem, Player
 
 RANK_TICKS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000, 20000, 100000)
 
@@ -25,7 +25,7 @@ MOST_STEPS = 12
 """Events after which the confidence is drawn, the newest; the table has them all."""
 
 
-def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> Chart:
+def ranks(moved: tuple[MovedItem, ...], k: int, dark: bool) -> Chart:
     """Each item's rank before (hollow) and now (filled), on a scale that gives the first ranks the most room."""
     rows = [one for one in moved if one.now is not None or one.before is not None]
     worst = max([rank for one in rows for rank in (one.before, one.now) if rank is not None] + [k])
@@ -44,7 +44,7 @@ def ranks(moved: tuple[Moved, ...], k: int, dark: bool) -> Chart:
     )
 
 
-def _moved(one: Moved, scale: Scale, dark: bool) -> ChartRow:
+def _moved(one: MovedItem, scale: Scale, dark: bool) -> ChartRow:
     colour = _direction(one, dark)
     before, now = (None if rank is None else scale.at(rank) for rank in (one.before, one.now))
     shapes = []
@@ -57,7 +57,7 @@ def _moved(one: Moved, scale: Scale, dark: bool) -> ChartRow:
     return ChartRow(one.title, tuple(shapes), tip=tip)
 
 
-def _direction(one: Moved, dark: bool) -> str:
+def _direction(one: MovedItem, dark: bool) -> str:
     p = palette(dark)
     if one.before == one.now:
         return p.muted

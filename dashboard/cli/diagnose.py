@@ -100,7 +100,7 @@ def _is_report(path: Path) -> bool:
 
 def document(found: ExternalDiagnosis, seconds: dict[str, float]) -> dict[str, Any]:
     """What --json prints: the document of `evaluate --json`, and beside it what reading the lists noticed."""
-    name = found.given.name
+    name = found.lists.name
     return {
         "run": None,
         "epochs": None,
@@ -110,11 +110,11 @@ def document(found: ExternalDiagnosis, seconds: dict[str, float]) -> dict[str, A
         "models": found.evaluation.to_dict(),
         "targets": None if found.evaluation.targets is None else found.evaluation.targets.to_dict(),
         "lists": {
-            "source": found.given.source,
-            "rows": found.given.rows_read,
-            "longest": found.given.longest,
+            "source": found.lists.source,
+            "rows": found.lists.rows_read,
+            "longest": found.lists.longest,
             "notes": [str(note) for note in found.notes],
-            "issues": [issue.to_dict() for issue in found.given.issues],
+            "issues": [issue.to_dict() for issue in found.lists.issues],
         },
     }
 
@@ -131,10 +131,10 @@ def _why(found: ExternalDiagnosis, dataset: Dataset, settings: engine.RunConfig)
 
 def _lines(found: ExternalDiagnosis, settings: engine.RunConfig, said: list[str]) -> list[Any]:
     """For a person: what was read, the figures, the verdict, and what more can be said."""
-    name, size = found.given.name, f"{found.given.rows_read:,} rows, lists of up to {found.given.longest:,} items"
+    name, size = found.lists.name, f"{found.lists.rows_read:,} rows, lists of up to {found.lists.longest:,} items"
     out: list[Any] = [Text.assemble((name, "bold"), f"  {size}; {len(found.split.test):,} tested users")]
     out += [Text(f"Note: {note}") for note in found.notes]
-    for issue in found.given.issues:
+    for issue in found.lists.issues:
         out.append(Text(f"Dropped: {issue.rows:,} rows, whose {issue.reason} (line {issue.lines[0]}: {issue.example})"))
     out.append(tables.evaluation_table(found.evaluation, name))
     out += tables.several_targets(found.evaluation, name)

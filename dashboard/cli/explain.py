@@ -81,7 +81,7 @@ def explain(
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         told = by_column(known, found)
-        who = engine.Newcomer(tuple(items), told) if user is None else user
+        who = engine.NewUser(tuple(items), told) if user is None else user
         if whole_list:
             listed = engine.explain_list(found, who, k=LIST, view=view)
             answered = documents.attributions(listed, found), list_lines(listed)
@@ -96,7 +96,7 @@ def explain(
             answered = documents.without(undone), without_lines(undone)
         else:
             given = (
-                engine.explain_for(found, items, item_id=item, about=told)
+                engine.explain_for(found, items, item_id=item, attributes=told)
                 if user is None
                 else engine.explain(found, user, item_id=item, view=view)
             )
@@ -207,7 +207,7 @@ def feature_lines(given: FeatureAttribution) -> list[Table | Text]:
     for feature in sorted(given.features, key=lambda feature: -abs(feature.value)):
         name = tables.MODEL_NAMES[feature.name] if feature.of == "member" else feature.name
         error = "exact" if given.exact else figure(feature.spread)
-        cells = (feature.of, name, shown(feature.told), f"{feature.value:+.4f}", error)
+        cells = (feature.of, name, shown(feature.content), f"{feature.value:+.4f}", error)
         made.add_row(*(Text(cell) for cell in cells))
     rank = f", rank {given.rank}" if given.rank is not None else ""
     return [

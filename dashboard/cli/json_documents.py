@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Estimate,
         ExplainedUsers,
         FeatureAttribution,
+        FeatureValue,
         Player,
         Recommendations,
         Run,
@@ -109,10 +110,15 @@ def features(given: FeatureAttribution) -> dict[str, Any]:
         "item": given.item_id,
         "score": given.score,
         "base": given.base,
-        "features": [asdict(feature) for feature in given.features],
+        "features": [_feature(feature) for feature in given.features],
         "exact": given.exact,
         "model": given.model,
     }
+
+
+def _feature(given: FeatureValue) -> dict[str, Any]:
+    """Of one feature; the key `told` is older than the name of the attribute."""
+    return {"of": given.of, "name": given.name, "told": given.content, "value": given.value, "spread": given.spread}
 
 
 def without(given: Counterfactual) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def recommend(
     with answer.working():
         found = engine.load_run(run, runs_dir=runs)
         if user is None:
-            given = engine.recommend_for(found, items, k=k, about=by_column(known, found))
+            given = engine.recommend_for(found, items, k=k, attributes=by_column(known, found))
         else:
             given = engine.recommend(found, user, k=k, view="evaluated" if held_out else "full")
     answer.give(documents.recommendations(given), *tables.recommendation_tables(given))

@@ -137,7 +137,7 @@ def known_about(about: list[str] | None, events: str | None) -> list[str]:
 
 def by_column(about: Sequence[str], run: engine.Run) -> dict[str, str]:
     """The same by column, of which the run's may hold an equals sign themselves: the longest that fits is meant."""
-    columns = engine.attributes_read(run) if about else {}
+    columns = engine.attributes_used(run) if about else {}
     known: dict[str, str] = {}
     for text in about:
         fitting = [column for column in columns if text.strip().startswith(f"{column}=")]

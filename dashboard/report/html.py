@@ -61,7 +61,7 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     whole = engine.gap_by_all_metrics(run.evaluation, metric, run.answers, "users", run.config.evaluation)
     found = engine.diagnose_run(run, metric, *([] if on_progress is None else [on_progress]))
     facts = engine.run_facts(run)
-    groups = engine.standard_groups(engine.about_users(facts))
+    groups = engine.standard_groups(engine.user_columns(facts))
     tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
     verdict, k = gap_text.verdict(whole), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
     body = [

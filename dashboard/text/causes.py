@@ -13,7 +13,7 @@ from dashboard.text.common import MOST, listing, ordinal, player_label
 from dashboard.text.i18n import TINY, _, count, figure, ngettext, signed
 
 if TYPE_CHECKING:
-    from engine import Against, Attribution, Contrast
+    from engine import Attribution, Contrast, ScoreDifference
 
 CANCELS = 0.1
 """Where raising and lowering values leave less than this share of their sum, they cancel out."""
@@ -53,7 +53,7 @@ def _apart(score: float, other: float) -> float:
     return 0.0 if abs(score - other) < TINY else score - other
 
 
-def causes(against: Against, apart: float) -> str:
+def causes(against: ScoreDifference, apart: float) -> str:
     """Which of the three causes decides, if one does, and the share of each."""
     parts = {"standing": against.standing, "history": against.history, "user": against.user or 0.0}
     same = {name: value for name, value in parts.items() if value * apart > 0}

@@ -65,7 +65,7 @@ def feature_name(feature: FeatureValue) -> str:
         return model_name(feature.name)
     if feature.of == "user":
         name = attribute_name(feature.name)
-        return _("User: {name} {value}").format(name=name, value=category(feature.told)).rstrip()
+        return _("User: {name} {value}").format(name=name, value=category(feature.content)).rstrip()
     if feature.name == "own":
         return _("Which items they are")
     if feature.name == "text":

@@ -338,8 +338,8 @@ def of_lists(found: ExternalDiagnosis, facts: pd.DataFrame, settings: RunConfig,
         settings: whose `evaluation` section counts.
         metric: such as "ndcg@10".
     """
-    name, config = found.given.name, settings.evaluation
-    groups = engine.standard_groups(engine.about_users(facts))
+    name, config = found.lists.name, settings.evaluation
+    groups = engine.standard_groups(engine.user_columns(facts))
     why = engine.diagnose_evaluation(found.evaluation, found.split, found.cohorts, config, metric)
     tables = engine.group_tables(found.evaluation, facts, groups, [metric], [name], config)
     lengths = [group for group in groups if group.rule.columns == ("history_length",)]

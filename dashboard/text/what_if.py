@@ -8,7 +8,7 @@ from dashboard.text.common import listing, metric_name
 from dashboard.text.i18n import _, count, figure, ngettext, percent, signed
 
 if TYPE_CHECKING:
-    from engine import ColdStartCurve, Confidence, Moved, WhatIf
+    from engine import ColdStartCurve, Confidence, MovedItem, WhatIf
 
 
 def rank(value: int | None) -> str:
@@ -77,7 +77,7 @@ def newcomer(n: int, confidence: Confidence | None) -> str:
     ).format(n=count(n), k=count(confidence.k), share=share)
 
 
-def followed(one: Moved) -> str:
+def followed(one: MovedItem) -> str:
     """What became of the held-out item."""
     if one.before == one.now:
         return _("Held-out item: {title}, rank {now}.").format(title=one.title, now=rank(one.now))

@@ -165,7 +165,7 @@ def who_gets(page: Page, about: engine.ItemProfile) -> None:
             _("Cohort"): found["cohort"].map(common_text.cohort_name),
             _("Training events"): found["history_length"],
             _("Place in the list"): found["place"],
-            _("Met it next"): found["met_next"],
+            _("Met it next"): found["is_held_out"],
         }
     )
 

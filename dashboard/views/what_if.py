@@ -113,7 +113,7 @@ def _offered(item: engine.RankedItem, step: Badge, is_explained: bool) -> Row:
     )
 
 
-def _step(one: engine.Moved) -> Badge:
+def _step(one: engine.MovedItem) -> Badge:
     """How far an item came."""
     if one.before is None:
         return Badge(_("offered again"), "violet", badge=True)
@@ -217,7 +217,7 @@ def answer(page: Page) -> None:
         draft = read_draft(page)
         person = draft.person
         nobody = draft.start == "nobody"
-        shorter = engine.HypotheticalUser(person.item_ids[:-1], person.as_user, person.about)
+        shorter = engine.HypotheticalUser(person.item_ids[:-1], person.as_user, person.attributes)
         asked = _known_item(page)
         follow = tuple(item for item in (_held_out(page, draft), asked) if item is not None)
         with st.spinner(_("Asking the model…")):

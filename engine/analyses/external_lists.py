@@ -27,14 +27,14 @@ class ExternalDiagnosis:
     """Another system's lists and how they do.
 
     Attributes:
-        given: the lists, and what reading them noticed.
+        lists: the lists, and what reading them noticed.
         split: who was tested on what.
         cohorts: head and tail, of users and of items.
         evaluation: the figures; its one model bears the name of the lists.
         notes: what a reader of the figures must know, one sentence each; those of reading among them.
     """
 
-    given: ExternalLists
+    lists: ExternalLists
     split: Split
     cohorts: Cohorts
     evaluation: Evaluation
@@ -63,12 +63,12 @@ def diagnose_lists(
         DataError: the file is no such table, or has nothing to do with the log or its tested users.
     """
     config = config or RunConfig()
-    given = read_lists(path, dataset, user, item, limit)
+    lists = read_lists(path, dataset, user, item, limit)
     split = split_of(dataset, config)
     config = resolve_exclude_seen(config, [split])
     cohorts = cohorts_of(split, config)
-    evaluation = evaluate_external(given, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
-    return ExternalDiagnosis(given, split, cohorts, evaluation, (*given.notes, *_notes(given, split, config)))
+    evaluation = evaluate_external(lists, split, cohorts, config.evaluation, item_facts(dataset, split, cohorts))
+    return ExternalDiagnosis(lists, split, cohorts, evaluation, (*lists.notes, *_notes(lists, split, config)))
 
 
 def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
@@ -84,9 +84,9 @@ def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str
     return tuple(open_table(Path(path), limit).names)
 
 
-def _notes(given: ExternalLists, split: Split, config: RunConfig) -> list[str]:
+def _notes(lists: ExternalLists, split: Split, config: RunConfig) -> list[str]:
     """What is unlike lists of our own."""
-    asked, longest = given.items.take(split.test.users), given.longest
+    asked, longest = lists.items.take(split.test.users), lists.longest
     notes = []
     if without := int((asked.lengths == 0).sum()):
         notes.append(f"{without:,} of {len(asked):,} tested users have no list; each target of theirs counts as a miss")

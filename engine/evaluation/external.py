@@ -17,7 +17,7 @@ from engine.evaluation.targets import target_facts
 
 
 def evaluate_external(
-    given: ExternalLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
+    lists: ExternalLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
 ) -> Evaluation:
     """The figures of given lists on the test part of a split.
 
@@ -26,7 +26,7 @@ def evaluate_external(
     made.
 
     Args:
-        given: the lists.
+        lists: the lists.
         split: its test part is asked.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
@@ -35,34 +35,34 @@ def evaluate_external(
     Raises:
         DataError: no tested user has a list.
     """
-    asked = given.items.take(split.test.users)
+    asked = lists.items.take(split.test.users)
     if not asked.lengths.any():
         raise DataError(
             "{source}: none of the {n_test:,} tested users has a list, though {lengths:,} other users do; "
             "recommend for the users who are tested (protocol {protocol}).",
-            source=given.source,
+            source=lists.source,
             n_test=len(split.test),
-            lengths=int((given.items.lengths > 0).sum()),
+            lengths=int((lists.items.lengths > 0).sum()),
             protocol=split.protocol,
         )
     config = resolve_exclude_seen(RunConfig(evaluation=config), [split]).evaluation
-    ranking = _ranking(given, split, config)
+    ranking = _ranking(lists, split, config)
     facts = facts or item_facts(None, split, cohorts)
-    frame, report = measured(given.name, ranking, split.candidates, split, cohorts, config, facts)
+    frame, report = measured(lists.name, ranking, split.candidates, split, cohorts, config, facts)
     listed = Holdout(split.test.users, split.test.histories, asked)
     targets = target_facts(split, seen_left_out=not is_repeat(listed).any())  # whatever our own lists would do
-    return Evaluation(split.protocol, {given.name: report}, frame, {given.name: ranking.top}, targets)
+    return Evaluation(split.protocol, {lists.name: report}, frame, {lists.name: ranking.top}, targets)
 
 
-def _ranking(given: ExternalLists, split: Split, config: EvaluationConfig) -> Ranking:
+def _ranking(lists: ExternalLists, split: Split, config: EvaluationConfig) -> Ranking:
     """The places of the targets, and the lists, cut to the longest length that is measured."""
     width = split.n_items + 1
-    held = given.items.positions() * width + given.items.items
+    held = lists.items.positions() * width + lists.items.items
     order = np.argsort(held, kind="stable")
     wanted = split.test.users[split.test.targets.positions()] * width + split.test.targets.items
     at = order[np.minimum(np.searchsorted(held, wanted, sorter=order), len(held) - 1)]
-    ranks = np.where(held[at] == wanted, given.ranks[at], 0)
-    asked = given.items.take(split.test.users)
+    ranks = np.where(held[at] == wanted, lists.ranks[at], 0)
+    asked = lists.items.take(split.test.users)
     rows = asked.positions()
     places = np.arange(len(rows)) - asked.offsets[rows]
     shown = places < max(config.ks)

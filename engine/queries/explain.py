@@ -12,8 +12,8 @@ import numpy as np
 from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError
 from engine.explanation.shapley import N_PERMUTATIONS, Solution, shapley_of_items, shapley_values
-from engine.queries.recommend import Query, history_of, knowing, newcomer, rank_of, scores_for
-from engine.queries.standing import held_against
+from engine.queries.recommend import Query, history_of, query_of_events, rank_of, scores_for, with_attributes
+from engine.queries.standing import score_differences
 from engine.queries.types import Attribution, Contrast, Player, View
 from engine.recommender import top_of
 from engine.runs.store import Run
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Newcomer:
+class NewUser:
     """Somebody who is not in the data.
 
     Attributes:
         item_ids: what they met, oldest first; at least one.
-        about: what is known of them: column of the users' table to value; it stays in sight.
+        attributes: what is known of them: column of the users' table to value; it stays in sight.
     """
 
     item_ids: tuple[str, ...]
-    about: Mapping[str, str] | None = None
+    attributes: Mapping[str, str] | None = None
 
 
 def explain(
@@ -60,7 +60,7 @@ def explain_for(
     lang: str = "en",
     seed: int = 0,
     max_events: int = 20,
-    about: Mapping[str, str] | None = None,
+    attributes: Mapping[str, str] | None = None,
 ) -> Attribution:
     """Shapley values of events given now, for one item's score to somebody who is not in the data.
 
@@ -71,18 +71,18 @@ def explain_for(
         lang: of the titles.
         seed: of the sampled orders.
         max_events: events that are players of their own; earlier ones form one player.
-        about: what is known of them: column of the users' table to value; part of the base.
+        attributes: what is known of them: column of the users' table to value; part of the base.
 
     Raises:
         UnknownIdError: an item is none of the data's.
         EngineError: there is no event, the item is not ranked, or training read no such column or value.
     """
-    return _of_one(run, Newcomer(tuple(item_ids), about), item_id, "full", lang, seed, max_events)
+    return _of_one(run, NewUser(tuple(item_ids), attributes), item_id, "full", lang, seed, max_events)
 
 
 def explain_list(
     run: Run,
-    who: str | Newcomer,
+    who: str | NewUser,
     k: int = 10,
     view: View = "evaluated",
     lang: str = "en",
@@ -109,17 +109,17 @@ def explain_list(
     """
     if k < 1:
         raise EngineError("k ({k}) must be 1 or more.", k=k)
-    run, asked = asked_by(run, who, view, lang)
-    scores = scores_for(run, asked)
+    run, query = query_for(run, who, view, lang)
+    scores = scores_for(run, query)
     items = top_of(scores[None, :], k)[0][0]
     if not (items > 0).any():
         raise EngineError("There is nothing left to recommend: every item that could be was seen.")
-    return attributions(run, asked, scores, items[items > 0], lang, seed, max_events)[0]
+    return attributions(run, query, scores, items[items > 0], lang, seed, max_events)[0]
 
 
 def explain_instead(
     run: Run,
-    who: str | Newcomer,
+    who: str | NewUser,
     item_id: str | None,
     other_id: str,
     view: View = "evaluated",
@@ -135,18 +135,18 @@ def explain_instead(
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, an item is not ranked, or the two are one.
     """
-    run, asked = asked_by(run, who, view, lang)
-    scores = scores_for(run, asked)
-    items = np.array([item_or_top(run, asked, scores, item_id), run.dataset.items.index_of(other_id)])
+    run, query = query_for(run, who, view, lang)
+    scores = scores_for(run, query)
+    items = np.array([item_or_top(run, query, scores, item_id), run.dataset.items.index_of(other_id)])
     if items[0] == items[1]:
         raise EngineError("Item {other_id!r} cannot be held against itself; choose another one.", other_id=other_id)
-    (first, second), found = attributions(run, asked, scores, items, lang, seed, max_events)
+    (first, second), found = attributions(run, query, scores, items, lang, seed, max_events)
     values, spread = found.difference(0, 1)
     players = tuple(
         Player(player.label, player.item_id, player.position, player.n_events, float(value), float(error))
         for player, value, error in zip(first.players, values, spread, strict=True)
     )
-    (against,) = held_against(run, asked, scores, items[:1], lang, int(items[1]))
+    (against,) = score_differences(run, query, scores, items[:1], lang, int(items[1]))
     return Contrast(first, second, players, against)
 
 
@@ -181,7 +181,7 @@ def warm_up(run: Run) -> None:
             shapley_values(run.serving, part, item, n_permutations=2)
 
 
-def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run, Query]:
+def query_for(run: Run, who: str | NewUser, view: View, lang: str) -> tuple[Run, Query]:
     """The run as it answers them, and what is known of them.
 
     Raises:
@@ -192,11 +192,11 @@ def asked_by(run: Run, who: str | Newcomer, view: View, lang: str) -> tuple[Run,
         return run, Query(who, view, history_of(run, run.dataset.users.index_of(who), view)[0])
     if not who.item_ids:
         raise EngineError("Without events there is nothing to explain a score with; give at least one item id.")
-    run = knowing(run, who.about)
-    return run, newcomer(run, who.item_ids, lang)
+    run = with_attributes(run, who.attributes)
+    return run, query_of_events(run, who.item_ids, lang)
 
 
-def item_or_top(run: Run, asked: Query, scores: np.ndarray, item_id: str | None) -> int:
+def item_or_top(run: Run, query: Query, scores: np.ndarray, item_id: str | None) -> int:
     """The item's index; the top recommendation's when no item is given.
 
     Raises:
@@ -205,26 +205,26 @@ def item_or_top(run: Run, asked: Query, scores: np.ndarray, item_id: str | None)
     """
     item = run.dataset.items.index_of(item_id) if item_id is not None else int(top_of(scores[None, :], 1)[0][0, 0])
     if item == 0:
-        if asked.user_id is None:
+        if query.user_id is None:
             raise EngineError("There is nothing left to recommend: every item was seen.")
         raise EngineError(
-            "There is nothing left to recommend to user {user!r}: every item was seen.", user=asked.user_id
+            "There is nothing left to recommend to user {user!r}: every item was seen.", user=query.user_id
         )
     return item
 
 
 def _of_one(
-    run: Run, who: str | Newcomer, item_id: str | None, view: View, lang: str, seed: int, max_events: int
+    run: Run, who: str | NewUser, item_id: str | None, view: View, lang: str, seed: int, max_events: int
 ) -> Attribution:
-    run, asked = asked_by(run, who, view, lang)
-    scores = scores_for(run, asked)
-    item = item_or_top(run, asked, scores, item_id)
-    return attributions(run, asked, scores, np.array([item]), lang, seed, max_events)[0][0]
+    run, query = query_for(run, who, view, lang)
+    scores = scores_for(run, query)
+    item = item_or_top(run, query, scores, item_id)
+    return attributions(run, query, scores, np.array([item]), lang, seed, max_events)[0][0]
 
 
 def attributions(
     run: Run,
-    asked: Query,
+    query: Query,
     scores: np.ndarray,
     items: np.ndarray,
     lang: str,
@@ -233,7 +233,7 @@ def attributions(
     n_permutations: int = N_PERMUTATIONS,
 ) -> tuple[tuple[Attribution, ...], Solution]:
     """One attribution an item, and the values behind them, in the order of the items."""
-    history, user = asked.history, asked.user_index(run)
+    history, user = query.history, query.user_index(run)
     for item in items[~run.serving.candidates[items]].tolist():
         raise EngineError(
             "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
@@ -242,12 +242,12 @@ def attributions(
         )
     start = time.perf_counter()
     groups, found = shapley_of_items(run.serving, history, items, max_events, n_permutations, seed, user)
-    others = held_against(run, asked, scores, items, lang)
+    others = score_differences(run, query, scores, items, lang)
     seconds = time.perf_counter() - start
     first = len(history) - sum(len(group) for group in groups) + 1  # position of the window's first event
     made = tuple(
         Attribution(
-            asked.user_id,
+            query.user_id,
             run.dataset.items.id_of(item),
             run.dataset.title(item, lang),
             rank_of(scores, item),

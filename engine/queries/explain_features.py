@@ -12,7 +12,7 @@ from engine.ensemble.ensemble import Ensemble
 from engine.errors import EngineError
 from engine.explanation.feature_attribution import Feature, Parts, feature_values, member_values, parts_of
 from engine.explanation.shapley import Solution
-from engine.queries.explain import Newcomer, asked_by, item_or_top
+from engine.queries.explain import NewUser, item_or_top, query_for
 from engine.queries.recommend import Query, rank_of, scores_for
 from engine.queries.types import View
 from engine.recommender import Answering
@@ -28,15 +28,14 @@ class FeatureValue:
         of: "items": a part of every item's vector; "user": an attribute of the user; "member": another member of the
             ensemble, which reads which items were met and nothing of what they are.
         name: "own", what tells items apart beyond their content; "text"; or a column. Of a member, the model.
-        told: what is known: of the explained item for a part of items, else of the user; empty where there is no word
-            for it.
+        content: what the data says of the explained item or of the user under that name; empty where it says nothing.
         value: Shapley value, in units of the score.
         spread: standard error of the value over sampled orders; 0 when exact.
     """
 
     of: Literal["items", "user", "member"]
     name: str
-    told: str
+    content: str
     value: float
     spread: float
 
@@ -73,7 +72,7 @@ class FeatureAttribution:
 
 
 def explain_features(
-    run: Run, who: str | Newcomer, item_id: str | None = None, view: View = "evaluated", lang: str = "en", seed: int = 0
+    run: Run, who: str | NewUser, item_id: str | None = None, view: View = "evaluated", lang: str = "en", seed: int = 0
 ) -> FeatureAttribution:
     """Shapley values of what items and the user are made of, for one item's score; the top one's when none is given.
 
@@ -83,11 +82,11 @@ def explain_features(
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, or the item is not ranked.
     """
-    run, asked = asked_by(run, who, view, lang)
-    if len(asked.history) == 0:
+    run, query = query_for(run, who, view, lang)
+    if len(query.history) == 0:
         raise EngineError("An empty history has no items to take apart; choose a user with at least one event.")
-    scores = scores_for(run, asked)
-    item = item_or_top(run, asked, scores, item_id)
+    scores = scores_for(run, query)
+    item = item_or_top(run, query, scores, item_id)
     if not run.serving.candidates[item]:
         raise EngineError(
             "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
@@ -95,17 +94,19 @@ def explain_features(
             item_id=item_id,
         )
     start = time.perf_counter()
-    features, found = features_of(run, run_parts(run), asked.history, item, asked.user_index(run), seed)
+    features, found = features_of(run, run_parts(run), query.history, item, query.user_index(run), seed)
     seconds = time.perf_counter() - start
     return FeatureAttribution(
-        asked.user_id,
+        query.user_id,
         run.dataset.items.id_of(item),
         run.dataset.title(item, lang),
         rank_of(scores, item),
         float(found.score[0]),
         float(found.base[0]),
         tuple(
-            FeatureValue(feature.of, feature.name, _told(run, asked, who, feature, item), float(value), float(spread))
+            FeatureValue(
+                feature.of, feature.name, _content_of(run, query, who, feature, item), float(value), float(spread)
+            )
             for feature, value, spread in zip(features, found.values[0], found.spread[0], strict=True)
         ),
         found.exact,
@@ -130,12 +131,12 @@ def features_of(
     return features, found
 
 
-def _told(run: Run, asked: Query, who: str | Newcomer, feature: Feature, item: int) -> str:
+def _content_of(run: Run, query: Query, who: str | NewUser, feature: Feature, item: int) -> str:
     """What is known in respect of a feature, in the data's own words."""
     if feature.of == "items" and feature.name in run.dataset.item_table.columns:
         return str(run.dataset.item_table[feature.name].iat[item - 1])
-    if feature.of == "user" and isinstance(who, Newcomer):
-        return dict(who.about or {}).get(feature.name, "")
+    if feature.of == "user" and isinstance(who, NewUser):
+        return dict(who.attributes or {}).get(feature.name, "")
     if feature.of == "user" and feature.name in run.dataset.user_table.columns:
-        return str(run.dataset.user_table[feature.name].iat[asked.user_index(run)])
+        return str(run.dataset.user_table[feature.name].iat[query.user_index(run)])
     return ""

@@ -10,7 +10,7 @@ import numpy as np
 from engine.data.dataset import Histories
 from engine.errors import EngineError, Message
 from engine.explanation.counterfactual import BUDGET, smallest_removal
-from engine.queries.explain import Newcomer, asked_by, item_or_top
+from engine.queries.explain import NewUser, item_or_top, query_for
 from engine.queries.recommend import rank_of, scores_for
 from engine.queries.types import View
 from engine.recommender import Answering, top_of
@@ -76,7 +76,7 @@ class Counterfactual:
 
 def explain_without(
     run: Run,
-    who: str | Newcomer,
+    who: str | NewUser,
     item_id: str | None = None,
     k: int = 10,
     view: View = "evaluated",
@@ -100,12 +100,12 @@ def explain_without(
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, or the item is not among the top k now.
     """
-    run, asked = asked_by(run, who, view, lang)
-    history, user = asked.history, asked.user_index(run)
+    run, query = query_for(run, who, view, lang)
+    history, user = query.history, query.user_index(run)
     if len(history) == 0:
         raise EngineError("An empty history has no events to take away; choose a user with at least one event.")
-    scores = scores_for(run, asked)
-    item = item_or_top(run, asked, scores, item_id)
+    scores = scores_for(run, query)
+    item = item_or_top(run, query, scores, item_id)
     rank = rank_of(scores, item)
     if rank is None or rank > k:
         where = Message("not ranked") if rank is None else Message("ranked {rank:,}", {"rank": rank})
@@ -125,7 +125,7 @@ def explain_without(
     seconds = time.perf_counter() - start
     name, title = run.dataset.items.id_of, run.dataset.title
     return Counterfactual(
-        asked.user_id,
+        query.user_id,
         name(item),
         title(item, lang),
         k,

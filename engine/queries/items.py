@@ -130,7 +130,7 @@ def receivers(run: Run, item_id: str, k: int = 10, limit: int = 200) -> pd.DataF
     """Test users whose list of k holds an item, by its place in them.
 
     Returns:
-        `user_id`, `cohort`, `history_length` (training part), `place` (1 is first), `met_next` (whether the item is
+        `user_id`, `cohort`, `history_length` (training part), `place` (1 is first), `is_held_out` (whether the item is
         what the user met next).
 
     Raises:
@@ -148,7 +148,7 @@ def receivers(run: Run, item_id: str, k: int = 10, limit: int = 200) -> pd.DataF
             "cohort": np.where(run.cohorts.user_is_head[users], "head", "tail"),
             "history_length": run.split.train.lengths[users],
             "place": places + 1,
-            "met_next": [bool((test.targets[int(row)] == item).any()) for row in rows],
+            "is_held_out": [bool((test.targets[int(row)] == item).any()) for row in rows],
         }
     )
 

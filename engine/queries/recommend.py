@@ -68,12 +68,12 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     user = run.dataset.users.index_of(user_id)
     events, held_out = _events(run, user, view, lang)
     history, targets = history_of(run, user, view)
-    asked = Query(user_id, view, history, events, held_out, frozenset(targets.tolist()))
-    return ranked_list(run, asked, k, lang)
+    query = Query(user_id, view, history, events, held_out, frozenset(targets.tolist()))
+    return ranked_list(run, query, k, lang)
 
 
 def recommend_for(
-    run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", about: Mapping[str, str] | None = None
+    run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", attributes: Mapping[str, str] | None = None
 ) -> Recommendations:
     """The k best items for somebody who is not in the data, from events given now; nothing is trained.
 
@@ -85,7 +85,7 @@ def recommend_for(
         item_ids: what they met, oldest first; may be empty.
         k: length of the list.
         lang: of the titles.
-        about: what is known of them: column of the users' table to value.
+        attributes: what is known of them: column of the users' table to value.
 
     Returns:
         Recommendations whose `user_id` is None and whose view is "full"; their events bear no time.
@@ -94,11 +94,11 @@ def recommend_for(
         UnknownIdError: an item is none of the data's; all such are named.
         EngineError: k is under 1, or training read no such column or value.
     """
-    run = knowing(run, about)
-    return ranked_list(run, newcomer(run, item_ids, lang), k, lang)
+    run = with_attributes(run, attributes)
+    return ranked_list(run, query_of_events(run, item_ids, lang), k, lang)
 
 
-def ranked_list(run: Run, asked: Query, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
+def ranked_list(run: Run, query: Query, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
     """The k best; `scores` are what `scores_for` gave, where that has been asked already.
 
     Raises:
@@ -107,10 +107,10 @@ def ranked_list(run: Run, asked: Query, k: int, lang: str, scores: np.ndarray | 
     if k < 1:
         raise EngineError("k ({k}) must be 1 or more.", k=k)
     start = time.perf_counter()
-    scores = scores_for(run, asked) if scores is None else scores
+    scores = scores_for(run, query) if scores is None else scores
     items, values = top_of(scores[None, :], k)
     seconds = time.perf_counter() - start
-    target = run.dataset.items.index_of(asked.held_out.item_id) if asked.held_out else 0
+    target = run.dataset.items.index_of(query.held_out.item_id) if query.held_out else 0
     ranked = tuple(
         RankedItem(
             rank,
@@ -119,7 +119,7 @@ def ranked_list(run: Run, asked: Query, k: int, lang: str, scores: np.ndarray | 
             _category(run, item, lang),
             float(value),
             _item_cohort(run, item),
-            item in asked.targets,
+            item in query.targets,
         )
         for rank, (item, value) in enumerate(zip(items[0].tolist(), values[0], strict=True), start=1)
         if item > 0
@@ -127,13 +127,13 @@ def ranked_list(run: Run, asked: Query, k: int, lang: str, scores: np.ndarray | 
     rank = rank_of(scores, target) if target else None
     n_candidates = int(np.isfinite(scores).sum())
     return Recommendations(
-        asked.user_id,
-        asked.view,
-        asked.events,
+        query.user_id,
+        query.view,
+        query.events,
         ranked,
-        asked.held_out,
+        query.held_out,
         rank,
-        len(asked.targets),
+        len(query.targets),
         n_candidates,
         seconds,
         run.answers,
@@ -168,7 +168,7 @@ def attention(
 
 
 def attention_for(
-    run: Run, item_ids: Sequence[str], lang: str = "en", about: Mapping[str, str] | None = None
+    run: Run, item_ids: Sequence[str], lang: str = "en", attributes: Mapping[str, str] | None = None
 ) -> AttentionMap:
     """Where every head looked over events given now (the last `max_len` of them).
 
@@ -176,18 +176,18 @@ def attention_for(
         run: the run.
         item_ids: what they met, oldest first; at least one.
         lang: of the titles.
-        about: what is known of them: column of the users' table to value.
+        attributes: what is known of them: column of the users' table to value.
 
     Raises:
         UnknownIdError: an item is none of the data's.
         EngineError: there is no event, or training read no such column or value.
     """
-    run = knowing(run, about)
-    return attention_map(run, newcomer(run, item_ids, lang), lang)
+    run = with_attributes(run, attributes)
+    return attention_map(run, query_of_events(run, item_ids, lang), lang)
 
 
 def attention_map(
-    run: Run, asked: Query, lang: str, reading: Reading = "raw", item_id: str | None = None
+    run: Run, query: Query, lang: str, reading: Reading = "raw", item_id: str | None = None
 ) -> AttentionMap:
     """Where every head looked.
 
@@ -195,13 +195,13 @@ def attention_map(
         UnknownIdError: no such item.
         EngineError: there is no event, or the item is not ranked.
     """
-    history = asked.history
-    item = _looked_at_for(run, asked, item_id) if reading == "gradient" and len(history) else 0
-    seen = attend(run.recommender, history, asked.user_index(run), reading, item)
+    history = query.history
+    item = _gradient_item(run, query, item_id) if reading == "gradient" and len(history) else 0
+    seen = attend(run.recommender, history, query.user_index(run), reading, item)
     window = history[-run.recommender.max_len :].tolist()
     asks = {"causal": (), "bidirectional": ("[MASK]",), "cross": ("START",)}[seen.kind]
     return AttentionMap(
-        asked.user_id,
+        query.user_id,
         seen.weights,
         (*(run.dataset.title(event, lang) for event in window), *asks),
         (*(run.dataset.items.id_of(event) for event in window), *("" for _ in asks)),
@@ -217,10 +217,10 @@ def attention_map(
     )
 
 
-def _looked_at_for(run: Run, asked: Query, item_id: str | None) -> int:
+def _gradient_item(run: Run, query: Query, item_id: str | None) -> int:
     """The item whose score attention is weighed by: the one named, else the top recommendation."""
     if item_id is None:
-        return int(top_of(scores_for(run, asked)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
+        return int(top_of(scores_for(run, query)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
     item = run.dataset.items.index_of(item_id)
     if not run.split.candidates[item]:
         raise EngineError(
@@ -248,7 +248,7 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
     return known, _event(run, start, len(history), int(targets[0]), lang) if len(targets) else None
 
 
-def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Query:
+def query_of_events(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Query:
     """Somebody of whom no more is known than these events, or than these and the attributes of a user of the data.
 
     Raises:
@@ -256,12 +256,12 @@ def newcomer(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None =
     """
     if as_user is not None:
         run.dataset.users.index_of(as_user)
-    history = numbered(run, item_ids)
+    history = item_indices(run, item_ids)
     events = tuple(_event(run, None, at, int(item), lang) for at, item in enumerate(history))
     return Query(as_user, "full", history, events)
 
 
-def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
+def item_indices(run: Run, item_ids: Sequence[str]) -> np.ndarray:
     """(n,) indices of items.
 
     Raises:
@@ -280,22 +280,22 @@ def numbered(run: Run, item_ids: Sequence[str]) -> np.ndarray:
     return history
 
 
-def knowing(run: Run, about: Mapping[str, str] | None) -> Run:
+def with_attributes(run: Run, attributes: Mapping[str, str] | None) -> Run:
     """The run, answering for somebody of whom that is known: column of the users' table to value.
 
     Raises:
         EngineError: training read no such column or value.
     """
-    if not about:
+    if not attributes:
         return run
     content = contents_of(run).users
     if content is None:
         raise EngineError(
             "Run {run!r} read nothing of its users but events, so {column!r} would change nothing.",
             run=run.name,
-            column=shorten(next(iter(about))),
+            column=shorten(next(iter(attributes))),
         )
-    known = run.recommender.knowing(*one_row(content, run.dataset.user_table, about))
+    known = run.recommender.with_user_content(*one_row(content, run.dataset.user_table, attributes))
     ensemble = None if run.ensemble is None else replace(run.ensemble, transformer=known)
     return replace(run, recommender=known, ensemble=ensemble)
 
@@ -314,9 +314,9 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
     )
 
 
-def scores_for(run: Run, asked: Query) -> np.ndarray:
+def scores_for(run: Run, query: Query) -> np.ndarray:
     """(n_items + 1,) scores; seen items left out if the run's settings say so."""
-    one = Histories.of([asked.history], [asked.user_index(run)])
+    one = Histories.of([query.history], [query.user_index(run)])
     scores = run.serving.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.seen_left_out else scores)[0]
 

@@ -13,19 +13,19 @@ import numpy as np
 
 from engine.data.dataset import NOBODY
 from engine.queries.recommend import Query, rank_of
-from engine.queries.types import Against
+from engine.queries.types import ScoreDifference
 from engine.recommender import top_of
 from engine.runs.store import Run
 
 
-def held_against(
-    run: Run, asked: Query, scores: np.ndarray, items: np.ndarray, lang: str, other: int = 0
-) -> tuple[Against | None, ...]:
+def score_differences(
+    run: Run, query: Query, scores: np.ndarray, items: np.ndarray, lang: str, other: int = 0
+) -> tuple[ScoreDifference | None, ...]:
     """Each item held against another: the first of the list, or for that one the second.
 
     Args:
         run: the run, which knows what is known of somebody who is not in the data.
-        asked: of whom.
+        query: of whom.
         scores: what `engine.queries.recommend.scores_for` gave.
         items: (m,) indices.
         lang: of the titles.
@@ -37,9 +37,9 @@ def held_against(
     best, second = (*top_of(scores[None, :], 2)[0][0].tolist(), 0, 0)[:2]
     rivals = [other or (second if item == best else best) for item in items.tolist()]
     distinct = np.unique([item for item in (*items.tolist(), *rivals) if item])
-    nothing, events, all_known = _scores(run, asked, distinct)
+    nothing, events, all_known = _scores(run, query, distinct)
     met = np.bincount(run.split.train.items, minlength=run.dataset.n_items + 1)
-    found: list[Against | None] = []
+    found: list[ScoreDifference | None] = []
     for item, rival in zip(items.tolist(), rivals, strict=True):
         if not rival:
             found.append(None)
@@ -47,7 +47,7 @@ def held_against(
         mine, theirs = np.searchsorted(distinct, [item, rival])
         standing, hidden, whole = (float(each[mine] - each[theirs]) for each in (nothing, events, all_known))
         found.append(
-            Against(
+            ScoreDifference(
                 run.dataset.items.id_of(rival),
                 run.dataset.title(rival, lang),
                 rank_of(scores, rival),
@@ -55,7 +55,7 @@ def held_against(
                 float(events[theirs]),
                 standing,
                 whole - hidden,
-                hidden - standing if _is_known(run, asked) else None,
+                hidden - standing if _is_known(run, query) else None,
                 int(met[item]),
                 int(met[rival]),
             )
@@ -63,28 +63,28 @@ def held_against(
     return tuple(found)
 
 
-def _scores(run: Run, asked: Query, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _scores(run: Run, query: Query, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(m,) scores of nobody with every event hidden, of the user with every event hidden, and with all of them."""
-    history = asked.history[-run.serving.max_len :]
+    history = query.history[-run.serving.max_len :]
     sets = np.array([[False], [True]]).repeat(len(history), axis=1)
-    hidden, whole = run.serving.scores_masked(history, sets, items, asked.user_index(run))
-    if not _is_known(run, asked):
+    hidden, whole = run.serving.scores_masked(history, sets, items, query.user_index(run))
+    if not _is_known(run, query):
         return hidden, hidden, whole
-    return _unknowing(run).serving.scores_masked(history, sets[:1], items, NOBODY)[0], hidden, whole
+    return _without_attributes(run).serving.scores_masked(history, sets[:1], items, NOBODY)[0], hidden, whole
 
 
-def _is_known(run: Run, asked: Query) -> bool:
+def _is_known(run: Run, query: Query) -> bool:
     """Whether the network reads anything of this user."""
     vectors = run.recommender.network.user_vectors
-    return vectors is not None and bool(vectors.described()[asked.user_index(run) + 1])
+    return vectors is not None and bool(vectors.described()[query.user_index(run) + 1])
 
 
-def _unknowing(run: Run) -> Run:
+def _without_attributes(run: Run) -> Run:
     """The run, to which nobody is nobody."""
     vectors = run.recommender.network.user_vectors
     if vectors is None or not vectors.described()[0]:
         return run
     tokens, dense = (np.zeros(0) if t is None else np.zeros_like(t[0].numpy()) for t in (vectors.tokens, vectors.dense))
-    unknowing = run.recommender.knowing(tokens, dense)
+    unknowing = run.recommender.with_user_content(tokens, dense)
     ensemble = None if run.ensemble is None else replace(run.ensemble, transformer=unknowing)
     return replace(run, recommender=unknowing, ensemble=ensemble)

@@ -158,7 +158,7 @@ class Player:
 
 
 @dataclass(frozen=True)
-class Against:
+class ScoreDifference:
     """One item's score held against another's, in causes that add up to the difference of the two scores.
 
     Attributes:
@@ -213,7 +213,7 @@ class Attribution:
     seconds: float
     model: Answering
     shares: dict[str, float]
-    against: Against | None = None
+    against: ScoreDifference | None = None
 
 
 @dataclass(frozen=True)
@@ -231,4 +231,4 @@ class Contrast:
     first: Attribution
     second: Attribution
     players: tuple[Player, ...]
-    against: Against | None = None
+    against: ScoreDifference | None = None

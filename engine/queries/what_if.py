@@ -22,12 +22,12 @@ from engine.queries.recommend import (
     Query,
     attention_map,
     describe,
-    knowing,
-    newcomer,
-    numbered,
+    item_indices,
     profile,
+    query_of_events,
     ranked_list,
     scores_for,
+    with_attributes,
 )
 from engine.queries.types import AttentionMap, Attribution, Cohort, Recommendations, View
 from engine.recommender import mask_seen
@@ -48,12 +48,12 @@ class HypotheticalUser:
     Attributes:
         item_ids: what they met, oldest first.
         as_user: a user of the data whose attributes they have; None for somebody who is not in the data.
-        about: what is known of somebody who is not in the data: column of the users' table to value.
+        attributes: what is known of somebody who is not in the data: column of the users' table to value.
     """
 
     item_ids: tuple[str, ...] = ()
     as_user: str | None = None
-    about: tuple[tuple[str, str], ...] = ()
+    attributes: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,20 +61,20 @@ class ScoredUser:
     """Somebody whom the model has been asked about; see `score_hypothetical`.
 
     Attributes:
-        person: who.
-        asked: their events.
+        user: who.
+        query: their events.
         scores: (n_items + 1,) float32; -inf where an item cannot be recommended to them.
         seconds: that it took.
     """
 
-    person: HypotheticalUser
-    asked: Query
+    user: HypotheticalUser
+    query: Query
     scores: np.ndarray
     seconds: float
 
 
 @dataclass(frozen=True)
-class Moved:
+class MovedItem:
     """One item's rank for the first person and for the second.
 
     Attributes:
@@ -104,7 +104,7 @@ class WhatIf:
     """
 
     answer: Recommendations
-    moved: tuple[Moved, ...]
+    moved: tuple[MovedItem, ...]
     confidence: Confidence | None
     confidence_before: Confidence | None
     seconds: float
@@ -135,7 +135,7 @@ def hypothetical_user(run: Run, user_id: str, view: View = "evaluated") -> Hypot
     return HypotheticalUser(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
 
 
-def score_hypothetical(run: Run, person: HypotheticalUser, lang: str = "en") -> ScoredUser:
+def score_hypothetical(run: Run, user: HypotheticalUser, lang: str = "en") -> ScoredUser:
     """Put a person to a run's model; what it answers serves `what_if` and `explain_quick`, as often as they are asked.
 
     Raises:
@@ -143,8 +143,8 @@ def score_hypothetical(run: Run, person: HypotheticalUser, lang: str = "en") -> 
         EngineError: training read no such attribute or value.
     """
     start = time.perf_counter()
-    known, asked = _known(run, person), newcomer(run, person.item_ids, lang, person.as_user)
-    return ScoredUser(person, asked, scores_for(known, asked), time.perf_counter() - start)
+    known, query = _answering_for(run, user), query_of_events(run, user.item_ids, lang, user.as_user)
+    return ScoredUser(user, query, scores_for(known, query), time.perf_counter() - start)
 
 
 def what_if(
@@ -175,14 +175,14 @@ def what_if(
     mine = _scored(run, now, lang)
     theirs = mine if before is None or before == now else _scored(run, before, lang)
     heat = temperatures or Temperatures()
-    answer = ranked_list(run, mine.asked, k, lang, mine.scores)
+    answer = ranked_list(run, mine.query, k, lang, mine.scores)
     listed = [*(item.item_id for item in answer.items), *follow]
-    items = [*_top(theirs.scores, k), *numbered(run, listed).tolist()]
+    items = [*_top(theirs.scores, k), *item_indices(run, listed).tolist()]
     return WhatIf(
         answer,
         _moved(run, (theirs.scores, mine.scores), items, lang),
-        confidence_of(mine.scores, k, heat.at(len(mine.asked.history))),
-        confidence_of(theirs.scores, k, heat.at(len(theirs.asked.history))),
+        confidence_of(mine.scores, k, heat.at(len(mine.query.history))),
+        confidence_of(theirs.scores, k, heat.at(len(theirs.query.history))),
         time.perf_counter() - start + (mine.seconds if isinstance(now, ScoredUser) else 0.0),
     )
 
@@ -210,24 +210,24 @@ def explain_quick(
         EngineError: training read no such attribute or value.
     """
     scored = _scored(run, now, lang)
-    asked, scores = scored.asked, scored.scores
-    if not len(asked.history):
+    query, scores = scored.query, scored.scores
+    if not len(query.history):
         return None
-    mine = _known(run, scored.person)
+    mine = _answering_for(run, scored.user)
     marks = [time.perf_counter()]
-    seen = attention_map(mine, asked, lang)
+    seen = attention_map(mine, query, lang)
     marks.append(time.perf_counter())
     explanation = None
-    if items := [item for item in (_chosen(run, item_id), *_top(scores, 1)) if item and np.isfinite(scores[item])]:
-        explanation = attributions(mine, asked, scores, np.array(items[:1]), lang, 0, max_events, n_permutations)[0][0]
+    if items := [item for item in (_item_index(run, item_id), *_top(scores, 1)) if item and np.isfinite(scores[item])]:
+        explanation = attributions(mine, query, scores, np.array(items[:1]), lang, 0, max_events, n_permutations)[0][0]
     marks.append(time.perf_counter())
     return QuickExplanation(
         seen, explanation, dict(zip(("attention", "explanation"), np.diff(marks).tolist(), strict=True))
     )
 
 
-def _chosen(run: Run, item_id: str | None) -> int | None:
-    return None if item_id is None else int(numbered(run, [item_id])[0])
+def _item_index(run: Run, item_id: str | None) -> int | None:
+    return None if item_id is None else int(item_indices(run, [item_id])[0])
 
 
 def _scored(run: Run, who: HypotheticalUser | ScoredUser, lang: str) -> ScoredUser:
@@ -253,16 +253,16 @@ def confidence_by_event(
         UnknownIdError: an item or a user is none of the data's.
         EngineError: training read no such attribute or value.
     """
-    known = _known(run, now)
-    history = numbered(run, now.item_ids)
+    known = _answering_for(run, now)
+    history = item_indices(run, now.item_ids)
     lengths = range(max(0, len(history) - last), len(history) + 1)
-    rows = Histories.of([history[:n] for n in lengths], [_number(run, now)] * len(lengths))
+    rows = Histories.of([history[:n] for n in lengths], [_user_index(run, now)] * len(lengths))
     scores, heat = _masked(known, rows), temperatures or Temperatures()
     found = ((n, confidence_of(row, k, heat.at(n))) for n, row in zip(lengths, scores, strict=True))
     return tuple((n, confidence) for n, confidence in found if confidence is not None)
 
 
-def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
+def attributes_used(run: Run) -> dict[str, tuple[str, ...]]:
     """What a run's network reads of users: the columns, and the values it knows; none for a number or a text."""
     content = contents_of(run).users
     if content is None:
@@ -273,14 +273,14 @@ def attributes_read(run: Run) -> dict[str, tuple[str, ...]]:
 
 
 def attributes_of(run: Run, user_id: str) -> dict[str, str]:
-    """What a run's network knows of a user, in the words that `HypotheticalUser.about` takes.
+    """What a run's network knows of a user, in the words that `HypotheticalUser.attributes` takes.
 
     Raises:
         UnknownIdError: no such user.
     """
     row = run.dataset.user_table.iloc[run.dataset.users.index_of(user_id)]
     known: dict[str, str] = {}
-    for column, values in attributes_read(run).items():
+    for column, values in attributes_used(run).items():
         text = str(row[column])
         parts = [part.strip() for part in text.split(LIST_SEPARATOR)] if values else [text]
         kept = [part for part in parts if part in values] if values else [part for part in parts if part != UNKNOWN]
@@ -289,24 +289,24 @@ def attributes_of(run: Run, user_id: str) -> dict[str, str]:
     return known
 
 
-def _known(run: Run, person: HypotheticalUser) -> Run:
+def _answering_for(run: Run, user: HypotheticalUser) -> Run:
     """The run, answering for somebody of whom that is known.
 
     Raises:
         EngineError: they are a user and somebody else at once, or training read no such attribute or value.
     """
-    if person.as_user is not None and person.about:
+    if user.as_user is not None and user.attributes:
         raise EngineError(
-            "A person is user {as_user!r} or has attributes of their own ({about}), not both.",
-            as_user=person.as_user,
-            about=person.about[0][0],
+            "A hypothetical user is user {as_user!r} or has attributes of their own ({about}), not both.",
+            as_user=user.as_user,
+            about=user.attributes[0][0],
         )
-    about: Mapping[str, str] = dict(person.about)
-    return knowing(run, about)
+    attributes: Mapping[str, str] = dict(user.attributes)
+    return with_attributes(run, attributes)
 
 
-def _number(run: Run, person: HypotheticalUser) -> int:
-    return NOBODY if person.as_user is None else run.dataset.users.index_of(person.as_user)
+def _user_index(run: Run, user: HypotheticalUser) -> int:
+    return NOBODY if user.as_user is None else run.dataset.users.index_of(user.as_user)
 
 
 def _masked(run: Run, rows: Histories) -> np.ndarray:
@@ -321,12 +321,14 @@ def _top(scores: np.ndarray, k: int) -> list[int]:
     return [int(item) for item in order if np.isfinite(scores[item])]
 
 
-def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], lang: str) -> tuple[Moved, ...]:
+def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], lang: str) -> tuple[MovedItem, ...]:
     """What became of items' ranks, by the rank now, what cannot be recommended last."""
-    found: list[Moved] = []
+    found: list[MovedItem] = []
     for item in dict.fromkeys(items):
         title, category, cohort = describe(run, item, lang)
         ranks = [int((s >= s[item]).sum()) if np.isfinite(s[item]) else None for s in scores]
         own = [float(s[item]) if np.isfinite(s[item]) else None for s in scores]
-        found.append(Moved(run.dataset.items.id_of(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1]))
+        found.append(
+            MovedItem(run.dataset.items.id_of(item), title, category, cohort, ranks[0], ranks[1], own[0], own[1])
+        )
     return tuple(sorted(found, key=lambda one: (one.now is None, one.now or 0)))

@@ -44,8 +44,8 @@ def facts_of(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
     return pd.concat([facts, asked[[column for column in asked if column not in facts]]], axis=1)
 
 
-def about_users(facts: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `run_facts` that tell of users, without those of their targets."""
+def user_columns(facts: pd.DataFrame) -> pd.DataFrame:
+    """The columns of `run_facts` that describe users, without those that describe their targets."""
     kept = [str(c) for c in facts if c != "item_cohort" and not str(c).startswith("target_")]
     return facts.loc[:, kept]
 

@@ -24,7 +24,7 @@ def features(page: Page, item: str) -> None:
     steps = [charts.Step(name, "", f.value, f.spread) for name, f in zip(names, found.features, strict=True)]
     alt = _("Waterfall from the base value over the features to the item's score.")
     columns = (_("Feature"), _("Known"), _("Value"), _("Standard error"))
-    rows = tuple((name, shown(f.told), f.value, f.spread) for name, f in zip(names, found.features, strict=True))
+    rows = tuple((name, shown(f.content), f.value, f.spread) for name, f in zip(names, found.features, strict=True))
     frame = charts.Frame("features", alt, charts.score_name(found.model), Table(columns, rows))
     notes = [
         _(

@@ -48,19 +48,19 @@ def own_lists(page: Page, metric: str) -> None:
         user, item = _columns(file)
         with st.spinner(_("Measuring the lists…")):
             found = external_lists_cache.outside(page.key, file, user, item)
-            gap = engine.gap(found.evaluation, metric, found.given.name, "users", page.run.config.evaluation)
+            gap = engine.gap(found.evaluation, metric, found.lists.name, "users", page.run.config.evaluation)
     except EngineError as error:
         components.error_panel(_on_the_page(error))
         return
-    verdict = gap_text.verdict_of(found.evaluation, metric, found.given.name, page.run.config)
-    st.markdown(components.escape_markdown(f"{found.given.name}: {verdict.text}"))
+    verdict = gap_text.verdict_of(found.evaluation, metric, found.lists.name, page.run.config)
+    st.markdown(components.escape_markdown(f"{found.lists.name}: {verdict.text}"))
     components.note(verdict.evidence)
     for text in found.notes:
         components.note(tell(text))
     ours = run_cache.gap(page.key, metric, page.run.answers, "users")
     scores = {
         page.run.answers: {"head": ours.head, "tail": ours.tail},
-        found.given.name: {"head": gap.head, "tail": gap.tail},
+        found.lists.name: {"head": gap.head, "tail": gap.tail},
     }
     sizes = {"head": gap.n_head, "tail": gap.n_tail}
     components.chart(
@@ -121,7 +121,7 @@ def _more(
         said, smooth, bins = external_lists_cache.more(page.key, file, *columns, metric, page.lang)
     for text in said:
         st.markdown(components.escape_markdown(text))
-    model = found.given.name
+    model = found.lists.name
     fig = curves.by_length(smooth, bins, metric, page.run.cohorts.user_cut, page.dark, model)
     alt = _("{metric} against events in training history for the lists and for this run's model.")
     components.chart(fig, "own_curve", alt.format(metric=common_text.metric_name(metric)))

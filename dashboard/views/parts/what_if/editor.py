@@ -45,7 +45,7 @@ class Draft:
         """As they are now."""
         items = self.edit.item_ids(self.base.item_ids)
         if self.edit.about is None:
-            return engine.HypotheticalUser(items, self.base.as_user, self.base.about)
+            return engine.HypotheticalUser(items, self.base.as_user, self.base.attributes)
         return engine.HypotheticalUser(items, None, self.edit.about)
 
     def name_of(self, player: engine.Player) -> str:
@@ -184,12 +184,12 @@ def _row(draft: Draft, event: engine.Event, at: int, n: int) -> Row:
 
 def attributes(page: Page, draft: Draft) -> None:
     """What is known of the person, to be changed."""
-    read = what_if_cache.attributes_read(page.key)
+    read = what_if_cache.attributes_used(page.key)
     components.section(_("What is known of them"))
     if not read:
         components.note(_("This run reads nothing of its users but their events."))
         return
-    known = dict(draft.person.about)
+    known = dict(draft.person.attributes)
     if draft.person.as_user is not None:
         known = what_if_cache.attributes_of(page.key, draft.person.as_user)
     with st.container(horizontal=True, vertical_alignment="bottom"):

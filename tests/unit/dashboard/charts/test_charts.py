@@ -25,7 +25,7 @@ from dashboard.charts import (
 )
 from dashboard.text import i18n
 from dashboard.ui.blocks import Chart, Shape
-from engine import AttentionMap, Attribution, EnsembleWeights, Estimate, Moved, Player
+from engine import AttentionMap, Attribution, EnsembleWeights, Estimate, MovedItem, Player
 
 HOSTILE = "<img src=x onerror=alert(1)> & a very long title that does not fit on any axis"
 
@@ -460,10 +460,10 @@ def test_the_last_rows_attention_stands_beside_the_players_and_earlier_events_co
 
 def test_ranks_before_and_now_have_their_own_marks_and_the_first_ones_the_most_room() -> None:
     moved = (
-        Moved("a", "Up", None, "head", 40, 1, 0.1, 0.9),
-        Moved("b", "Still", None, "head", 2, 2, 0.5, 0.5),
-        Moved("c", "New", None, "tail", None, 3, None, 0.4),
-        Moved("d", "Gone", None, "tail", 3, None, 0.4, None),
+        MovedItem("a", "Up", None, "head", 40, 1, 0.1, 0.9),
+        MovedItem("b", "Still", None, "head", 2, 2, 0.5, 0.5),
+        MovedItem("c", "New", None, "tail", None, 3, None, 0.4),
+        MovedItem("d", "Gone", None, "tail", 3, None, 0.4, None),
     )
     chart = what_if.ranks(moved, 10, dark=False)
     forms = [[shape.form for shape in row.shapes] for row in chart.rows]

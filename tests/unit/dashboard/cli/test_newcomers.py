@@ -97,7 +97,7 @@ def test_about_a_column_that_holds_an_equals_sign(tailscope: Tailscope, kinds_of
     told = tailscope(*command, "--about", f"{ODD_COLUMN}=S=small", "--about", "size=L")
     assert told.code == 0, told.err
     run = engine.load_run("odd", kinds_of_runs)
-    given = engine.recommend_for(run, ["1"], about={ODD_COLUMN: "S=small", "size": "L"})
+    given = engine.recommend_for(run, ["1"], attributes={ODD_COLUMN: "S=small", "size": "L"})
     assert [(i["item_id"], i["score"]) for i in told.document["items"]] == [(i.item_id, i.score) for i in given.items]
     assert "read nothing of its users but events" in tailscope("explain", "plain", *command[2:], "--about", "a=b").err
 

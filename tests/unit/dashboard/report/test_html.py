@@ -61,7 +61,7 @@ def test_it_says_what_the_page_says(tiny_run_dir: Path, lang: str):
     assert f"<td>{i18n.figure(novelty.value)}" in html
     assert spread.gini is not None
     assert f"<td>{i18n.figure(spread.gini.value)}" not in html  # with one target a user it measures luck
-    groups = engine.standard_groups(engine.about_users(facts))
+    groups = engine.standard_groups(engine.user_columns(facts))
     assert html.count("<tr>") > len(groups) > 10
 
 

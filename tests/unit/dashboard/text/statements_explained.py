@@ -19,7 +19,7 @@ from engine import (
     HeadRole,
     HeadRoles,
     MethodScore,
-    Moved,
+    MovedItem,
     RankedItem,
     Recommendations,
     WhatIf,
@@ -131,7 +131,7 @@ def _what_if(before: tuple[str, ...], now: tuple[str, ...]) -> WhatIf:
         ranks = [order.index(name) + 1 if name in order else None for order in (before, now)]
         scores = [None if rank is None else -float(rank) for rank in ranks]
         if any(rank is not None and rank <= K for rank in ranks):
-            moved.append(Moved(name, f"Thing {name}", None, held, ranks[0], ranks[1], scores[0], scores[1]))
+            moved.append(MovedItem(name, f"Thing {name}", None, held, ranks[0], ranks[1], scores[0], scores[1]))
     items = tuple(
         RankedItem(rank, name, f"Thing {name}", None, -float(rank), held, False)
         for rank, name in enumerate(now[:K], start=1)
@@ -167,7 +167,7 @@ def edits() -> Iterator[Case]:
 
 def held_out() -> Iterator[Case]:
     for before, now in itertools.product((None, 1, 4), repeat=2):
-        one = Moved("x", "Thing x", None, "tail", before, now, None, None)
+        one = MovedItem("x", "Thing x", None, "tail", before, now, None, None)
         words = ["–" if rank is None else str(rank) for rank in (before, now)]
         if before == now:
             must, never = (f"rank {words[1]}.",), ("before", "now")

@@ -9,12 +9,12 @@ from itertools import product
 import pytest
 
 from dashboard.text import causes as causes_text, explain as explain_text, i18n
-from engine import Against, Attribution, Contrast, Player
+from engine import Attribution, Contrast, Player, ScoreDifference
 
 SIZES = (-3.0, -0.4, 0.0, 0.4, 3.0)
 
 
-def explained(*values: float, base: float = 1.0, against: Against | None = None) -> Attribution:
+def explained(*values: float, base: float = 1.0, against: ScoreDifference | None = None) -> Attribution:
     players = tuple(Player(f"T{i}", f"i{i}", i, 1, v, 0.0) for i, v in enumerate(values, start=1))
     score = base + sum(values)
     return Attribution(
@@ -22,11 +22,11 @@ def explained(*values: float, base: float = 1.0, against: Against | None = None)
     )
 
 
-def held(standing: float, history: float, user: float | None, mine: Attribution) -> Against:
+def held(standing: float, history: float, user: float | None, mine: Attribution) -> ScoreDifference:
     """Another item, from which the explained one is so far apart."""
     score = mine.score - standing - history - (user or 0.0)
     base = mine.base - standing - (user or 0.0)
-    return Against("i1", "Lamp", 1, score, base, standing, history, user, 1, 130)
+    return ScoreDifference("i1", "Lamp", 1, score, base, standing, history, user, 1, 130)
 
 
 @pytest.mark.parametrize("of_user", [None, *SIZES])
@@ -46,7 +46,7 @@ def test_every_sentence_on_causes_is_true_to_the_figures(of_user: float | None) 
     assert ("user" in seen) == bool(of_user)
 
 
-def read_causes(said: str, against: Against, apart: float) -> set[str]:
+def read_causes(said: str, against: ScoreDifference, apart: float) -> set[str]:
     """What a reader takes the causes for; the figures must bear it out."""
     parts = {"standing": against.standing, "history": against.history, "user": against.user or 0.0}
     way = "the same as" if abs(apart) < 1e-9 else "above" if apart > 0 else "below"
@@ -132,7 +132,7 @@ def test_the_group_of_earlier_events_is_named_by_its_size() -> None:
 
 def test_an_item_that_training_hardly_met_is_not_blamed_on_an_event_that_helps() -> None:
     mine = explained(0.207, 0.003, base=-3.03)
-    against = Against("i1", "Lamp", 1, 4.0, 2.43, -5.46, 0.21 - 1.57, None, 1, 130)
+    against = ScoreDifference("i1", "Lamp", 1, 4.0, 2.43, -5.46, 0.21 - 1.57, None, 1, 130)
     assert causes_text.of_score(replace(mine, against=against)) == (
         "It scores 6.82 below “Lamp”, ranked 1st. Mostly because of the items' own standing. Their own standing (1 "
         "training event against 130) makes −5.46 of it, the history −1.36. The history raises this score by 0.210, "

@@ -34,7 +34,7 @@ def test_they_add_up_to_the_score_in_every_architecture(
     assert found.base + sum(f.value for f in found.features) == pytest.approx(found.score, abs=1e-4)
     names = [(f.of, f.name) for f in found.features]
     assert names[:4] == [("items", "own"), ("items", "category"), ("items", "text"), ("items", "price")]
-    told = {f.name: f.told for f in found.features}
+    told = {f.name: f.content for f in found.features}
     assert told["category"] == second.category
     if name == BLENDED_RUN:  # reads nothing of users, and is an ensemble
         assert names[4:] == [("member", "ease"), ("member", "itemknn")]

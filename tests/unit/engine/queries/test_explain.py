@@ -55,13 +55,13 @@ def test_this_and_not_that_adds_up_to_the_difference_of_the_scores(run: engine.R
 
 def test_somebody_new_is_explained_like_a_user_with_the_same_events(run: engine.Run) -> None:
     events = run.dataset.items.ids_of(np.array([3, 4, 5])).tolist()
-    found = engine.explain_list(run, engine.Newcomer(tuple(events)), k=3)
+    found = engine.explain_list(run, engine.NewUser(tuple(events)), k=3)
     assert found[0].item_id == engine.recommend_for(run, events, k=1).items[0].item_id
     assert found[0].user_id is None
     one = engine.explain_for(run, events)
     assert [p.value for p in one.players] == pytest.approx([p.value for p in found[0].players], abs=1e-4)
     with pytest.raises(engine.EngineError, match="nothing to explain"):
-        engine.explain_list(run, engine.Newcomer(()))
+        engine.explain_list(run, engine.NewUser(()))
 
 
 def test_an_item_is_held_against_the_first_in_causes_that_add_up(tiny_run_dir: Path) -> None:
@@ -89,7 +89,7 @@ def test_an_item_is_held_against_the_first_in_causes_that_add_up(tiny_run_dir: P
 def test_what_is_known_of_somebody_new_is_a_cause_of_its_own(tiny_run_dir: Path) -> None:
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     bare = engine.explain_for(run, ["i03", "i04"], item_id="i20").against
-    told = engine.explain_for(run, ["i03", "i04"], item_id="i20", about={"region": "North"}).against
+    told = engine.explain_for(run, ["i03", "i04"], item_id="i20", attributes={"region": "North"}).against
     assert bare is not None
     assert told is not None
     assert bare.user is None
@@ -100,7 +100,7 @@ def test_what_is_known_of_somebody_new_is_a_cause_of_its_own(tiny_run_dir: Path)
 
 def test_a_user_who_has_had_every_item_has_no_list_to_explain(kinds_of_runs: Path) -> None:
     run = engine.load_run("plain", kinds_of_runs)
-    everything = engine.Newcomer(tuple(str(item) for item in run.dataset.items.ids))
+    everything = engine.NewUser(tuple(str(item) for item in run.dataset.items.ids))
     with pytest.raises(engine.EngineError, match="nothing left to recommend"):
         engine.explain_list(run, everything)
 

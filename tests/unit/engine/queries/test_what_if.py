@@ -104,11 +104,13 @@ def test_attributes_are_those_of_the_user_and_changing_them_changes_the_list(tin
     run = engine.load_run(TINY_RUN, tiny_run_dir)
     own = engine.hypothetical_user(run, USER)
     known = engine.attributes_of(run, USER)
-    assert set(known) == set(engine.attributes_read(run)) == {"region", "age_band"}
-    alike = engine.what_if(run, HypotheticalUser(own.item_ids, about=tuple(known.items())), own)
+    assert set(known) == set(engine.attributes_used(run)) == {"region", "age_band"}
+    alike = engine.what_if(run, HypotheticalUser(own.item_ids, attributes=tuple(known.items())), own)
     assert all(one.score_now == pytest.approx(one.score_before, abs=1e-5) for one in alike.moved)
-    other = next(v for v in engine.attributes_read(run)["region"] if v != known["region"])
-    changed = engine.what_if(run, HypotheticalUser(own.item_ids, about=(*{**known, "region": other}.items(),)), own)
+    other = next(v for v in engine.attributes_used(run)["region"] if v != known["region"])
+    changed = engine.what_if(
+        run, HypotheticalUser(own.item_ids, attributes=(*{**known, "region": other}.items(),)), own
+    )
     assert any(abs(one.score_now - one.score_before) > 1e-4 for one in changed.moved)  # pyright: ignore
     with pytest.raises(engine.EngineError, match="not both"):
         engine.what_if(run, HypotheticalUser(own.item_ids, USER, (("region", other),)))

@@ -29,7 +29,7 @@ def plain(request: pytest.FixtureRequest, kinds_of_runs: Path, tmp_path: Path) -
 
 def test_nothing_known_can_be_asked_about(plain: engine.Run):
     assert contents_of(plain) == Contents()
-    assert engine.attributes_read(plain) == {}
+    assert engine.attributes_used(plain) == {}
     user = str(plain.dataset.users.ids[3])
     person = engine.hypothetical_user(plain, user)
     edited = engine.HypotheticalUser(person.item_ids[:-1], user)
@@ -40,7 +40,7 @@ def test_nothing_known_can_be_asked_about(plain: engine.Run):
     with pytest.raises(engine.EngineError, match="read no categories or text of its items"):
         engine.neighbours(plain, "1", "content")
     with pytest.raises(engine.EngineError, match="read nothing of its users but events, so 'region' would"):
-        engine.recommend_for(plain, ["1"], about={"region": "x"})
+        engine.recommend_for(plain, ["1"], attributes={"region": "x"})
 
 
 def test_training_starts_from_a_run_that_knows_nothing_of_items_or_users(plain: engine.Run, kinds_of_runs: Path):
@@ -60,15 +60,15 @@ def test_the_file_of_no_contents_can_be_read_by_others(tmp_path: Path):
 
 def test_a_column_may_hold_an_equals_sign(kinds_of_runs: Path):
     run = engine.load_run("odd", kinds_of_runs)
-    read = engine.attributes_read(run)
+    read = engine.attributes_used(run)
     assert read[ODD_COLUMN] == ("M", "S=small")
     assert read["size"] == ("L", "eu=S")
     known = engine.attributes_of(run, str(run.dataset.users.ids[0]))
     assert known[ODD_COLUMN] in read[ODD_COLUMN]
     about = {ODD_COLUMN: "S=small", "size": "eu=S"}
-    assert engine.recommend_for(run, ["1"], about=about).items != engine.recommend_for(run, ["1"]).items
+    assert engine.recommend_for(run, ["1"], attributes=about).items != engine.recommend_for(run, ["1"]).items
     with pytest.raises(engine.EngineError, match="size=eu = 'XL' was not met in training; known are M, S=small"):
-        engine.recommend_for(run, ["1"], about={ODD_COLUMN: "XL"})
+        engine.recommend_for(run, ["1"], attributes={ODD_COLUMN: "XL"})
     names = {feature.name for feature in engine.explain_features(run, str(run.dataset.users.ids[0])).features}
     assert {ODD_COLUMN, "size", "a=b"} <= names
 

@@ -48,7 +48,7 @@ def touch(runs: Path) -> None:
     engine.group_tables(
         run.evaluation,
         engine.run_facts(run),
-        engine.standard_groups(engine.about_users(engine.run_facts(run))),
+        engine.standard_groups(engine.user_columns(engine.run_facts(run))),
         ["ndcg@10"],
         [run.answers],
         run.config.evaluation,

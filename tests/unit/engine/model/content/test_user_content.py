@@ -155,7 +155,7 @@ def test_what_is_said_of_somebody_new_counts_as_if_it_were_in_the_data(learnt: t
     assert content is not None
     assert content.tokens is not None
     asked = split.test.histories.take(np.array([0]))
-    told = model.knowing(content.tokens[int(split.test.users[0]) + 1].numpy(), np.zeros(0, dtype=np.float32))
+    told = model.with_user_content(content.tokens[int(split.test.users[0]) + 1].numpy(), np.zeros(0, dtype=np.float32))
     stranger = Histories(asked.offsets, asked.items, np.array([NOBODY]))
     np.testing.assert_allclose(told.score(stranger), model.score(asked), rtol=1e-5)
     assert not np.allclose(model.score(stranger), model.score(asked), rtol=1e-3)
