@@ -78,7 +78,12 @@ def flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all; see `whole`."""
+    """Write a text whole or not at all; see `whole`.
+
+    >>> engine.write_text(folder / "note.txt", "whole")
+    >>> (folder / "note.txt").read_text()
+    'whole'
+    """
     with whole(path) as beside:
         beside.write_text(text, encoding="utf-8")
 

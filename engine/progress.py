@@ -23,6 +23,9 @@ class Progress:
         valid_ndcg: NDCG@10 at the last validation, between 0 and 1; None before the first.
         seconds: since training began.
         remaining: seconds until the last epoch, if training does not stop early.
+
+    >>> engine.Progress("train", 0.5, "epoch 5 of 10", epoch=5, max_epochs=10).done
+    0.5
     """
 
     stage: Stage

@@ -136,7 +136,11 @@ class ColdStartCurve:
 
 
 def kept_cold_start(run: Run, metric: str = "ndcg@10") -> ColdStartCurve | None:
-    """What the run folder keeps of `measure_cold_start`; None where nothing was measured yet, or on other settings."""
+    """What the run folder keeps of `measure_cold_start`; None where nothing was measured yet, or on other settings.
+
+    >>> engine.kept_cold_start(run, "mrr@10") is None
+    True
+    """
     return _KEPT.load(run, **_depends_on(run, metric))
 
 
@@ -150,6 +154,14 @@ def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgres
 
     Raises:
         EngineError: the metric was not measured.
+
+    >>> curve = engine.measure_cold_start(run)
+    >>> [point.n for point in curve.points]
+    [0, 1, 2, 3, 5, 8]
+    >>> curve.points[0].quality.low <= curve.points[0].quality.value <= curve.points[0].quality.high
+    True
+    >>> all(group.low <= group.high for group in curve.reliability)
+    True
     """
     if (held := kept_cold_start(run, metric)) is not None:
         return held

@@ -123,6 +123,17 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
 
     Raises:
         EngineError: the metric was not measured.
+
+    >>> found = engine.diagnose_run(run)
+    >>> found.n_head, found.n_tail, sorted(found.truncation)
+    (26, 92, ['ease', 'itemknn', 'popularity', 'transformer'])
+    >>> part = found.truncation["transformer"].parts["ndcg@10"]
+    >>> abs(part.length.value + part.users.value - part.gap.value) < 1e-9
+    True
+    >>> [ceiling.kind for ceiling in found.ceilings], sorted(found.ceilings[0].cohorts["tail"].shortfall)
+    (['best of all models'], ['ease', 'itemknn', 'popularity', 'transformer'])
+    >>> [targets.by for targets in found.targets], sorted(found.targets[0].equal)
+    (['kind', 'support'], ['ease', 'itemknn', 'popularity', 'transformer'])
     """
     _check(run.evaluation, metric)
     depends_on = _depends_on(run)
@@ -166,6 +177,12 @@ def diagnose_evaluation(
 
     Raises:
         EngineError: the metric was not measured.
+
+    >>> found = engine.diagnose_evaluation(evaluation, run.split, run.cohorts, run.config.evaluation)
+    >>> found.n_head, found.n_tail, found.truncation is None
+    (26, 92, True)
+    >>> [(group.cohort, group.name) for group in found.targets[0].groups][:3]
+    [('head', 'repeat'), ('head', 'popular'), ('head', 'novel')]
     """
     _check(evaluation, metric)
     start = time.perf_counter() if start is None else start
@@ -219,7 +236,12 @@ def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
 
 
 def is_diagnosed(run: Run) -> bool:
-    """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric."""
+    """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric.
+
+    >>> _ = engine.diagnose_run(run)
+    >>> engine.is_diagnosed(run)
+    True
+    """
     return bool(_KEPT.load(run, **_depends_on(run)))
 
 

@@ -85,6 +85,10 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
 
     Raises:
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
+
+    >>> found = engine.explain_users(run, users=4)
+    >>> len(found.users), list(found.events.columns)
+    (4, ['row', 'back', 'item_id', 'value', 'spread'])
     """
     if users < 2:
         raise EngineError("users ({users}) must be 2 or more: one cannot be held against another.", users=users)
@@ -126,7 +130,14 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
 
 
 def kept_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
-    """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing."""
+    """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing.
+
+    >>> engine.kept_explained_users(run, users=6) is None
+    True
+    >>> _ = engine.explain_users(run, users=6)
+    >>> engine.kept_explained_users(run, users=6).seed
+    0
+    """
     return _KEPT.load(run, **_depends_on(run, users, seed))
 
 
@@ -143,6 +154,10 @@ def values_by(run: Run, found: ExplainedUsers, by: ValuesBy, lang: str = "en") -
     Returns:
         `group` (in the order in which groups are told), `cohort`, `user_id`, `value`; no rows where the data has no
         categories.
+
+    >>> found = engine.explain_users(run, users=4)
+    >>> engine.values_by(run, found, "age").columns.tolist()
+    ['group', 'cohort', 'user_id', 'value']
     """
     if by == "feature":
         table = found.features.assign(group=found.features["of"] + ":" + found.features["name"])
@@ -177,6 +192,10 @@ def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0
 
     Returns:
         `group`, `cohort`, `n_users`, `n_values`, `size` (mean absolute value), `low`, `high` of it, and `mean`.
+
+    >>> found = engine.values_by(run, engine.explain_users(run, users=4), "age")
+    >>> engine.value_sizes(found, samples=100).columns.tolist()
+    ['group', 'cohort', 'n_users', 'n_values', 'size', 'low', 'high', 'mean']
     """
     groups = list(values["group"].cat.categories)
     rows: list[tuple[Any, ...]] = []

@@ -61,6 +61,14 @@ def diagnose_lists(
 
     Raises:
         DataError: the file is no such table, or has nothing to do with the log or its tested users.
+
+    >>> rows = [f"{user},i{rank:02d},{rank}" for user in dataset.users.ids for rank in range(1, 11)]
+    >>> _ = (folder / "lists.csv").write_text("\\n".join(["user_id,item_id,rank", *rows]))
+    >>> found = engine.diagnose_lists(folder / "lists.csv", dataset, config)
+    >>> list(found.evaluation.models)
+    ['lists']
+    >>> engine.gap(found.evaluation, "ndcg@10", model="lists").n_tail
+    92
     """
     config = config or RunConfig()
     lists = read_lists(path, dataset, user, item, limit)
@@ -80,6 +88,10 @@ def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str
 
     Raises:
         DataError: the file is no table, or is larger than it may be.
+
+    >>> _ = (folder / "lists.csv").write_text("customer,product,rank\\nu005,i12,1\\n")
+    >>> engine.columns_of_lists(folder / "lists.csv")
+    ('customer', 'product', 'rank')
     """
     return tuple(open_table(Path(path), limit).names)
 

@@ -61,6 +61,12 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
 
     Raises:
         EngineError: `users` is under 2, or no tested user has two events and something left to recommend.
+
+    >>> found = engine.faithfulness_of(run, users=4)
+    >>> found.n_users, sorted(found.methods)
+    ({'head': 2, 'tail': 2}, ['attention', 'gradient_attention', 'random', 'recency', 'rollout', 'shap'])
+    >>> found.methods["shap"].overall.deletion_auc.low <= found.methods["shap"].overall.deletion_auc.high
+    True
     """
     if users < 2:
         raise EngineError("users ({users}) must be 2 or more: one has no interval.", users=users)
@@ -103,7 +109,11 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
 
 
 def kept_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
-    """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given."""
+    """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given.
+
+    >>> engine.kept_faithfulness(run, users=6) is None
+    True
+    """
     kept = _KEPT.asked(run)
     users, seed = kept.get("users") if users is None else users, kept.get("seed") if seed is None else seed
     return None if users is None or seed is None else _KEPT.load(run, **_depends_on(run, users, seed))
@@ -211,6 +221,10 @@ def retraining(run: Run, other: Run, users: int = USERS, seed: int = 0, on_progr
 
     Raises:
         EngineError: no user can be asked in both.
+
+    >>> same = engine.retraining(run, run, users=4)
+    >>> same.n_users, sorted(same.methods)
+    (4, ['attention', 'gradient_attention', 'rollout', 'shap'])
     """
     asked, _ = questions(run, users, seed)
     rows = _spread(asked)

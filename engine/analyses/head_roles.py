@@ -96,6 +96,10 @@ def head_roles(run: Run, on_progress: OnProgress = ignore) -> HeadRoles:
 
     Raises:
         EngineError: no tested user has so many events.
+
+    >>> roles = engine.head_roles(run)
+    >>> [(role.layer, role.head) for role in roles.heads], sorted(roles.n_users)
+    ([(1, 1), (1, 2), (2, 1), (2, 2)], ['head', 'tail'])
     """
     depends_on = {"users": _USERS, "settings": settings_of(run)}
     held = _KEPT.load(run, **depends_on)

@@ -66,6 +66,10 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
         EngineError: fewer than three items can be recommended.
 
     Source: van der Maaten and Hinton, "Visualizing data using t-SNE" (JMLR 2008).
+
+    >>> found = engine.item_map(run)
+    >>> found.method, found.places.shape
+    ('pca', (60, 2))
     """
     vectors = run.recommender.output_vectors()
     sizes = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -92,7 +96,13 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
 
 
 def has_tsne(run: Run) -> bool:
-    """Whether the run folder keeps a t-SNE, so that it is there at once."""
+    """Whether the run folder keeps a t-SNE, so that it is there at once.
+
+    >>> engine.has_tsne(run)
+    False
+    >>> engine.item_map(run, "tsne").method, engine.has_tsne(run)
+    ('tsne', True)
+    """
     return _KEPT.load(run, **_depends_on(run)) is not None
 
 

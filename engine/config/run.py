@@ -22,7 +22,12 @@ from engine.errors import ConfigError
 
 
 class RunConfig(Section):
-    """All settings of a run."""
+    """All settings of a run.
+
+    >>> config = engine.RunConfig()
+    >>> config.evaluation.protocol, config.evaluation.ks
+    ('leave-last-out', (5, 10, 20))
+    """
 
     data: DataConfig = DataConfig()
     model: ModelConfig = ModelConfig()
@@ -69,6 +74,10 @@ def load_config(path: str | Path | None = None, changes: Iterable[str] = ()) -> 
 
     Raises:
         ConfigError: the file or a change cannot be used.
+
+    >>> config = engine.load_config(changes=["model.d_model=32", "training.seed=7"])
+    >>> config.model.d_model, config.training.seed, config.evaluation.protocol
+    (32, 7, 'leave-last-out')
     """
     values: dict[str, Any] = {}
     source = "settings"
@@ -117,7 +126,12 @@ def _plain(text: str) -> Any:
 
 
 def describe_config(config: RunConfig | None = None) -> str:
-    """All settings as a commented TOML text, with their values and help."""
+    """All settings as a commented TOML text, with their values and help.
+
+    >>> print(*engine.describe_config(config).splitlines()[:2], sep="\\n")
+    [data]
+    # How a log becomes a dataset.
+    """
     config = config or RunConfig()
     lines: list[str] = []
     for name in RunConfig.model_fields:

@@ -40,6 +40,12 @@ def load_dataset(
 
     Raises:
         DataError: the log cannot be used; names the place, the value, the rule and the way out.
+
+    >>> dataset, report = engine.load_dataset(log)
+    >>> dataset.n_users, dataset.n_items, report.rows_read, report.rows_kept
+    (120, 60, 1054, 1052)
+    >>> [(issue.table, issue.rows, str(issue.reason)) for issue in report.issues]
+    [('interactions', 1, 'item_id is missing'), ('interactions', 1, 'timestamp is no time that can be read')]
     """
     config = config or DataConfig()
     on_progress(Progress("read", 0.0, f"reading {path}"))

@@ -199,6 +199,9 @@ class Dataset:
         ratings: (n_interactions,) float32, aligned likewise; None when the log has none.
         user_table: (n_users rows) `user_id` and attributes, as cleaned.
         item_table: (n_items rows) `item_id`, `title` and attributes, as cleaned.
+
+    >>> dataset.n_users, dataset.n_items, dataset.n_interactions
+    (120, 60, 1052)
     """
 
     name: str

@@ -69,6 +69,11 @@ def fetch_public(
 
     Raises:
         DataError: the name is unknown, the folder is taken by something else, or no source could be used.
+
+    >>> engine.fetch_public("films", folder)
+    Traceback (most recent call last):
+        ...
+    engine.errors.DataError: No public data set is called 'films'; known here: ml-100k.
     """
     if name not in PUBLIC_NAMES:
         raise DataError(

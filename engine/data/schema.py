@@ -123,7 +123,13 @@ def is_text(column: str, columns: list[str]) -> bool:
 
 
 def display_columns(table: pd.DataFrame) -> list[str]:
-    """The attributes of a user or item table that are for a person: no ids, nothing derived."""
+    """The attributes of a user or item table that are for a person: no ids, nothing derived.
+
+    >>> engine.display_columns(dataset.item_table)
+    ['title', 'title_zh', 'category', 'price']
+    >>> engine.display_columns(dataset.user_table)
+    ['region', 'age_band']
+    """
     return [str(c) for c in table.columns if c not in (USER_ID, ITEM_ID) and "__" not in str(c)]
 
 

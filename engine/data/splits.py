@@ -274,7 +274,16 @@ def require_next_items(split: Split) -> None:
 
 
 def untrainable(dataset: Dataset, config: EvaluationConfig) -> Message | None:
-    """Why nothing can be trained on a log, as training would say it; None where it can."""
+    """Why nothing can be trained on a log, as training would say it; None where it can.
+
+    >>> engine.untrainable(dataset, config.evaluation) is None
+    True
+    >>> _ = (folder / "log.csv").write_text("user_id,item_id,timestamp\\nu1,i1,1\\nu2,i2,2\\n")
+    >>> short, _ = engine.load_dataset(folder / "log.csv")
+    >>> print(engine.untrainable(short, config.evaluation))
+    No user of 'log' has 3 interactions or more (the longest history has 1), so nothing can be held out for a
+     test; use a log with longer histories, or loosen --min-rating.
+    """
     try:
         require_next_items(split_as_set(dataset, config))
     except EngineError as error:

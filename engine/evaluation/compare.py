@@ -112,6 +112,9 @@ def comparable_models(runs: Sequence[Measured], metric: str = "ndcg@10") -> tupl
     Raises:
         EngineError: there is no run, one is named twice, the runs differ in data, protocol, test users or cohorts, or
             one has not measured the metric.
+
+    >>> engine.comparable_models([engine.measured_run("tiny", runs)])
+    (('tiny', 'transformer'), ('tiny', 'popularity'), ('tiny', 'itemknn'), ('tiny', 'ease'))
     """
     return tuple((run.run, model) for run, model in _checked_rows(runs, metric))
 
@@ -129,6 +132,14 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, 
 
     Raises:
         EngineError: as of `comparable_models`, or the base is none of its rows.
+
+    >>> table = engine.compare([engine.measured_run("tiny", runs)])
+    >>> table.sizes
+    {'all': 118, 'head': 26, 'tail': 92}
+    >>> [(row.model, sorted(row.differences)) for row in table.models[:2]]
+    [('transformer', []), ('popularity', ['all', 'head', 'tail'])]
+    >>> 0 <= table.models[1].differences["tail"].p_holm <= 1
+    True
     """
     rows = _checked_rows(runs, metric)
     if base is not None:

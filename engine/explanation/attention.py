@@ -93,7 +93,11 @@ def describe_heads(weights: np.ndarray, kind: AttentionKind = "causal") -> pd.Da
 
 
 def lift_over_uniform(weights: np.ndarray) -> np.ndarray:
-    """Weights times the number of keys their row could look at: 1 is an even spread, so rows can be compared."""
+    """Weights times the number of keys their row could look at: 1 is an even spread, so rows can be compared.
+
+    >>> engine.lift_over_uniform(np.array([[1.0, 0.0], [0.25, 0.75]])).tolist()
+    [[2.0, 0.0], [0.5, 1.5]]
+    """
     return weights * np.isfinite(weights).sum(axis=-1, keepdims=True).astype(weights.dtype)
 
 
@@ -126,6 +130,13 @@ def by_category(weights: np.ndarray, categories: Sequence[str | None]) -> Catego
     Args:
         weights: (n_layers, n_heads, rows, keys) as in `Attention`; the first L rows and columns are the events'.
         categories: of the L events.
+
+    >>> weights = np.array([[[[1, 0, 0], [0.5, 0.5, 0], [0.2, 0.2, 0.6]]]])  # a layer, an attention head
+    >>> found = engine.by_category(weights, ["Light", "Light", "Shoes"])
+    >>> found.names, found.counts
+    (('Light', 'Shoes'), (2, 1))
+    >>> found.weights.round(2).tolist()
+    [[[[1.0, 0.0], [0.4, 0.6], [0.4, 0.6]]]]
     """
     n = len(categories)
     known = [name for name in categories if name is not None]

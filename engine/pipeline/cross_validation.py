@@ -117,6 +117,14 @@ def cross_validate(
         RunError: another process works on the same folds, or the disk is full or cannot be written to.
         TrainingError: training could not go on.
         KeyboardInterrupt: Ctrl-C; the fold in hand is not finished, the others are kept.
+
+    >>> found = engine.cross_validate(log, folds=2, runs_dir=folder, config=config)
+    >>> found.by, sorted(found.models), sorted(found.models["transformer"])
+    ('users', ['ease', 'itemknn', 'popularity', 'transformer'], ['all', 'head', 'head_items', 'tail',
+     'tail_items'])
+    >>> figure = found.models["transformer"]["all"]["ndcg@10"]
+    >>> abs(sum(figure.folds) / 2 - figure.mean) < 1e-9
+    True
     """
     config = config or RunConfig()
     if config.training.start_from is not None:

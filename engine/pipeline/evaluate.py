@@ -26,6 +26,12 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
 
     Raises:
         ConfigError: one of them was fixed when the run was trained, and is another now.
+
+    >>> again = engine.evaluate_run(run)
+    >>> list(again.models), again.protocol
+    (['transformer', 'popularity', 'itemknn', 'ease'], 'leave-last-out')
+    >>> sorted(again.models["transformer"].users), again.models["transformer"].users["tail"].n
+    (['head', 'tail'], 92)
     """
     for key in FIXED:
         now, then = (getattr(c.evaluation, key) for c in (config or run.config, run.config))
@@ -46,7 +52,12 @@ def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgr
 def document(
     name: str, epochs: int, seconds: dict[str, float], evaluation: Evaluation, answers: Answering
 ) -> dict[str, Any]:
-    """The JSON document of `train --json` and `evaluate --json`, which is also metrics.json."""
+    """The JSON document of `train --json` and `evaluate --json`, which is also metrics.json.
+
+    >>> found = engine.document("tiny", run.epochs, run.seconds, evaluation, run.answers)
+    >>> sorted(found)
+    ['answers', 'epochs', 'models', 'protocol', 'run', 'seconds', 'targets']
+    """
     return {
         "run": name,
         "epochs": epochs,

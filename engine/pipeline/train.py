@@ -102,6 +102,10 @@ def train_run(
         DataError: the log cannot be used.
         RunError: the name is taken or cannot be one.
         TrainingError: training could not go on.
+
+    >>> trained = engine.train_run(log, name="mine", runs_dir=folder, config=config)
+    >>> trained.name, trained.epochs, trained.stopped_by
+    ('mine', 2, 'max_epochs')
     """
     config = config or RunConfig()
     folder = Path(runs_dir)
@@ -167,6 +171,9 @@ def resume_run(
         RunError: there is nothing to go on with.
         ConfigError: a change is not one of those.
         TrainingError: training could not go on.
+
+    >>> engine.resume_run("tiny", runs).stopped_by
+    'max_epochs'
     """
     folder = Path(runs_dir)
     working = working_folder(name, folder)

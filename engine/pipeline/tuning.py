@@ -134,6 +134,10 @@ def tune(
             an earlier call is damaged.
         TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
         KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
+
+    >>> search = engine.tune(log, trials=1, runs_dir=folder, config=config)
+    >>> [(trial.number, trial.state) for trial in search.trials], search.best.number
+    ([(1, 'done')], 1)
     """
     ends = None if timeout is None else time.monotonic() + timeout
     config = config or RunConfig()
@@ -191,6 +195,10 @@ def train_best(
 
     Raises:
         EngineError: as `engine.pipeline.train.train_run`.
+
+    >>> search = engine.tune(log, trials=1, runs_dir=folder, config=config)
+    >>> engine.train_best(search, log, name="best", runs_dir=folder).name
+    'best'
     """
     return train_run(
         path,

@@ -153,6 +153,9 @@ def changed_files(name: str, runs_dir: str | Path = "runs") -> tuple[str, ...]:
     """Files that were read for a training that was cut off, and are no longer as they were.
 
     `resume_run` goes on with what was read from them then.
+
+    >>> engine.changed_files("cut-off", runs)
+    ()
     """
     working = working_folder(name, Path(runs_dir))
     if not (working / CONFIG).is_file():

@@ -65,6 +65,10 @@ class Temperatures:
     Attributes:
         lengths: numbers of events, rising.
         values: the temperature at each.
+
+    >>> known = engine.Temperatures(lengths=(1, 5), values=(2.0, 1.0))
+    >>> known.at(1), known.at(8)
+    (2.0, 1.0)
     """
 
     lengths: tuple[int, ...] = (0,)
@@ -84,6 +88,10 @@ def fitted_temperatures(run: Run) -> Temperatures:
     run folder, where that can be written to.
 
     Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), temperature scaling.
+
+    >>> found = engine.fitted_temperatures(run)
+    >>> len(found.lengths) == len(found.values), found.at(3) > 0
+    (True, True)
     """
     depends_on = {"model": run.answers, "users": MOST_USERS}
     if (held := _KEPT.load(run, **depends_on)) is not None:

@@ -29,6 +29,10 @@ class NewUser:
     Attributes:
         item_ids: what they met, oldest first; at least one.
         attributes: what is known of them: column of the users' table to value; it stays in sight.
+
+    >>> somebody = engine.NewUser(("i10", "i11"), attributes={"region": "North"})
+    >>> [why.rank for why in engine.explain_list(run, somebody, k=2)]
+    [1, 2]
     """
 
     item_ids: tuple[str, ...]
@@ -49,6 +53,12 @@ def explain(
     Raises:
         UnknownIdError: no such user or item.
         EngineError: nothing is known of the user, or the item is not ranked.
+
+    >>> why = engine.explain(run, "u005", "i12")
+    >>> [player.label for player in why.players][-2:]
+    ['Boots no. 10', 'Rope no. 11']
+    >>> abs(why.base + sum(player.value for player in why.players) - why.score) < 1e-4
+    True
     """
     return _of_one(run, user_id, item_id, view, lang, seed, max_events)
 
@@ -76,6 +86,10 @@ def explain_for(
     Raises:
         UnknownIdError: an item is none of the data's.
         EngineError: there is no event, the item is not ranked, or training read no such column or value.
+
+    >>> why = engine.explain_for(run, ["i10", "i11"], "i12")
+    >>> [player.item_id for player in why.players], why.exact
+    (['i10', 'i11'], True)
     """
     return _of_one(run, NewUser(tuple(item_ids), attributes), item_id, "full", lang, seed, max_events)
 
@@ -106,6 +120,9 @@ def explain_list(
     Raises:
         UnknownIdError: no such user, or an item is none of the data's.
         EngineError: nothing is known of them, nothing is left to recommend, or k is under 1.
+
+    >>> [why.rank for why in engine.explain_list(run, "u005", k=3)]
+    [1, 2, 3]
     """
     if k < 1:
         raise EngineError("k ({k}) must be 1 or more.", k=k)
@@ -134,6 +151,13 @@ def explain_instead(
     Raises:
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, an item is not ranked, or the two are one.
+
+    >>> why = engine.explain_instead(run, "u005", "i12", "i40")
+    >>> why.first.item_id, why.second.item_id, why.against.item_id
+    ('i12', 'i40', 'i40')
+    >>> gained = why.first.score - why.second.score - (why.first.base - why.second.base)
+    >>> abs(sum(player.value for player in why.players) - gained) < 1e-4
+    True
     """
     run, query = query_for(run, who, view, lang)
     scores = scores_for(run, query)
@@ -155,6 +179,9 @@ def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
 
     Args:
         answers: at least one, all of the same events, as `explain_list` gives them.
+
+    >>> engine.to_shap(engine.explain_list(run, engine.NewUser(("i10", "i11")), k=3)).values.shape
+    (3, 2)
     """
     from shap import Explanation
 
@@ -172,7 +199,10 @@ def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
 
 
 def warm_up(run: Run) -> None:
-    """Explain once, for what is loaded and laid out at first use, so that a person does not wait for it."""
+    """Explain once, for what is loaded and laid out at first use, so that a person does not wait for it.
+
+    >>> engine.warm_up(run)
+    """
     lengths = run.split.test.histories.lengths
     if len(lengths):
         history = run.split.test.histories[int(lengths.argmax())]

@@ -81,6 +81,13 @@ def explain_features(
     Raises:
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, or the item is not ranked.
+
+    >>> why = engine.explain_features(run, "u005", "i12")
+    >>> [(feature.of, feature.name) for feature in why.features]
+    [('items', 'own'), ('items', 'category'), ('items', 'text'), ('items', 'price'), ('user', 'region'),
+     ('user', 'age_band')]
+    >>> abs(why.base + sum(feature.value for feature in why.features) - why.score) < 1e-4
+    True
     """
     run, query = query_for(run, who, view, lang)
     if len(query.history) == 0:

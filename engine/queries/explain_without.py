@@ -99,6 +99,14 @@ def explain_without(
     Raises:
         UnknownIdError: no such user or item.
         EngineError: nothing is known of them, or the item is not among the top k now.
+
+    >>> found = engine.explain_without(run, "u005", k=3)
+    >>> found.rank, found.rank_hidden > 3
+    (1, True)
+    >>> {event.item_id for event in found.events} < {event.item_id for event in engine.profile(run, "u005").events}
+    True
+    >>> [place.rank for place in found.replaced_by]
+    [1, 2, 3]
     """
     run, query = query_for(run, who, view, lang)
     history, user = query.history, query.user_index(run)

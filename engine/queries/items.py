@@ -78,6 +78,11 @@ def find_items(run: Run, text: str = "", lang: str = "en", limit: int = 20) -> p
 
     Returns:
         `item_id`, `title`, `category`, `item_cohort`, `popularity` (training interactions).
+
+    >>> engine.find_items(run, "stove", limit=2)[["item_id", "title"]]
+      item_id        title
+    0     i02  Stove no. 2
+    1     i08  Stove no. 8
     """
     data, popularity = run.dataset, popularity_of(run)[1:]
     keep = np.ones(data.n_items, dtype=bool)
@@ -101,6 +106,10 @@ def item_profile(run: Run, item_id: str, k: int = 10, lang: str = "en") -> ItemP
     Raises:
         UnknownIdError: no such item.
         EngineError: lists of that length were not kept.
+
+    >>> found = engine.item_profile(run, "i02")
+    >>> found.title, found.attributes["category"], found.item_cohort
+    ('Stove no. 2', 'Light', 'head')
     """
     item = run.dataset.items.index_of(item_id)
     title, category, cohort = describe(run, item, lang)
@@ -136,6 +145,9 @@ def receivers(run: Run, item_id: str, k: int = 10, limit: int = 200) -> pd.DataF
     Raises:
         UnknownIdError: no such item.
         EngineError: lists of that length were not kept.
+
+    >>> engine.receivers(run, "i02").columns.tolist()
+    ['user_id', 'cohort', 'history_length', 'place', 'is_held_out']
     """
     item = run.dataset.items.index_of(item_id)
     rows, places = np.nonzero(_lists(run, k) == item)
@@ -173,6 +185,10 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
     Raises:
         UnknownIdError: no such item.
         EngineError: the run read no content of items.
+
+    >>> near = engine.neighbours(run, "i02", space="content", n=3)
+    >>> len(near), near[0].similarity >= near[1].similarity
+    (3, True)
     """
     item = run.dataset.items.index_of(item_id)
     near, there = _cosines(run, item) if space == "model" else _content_cosines(run, item)
@@ -193,7 +209,11 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
 
 
 def has_content(run: Run) -> bool:
-    """Whether items can be compared by their content: the run read categories or text of them."""
+    """Whether items can be compared by their content: the run read categories or text of them.
+
+    >>> engine.has_content(run)
+    True
+    """
     network = run.recommender.network.item_vectors.content
     return network is not None and _comparable(contents_of(run).items)
 
@@ -296,6 +316,10 @@ def item_table(run: Run, items: np.ndarray, k: int = 10, lang: str = "en") -> pd
 
     Raises:
         EngineError: lists of that length were not kept.
+
+    >>> engine.item_table(run, np.array([1, 2])).columns.tolist()
+    ['item_id', 'title', 'category', 'item_cohort', 'popularity', 'popularity_rank', 'exposure',
+     'exposure_rank']
     """
     popularity, exposure = popularity_of(run), exposure_of(run, k)
     told = [describe(run, item, lang) for item in items.tolist()]

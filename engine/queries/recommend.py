@@ -43,6 +43,12 @@ def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") 
 
     Raises:
         UnknownIdError: no such user.
+
+    >>> found = engine.profile(run, "u005")
+    >>> found.cohort, found.train_length, found.attributes
+    ('tail', 7, {'region': 'South', 'age_band': '30-49'})
+    >>> found.events[0].position, found.events[0].item_id
+    (1, 'i11')
     """
     user = run.dataset.users.index_of(user_id)
     events, held_out = _events(run, user, view, lang)
@@ -64,6 +70,12 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
     Raises:
         UnknownIdError: no such user.
         EngineError: k is under 1.
+
+    >>> found = engine.recommend(run, "u005", k=3)
+    >>> [item.rank for item in found.items], found.held_out.item_id
+    ([1, 2, 3], 'i12')
+    >>> found.items[0].score >= found.items[1].score
+    True
     """
     user = run.dataset.users.index_of(user_id)
     events, held_out = _events(run, user, view, lang)
@@ -93,6 +105,10 @@ def recommend_for(
     Raises:
         UnknownIdError: an item is none of the data's; all such are named.
         EngineError: k is under 1, or training read no such column or value.
+
+    >>> found = engine.recommend_for(run, ["i10", "i11"], k=3)
+    >>> [item.rank for item in found.items], [event.item_id for event in found.history]
+    ([1, 2, 3], ['i10', 'i11'])
     """
     run = with_attributes(run, attributes)
     return ranked_list(run, query_of_events(run, item_ids, lang), k, lang)
@@ -162,6 +178,10 @@ def attention(
     Raises:
         UnknownIdError: no such user or item.
         EngineError: nothing is known of the user in this view, or the item is not ranked.
+
+    >>> found = engine.attention(run, "u005")
+    >>> found.weights.shape, found.item_ids[-2:]  # layers, attention heads, events, events
+    ((2, 2, 8, 8), ('i10', 'i11'))
     """
     history, _ = history_of(run, run.dataset.users.index_of(user_id), view)
     return attention_map(run, Query(user_id, view, history), lang, reading, item_id)
@@ -181,6 +201,10 @@ def attention_for(
     Raises:
         UnknownIdError: an item is none of the data's.
         EngineError: there is no event, or training read no such column or value.
+
+    >>> found = engine.attention_for(run, ["i10", "i11", "i12"])
+    >>> found.weights.shape, found.item_ids
+    ((2, 2, 3, 3), ('i10', 'i11', 'i12'))
     """
     run = with_attributes(run, attributes)
     return attention_map(run, query_of_events(run, item_ids, lang), lang)

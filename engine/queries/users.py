@@ -27,6 +27,11 @@ def find_users(
 
     Raises:
         UnknownIdError: an attribute is none of the data's.
+
+    >>> engine.find_users(run, "u00", cohort="head", attributes={"region": "North"})
+      user_id cohort  history_length region age_band
+    0    u006   head              15  North      50+
+    1    u007   head              11  North    18-29
     """
     table = run.dataset.user_table
     shown = display_columns(table)
@@ -62,6 +67,10 @@ def random_user(run: Run, cohort: str = "all", seed: int | None = None) -> str:
 
     Raises:
         EngineError: the cohort has no such user.
+
+    >>> user = engine.random_user(run, cohort="tail", seed=7)
+    >>> engine.profile(run, user).cohort
+    'tail'
     """
     users = run.split.test.users
     if cohort != "all":

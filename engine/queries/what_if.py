@@ -49,6 +49,10 @@ class HypotheticalUser:
         item_ids: what they met, oldest first.
         as_user: a user of the data whose attributes they have; None for somebody who is not in the data.
         attributes: what is known of somebody who is not in the data: column of the users' table to value.
+
+    >>> somebody = engine.HypotheticalUser(item_ids=("i10", "i11"), attributes=(("region", "North"),))
+    >>> [item.rank for item in engine.what_if(run, somebody, k=3).answer.items]
+    [1, 2, 3]
     """
 
     item_ids: tuple[str, ...] = ()
@@ -131,6 +135,10 @@ def hypothetical_user(run: Run, user_id: str, view: View = "evaluated") -> Hypot
 
     Raises:
         UnknownIdError: no such user.
+
+    >>> somebody = engine.hypothetical_user(run, "u005")
+    >>> somebody.as_user, somebody.item_ids[-2:]
+    ('u005', ('i10', 'i11'))
     """
     return HypotheticalUser(tuple(event.item_id for event in profile(run, user_id, view).events), user_id)
 
@@ -141,6 +149,10 @@ def score_hypothetical(run: Run, user: HypotheticalUser, lang: str = "en") -> Sc
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: training read no such attribute or value.
+
+    >>> asked = engine.score_hypothetical(run, engine.HypotheticalUser(item_ids=("i10", "i11")))
+    >>> asked.scores.shape, asked.user.item_ids  # index 0 is padding
+    ((61,), ('i10', 'i11'))
     """
     start = time.perf_counter()
     known, query = _answering_for(run, user), query_of_events(run, user.item_ids, lang, user.as_user)
@@ -170,6 +182,13 @@ def what_if(
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: k is under 1, or training read no such attribute or value.
+
+    >>> before = engine.HypotheticalUser(item_ids=("i10",))
+    >>> found = engine.what_if(run, engine.HypotheticalUser(item_ids=("i10", "i11")), before, k=3)
+    >>> [item.rank for item in found.answer.items]
+    [1, 2, 3]
+    >>> {moved.item_id for moved in found.moved} >= {item.item_id for item in found.answer.items}
+    True
     """
     start = time.perf_counter()
     mine = _scored(run, now, lang)
@@ -208,6 +227,10 @@ def explain_quick(
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: training read no such attribute or value.
+
+    >>> found = engine.explain_quick(run, engine.HypotheticalUser(item_ids=("i10", "i11")))
+    >>> found.attention.item_ids, len(found.explanation.players)
+    (('i10', 'i11'), 2)
     """
     scored = _scored(run, now, lang)
     query, scores = scored.query, scored.scores
@@ -252,6 +275,11 @@ def confidence_by_event(
     Raises:
         UnknownIdError: an item or a user is none of the data's.
         EngineError: training read no such attribute or value.
+
+    >>> somebody = engine.HypotheticalUser(item_ids=("i10", "i11"))
+    >>> grown = engine.confidence_by_event(run, somebody)
+    >>> [n for n, _ in grown], all(0 <= sure.share <= 1 for _, sure in grown)
+    ([0, 1, 2], True)
     """
     known = _answering_for(run, now)
     history = item_indices(run, now.item_ids)
@@ -263,7 +291,11 @@ def confidence_by_event(
 
 
 def attributes_used(run: Run) -> dict[str, tuple[str, ...]]:
-    """What a run's network reads of users: the columns, and the values it knows; none for a number or a text."""
+    """What a run's network reads of users: the columns, and the values it knows; none for a number or a text.
+
+    >>> engine.attributes_used(run)
+    {'region': ('North', 'South', '西部'), 'age_band': ('18-29', '30-49', '50+')}
+    """
     content = contents_of(run).users
     if content is None:
         return {}
@@ -277,6 +309,9 @@ def attributes_of(run: Run, user_id: str) -> dict[str, str]:
 
     Raises:
         UnknownIdError: no such user.
+
+    >>> engine.attributes_of(run, "u005")
+    {'region': 'South', 'age_band': '30-49'}
     """
     row = run.dataset.user_table.iloc[run.dataset.users.index_of(user_id)]
     known: dict[str, str] = {}

@@ -96,6 +96,12 @@ def check_free(name: str, runs_dir: Path, overwrite: bool) -> None:
 
     Raises:
         RunError: something of that name is there, and may not be replaced.
+
+    >>> engine.check_free("tiny", runs, overwrite=True)
+    >>> engine.check_free("tiny", runs, overwrite=False)
+    Traceback (most recent call last):
+        ...
+    engine.errors.RunError: ...runs/tiny is there already; choose another --name, or pass --overwrite ...
     """
     place = runs_dir / check_name(name)
     if not os.path.lexists(place):

@@ -33,19 +33,32 @@ def run_facts(run: Run) -> pd.DataFrame:
     """What is known of each test user and of their (first) target: the columns that rules may ask for.
 
     One row a test user, in the order of `run.split.test.users`; see `user_facts` and `target_facts`.
+
+    >>> facts = engine.run_facts(run)
+    >>> len(facts), facts.columns[:4].tolist()
+    (118, ['user_idx', 'history_length', 'user_cohort', 'recency_days'])
     """
     return facts_of(run.dataset, run.split, run.cohorts)
 
 
 def facts_of(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
-    """The same for a log without a run, such as one that lists made elsewhere are held against."""
+    """The same for a log without a run, such as one that lists made elsewhere are held against.
+
+    >>> facts = engine.facts_of(dataset, run.split, run.cohorts)
+    >>> len(facts), facts.columns[:4].tolist()
+    (118, ['user_idx', 'history_length', 'user_cohort', 'recency_days'])
+    """
     facts = user_facts(dataset, split, cohorts)
     asked = target_facts(dataset, split, cohorts)
     return pd.concat([facts, asked[[column for column in asked if column not in facts]]], axis=1)
 
 
 def user_columns(facts: pd.DataFrame) -> pd.DataFrame:
-    """The columns of `run_facts` that describe users, without those that describe their targets."""
+    """The columns of `run_facts` that describe users, without those that describe their targets.
+
+    >>> engine.user_columns(facts).columns.tolist()
+    ['user_idx', 'history_length', 'user_cohort', 'recency_days', 'mainstream', 'region', 'age_band']
+    """
     kept = [str(c) for c in facts if c != "item_cohort" and not str(c).startswith("target_")]
     return facts.loc[:, kept]
 
@@ -55,6 +68,11 @@ def load_groups(run: Run) -> tuple[Group, ...]:
 
     Raises:
         RunError: their file is damaged.
+
+    >>> engine.save_group(run, engine.Group("Northern", engine.Rule.parse("region=North")))
+    >>> [group.name for group in engine.load_groups(run)]
+    ['Northern']
+    >>> engine.delete_group(run, "Northern")
     """
     path = run.path / COHORTS
     if not path.exists():
@@ -103,6 +121,16 @@ def save_group(run: Run, group: Group, overwrite: bool = False) -> None:
     Raises:
         EngineError: its name may not be one or is taken, or its rule does not fit.
         RunError: the file of groups is damaged or cannot be written.
+
+    >>> new = engine.Group("New", engine.Rule.parse("history_length=..2"))
+    >>> engine.save_group(run, new)
+    >>> engine.save_group(run, new)
+    Traceback (most recent call last):
+        ...
+    engine.errors.EngineError: A group called 'New' is saved with run 'tiny' already; choose another ...
+    >>> engine.load_groups(run) == (new,)
+    True
+    >>> engine.delete_group(run, "New")
     """
     _check_name(group.name)
     members(group.rule, run_facts(run))
@@ -125,6 +153,11 @@ def delete_group(run: Run, name: str) -> None:
     Raises:
         UnknownIdError: none has that name.
         RunError: the file of groups is damaged or cannot be written.
+
+    >>> engine.save_group(run, engine.Group("New", engine.Rule.parse("history_length=..2")))
+    >>> engine.delete_group(run, "New")
+    >>> engine.load_groups(run)
+    ()
     """
     with _alone(run):
         held = load_groups(run)

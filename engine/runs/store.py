@@ -151,6 +151,9 @@ def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
 
     Raises:
         RunError: the folder cannot be read.
+
+    >>> [(found.name, found.n_users, found.epochs) for found in engine.list_runs(runs)]
+    [('tiny', 120, 2)]
     """
     found = [entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, RunSummary)]
     return tuple(sorted(found, key=lambda run: run.created, reverse=True))
@@ -161,6 +164,11 @@ def damaged_runs(runs_dir: str | Path = "runs") -> tuple[DamagedRun, ...]:
 
     Raises:
         RunError: the folder cannot be read.
+
+    >>> (folder / "broken").mkdir()
+    >>> _ = (folder / "broken" / "config.json").write_text("{")
+    >>> [found.name for found in engine.damaged_runs(folder)]
+    ['broken']
     """
     return tuple(entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, DamagedRun))
 
@@ -236,6 +244,10 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
 
     Raises:
         RunError: there is none of that name, or it is damaged or of another version.
+
+    >>> run = engine.load_run("tiny", runs)
+    >>> run.name, run.dataset.n_users, run.answers
+    ('tiny', 120, 'transformer')
     """
     path = Path(runs_dir) / check_name(name)
     if not os.path.lexists(path / CONFIG):
@@ -348,6 +360,10 @@ def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: st
     Raises:
         RunError: there is no such run, or one is damaged.
         EngineError: they cannot be compared.
+
+    >>> table = engine.compare_runs(["tiny"], runs)
+    >>> table.runs, [row.model for row in table.models]
+    (('tiny',), ['transformer', 'popularity', 'itemknn', 'ease'])
     """
     return compare([_measured(name, Path(runs_dir)) for name in names], metric)
 
@@ -359,6 +375,10 @@ def measured_run(name: str, runs_dir: str | Path = "runs") -> Measured:
 
     Raises:
         RunError: there is no such run, or it is damaged.
+
+    >>> found = engine.measured_run("tiny", runs)
+    >>> found.run, found.epochs, found.answers
+    ('tiny', 2, 'transformer')
     """
     found = _measured(name, Path(runs_dir))
     if "log_rank" in found.evaluation.per_user:

@@ -65,6 +65,11 @@ class ReadLimit:
     Attributes:
         max_bytes: unpacked text, or values of the Parquet columns that are wanted; None for no limit.
         max_rows: lines of text or rows of Parquet; None for no limit.
+
+    >>> engine.ReadLimit(max_bytes=1_000_000).check_bytes(Path("sent.csv"), 5_000_000)
+    Traceback (most recent call last):
+        ...
+    engine.errors.DataError: sent.csv holds 5 MB, and 1 MB may be read; give fewer rows, or only the ...
     """
 
     max_bytes: int | None = None

@@ -49,6 +49,10 @@ def gap_by_all_metrics(
 
     Raises:
         EngineError: as of `gap`.
+
+    >>> found = engine.gap_by_all_metrics(evaluation, "ndcg@10")
+    >>> found.gap.metric, sorted(found.others)
+    ('ndcg@10', ['f1@10', 'hr@10', 'log_rank', 'map@10', 'mrr@10', 'precision@10', 'recall@10'])
     """
     _family, _at, k = metric.partition("@")
     names = [name for name in evaluation.metrics if k and name.partition("@")[2] == k]

@@ -151,6 +151,11 @@ def oracle_figures(
         metric: a metric; where it was not measured there is nothing to hold against a ceiling.
         evaluation: what was measured.
         config: of that evaluation; its cut of head and tail counts.
+
+    >>> engine.oracle_figures(None, "ndcg@10", evaluation, config.evaluation)
+    {}
+    >>> run.oracle is None  # only made-up data have one
+    True
     """
     if oracle is None or (oracle["metric"], oracle["protocol"]) != (metric, evaluation.protocol):
         return {}

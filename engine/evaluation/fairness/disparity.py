@@ -109,6 +109,13 @@ def disparity(
     Raises:
         EngineError: the metric or model is not there, groups overlap, alpha is no share, nobody has the figure, or
             neither way is better and none was given.
+
+    >>> groups = [engine.Group(rule, engine.Rule.parse(f"history_length={rule}")) for rule in ("..5", "6..")]
+    >>> found = engine.disparity(evaluation, facts, groups)
+    >>> found.n, found.alpha, found.between.groups
+    (118, 0.2, ('..5', '6..'))
+    >>> found.worst_share.value <= found.mean.value
+    True
     """
     config = config or EvaluationConfig()
     if not 0 < alpha <= 1:

@@ -129,6 +129,12 @@ def gap(
 
     Raises:
         EngineError: the metric or model is not in the evaluation, or a cohort is empty and no gap can be measured.
+
+    >>> found = engine.gap(evaluation, "ndcg@10")
+    >>> found.n_head, found.n_tail
+    (26, 92)
+    >>> abs(found.tail.value - found.head.value - found.difference.value) < 1e-9
+    True
     """
     config = config or EvaluationConfig()
     frame = _rows(evaluation, metric, model)
@@ -214,6 +220,12 @@ def paired_difference(
 
     Raises:
         EngineError: the metric or a model is not in the evaluation, or the cohort is empty.
+
+    >>> found = engine.paired_difference(evaluation, "ndcg@10", "transformer", "popularity", cohort="tail")
+    >>> found.n
+    92
+    >>> abs(found.model_mean - found.baseline_mean - found.difference.value) < 1e-9
+    True
     """
     config = config or EvaluationConfig()
     ours, theirs = (_rows(evaluation, metric, name).set_index("user_idx") for name in (model, baseline))
@@ -273,6 +285,9 @@ def quality_by_length(
 
     Raises:
         EngineError: the metric or a model is not in the evaluation.
+
+    >>> engine.quality_by_length(evaluation, "ndcg@10", models=["transformer"]).columns.tolist()
+    ['model', 'low_length', 'high_length', 'label', 'middle', 'n', 'value', 'low', 'high']
     """
     config = config or EvaluationConfig()
     rows = []

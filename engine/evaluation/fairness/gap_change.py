@@ -124,6 +124,14 @@ def gap_change(
         EngineError: a name is not there, the models were not asked the same, the groups overlap, or one is empty.
 
     Source: the estimator is that of Card and Krueger, "Minimum wages and employment" (American Economic Review 1994).
+
+    >>> old, new = engine.ModelRun(evaluation, "popularity"), engine.ModelRun(evaluation, "transformer")
+    >>> short, long = [engine.Group(rule, engine.Rule.parse(f"history_length={rule}")) for rule in ("..5", "6..")]
+    >>> found = engine.gap_change(old, new, facts, short, long)
+    >>> found.n, found.n_other
+    (61, 57)
+    >>> abs(found.new_gap.value - found.old_gap.value - found.difference.value) < 1e-9
+    True
     """
     config = config or EvaluationConfig()
     values, inside = _both(old, new, facts, metric), membership((group, other), facts)
@@ -193,6 +201,11 @@ def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20)
 
     Raises:
         EngineError: a model is not there, or the models were not asked the same.
+
+    >>> old, new = engine.ModelRun(evaluation, "popularity"), engine.ModelRun(evaluation, "transformer")
+    >>> changes = engine.rank_changes(old, new, facts, n=3)
+    >>> len(changes), changes.columns[:5].tolist()
+    (6, ['side', 'user_idx', 'change', 'old_rank', 'new_rank'])
     """
     values = _both(old, new, facts, LOG_RANK)
     change = (values[:, 1] - values[:, 0]).round(12)  # or rounding would part what is equal

@@ -75,6 +75,13 @@ def group_figures(
 
     Raises:
         EngineError: a metric, model or column is not there, or the facts are of other users.
+
+    >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
+    >>> table = engine.group_figures(evaluation, facts, [tail], metrics=["ndcg@10"], models=["transformer"])
+    >>> table.loc[0, ["model", "group", "metric"]].tolist(), int(table.loc[0, "n"])
+    (['transformer', 'Tail', 'ndcg@10'], 92)
+    >>> {"value", "low", "high"} <= set(table.columns)
+    True
     """
     return group_tables(evaluation, facts, groups, metrics, models, config, smallest).figures
 
@@ -102,6 +109,13 @@ def group_gaps(
 
     Raises:
         EngineError: as of `group_figures`.
+
+    >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
+    >>> table = engine.group_gaps(evaluation, facts, [tail], metrics=["ndcg@10"], models=["transformer"])
+    >>> int(table.loc[0, "n"]), int(table.loc[0, "n_rest"])
+    (92, 26)
+    >>> {"difference", "low", "high", "p_holm", "significant"} <= set(table.columns)
+    True
     """
     return group_tables(evaluation, facts, groups, metrics, models, config, smallest).gaps
 
@@ -115,7 +129,15 @@ def group_tables(
     config: EvaluationConfig | None = None,
     smallest: float | None = None,
 ) -> GroupTables:
-    """`group_figures` and `group_gaps` from one round of resamples: half the time of asking for both."""
+    """`group_figures` and `group_gaps` from one round of resamples: half the time of asking for both.
+
+    >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
+    >>> tables = engine.group_tables(evaluation, facts, [tail], metrics=["ndcg@10"])
+    >>> tables.figures["model"].tolist()
+    ['transformer', 'popularity', 'itemknn', 'ease']
+    >>> tables.gaps["group"].unique().tolist()
+    ['Tail']
+    """
     config = config or EvaluationConfig()
     names = tuple(evaluation.models) if models is None else tuple(models)
     wanted = default_metrics(evaluation) if metrics is None else tuple(metrics)
@@ -177,6 +199,13 @@ def paired_in_groups(
 
     Raises:
         EngineError: as of `group_figures`.
+
+    >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
+    >>> table = engine.paired_in_groups(evaluation, facts, [tail], "transformer", "popularity", metrics=["ndcg@10"])
+    >>> table.loc[0, ["group", "metric"]].tolist(), int(table.loc[0, "n"])
+    (['Tail', 'ndcg@10'], 92)
+    >>> {"model_mean", "baseline_mean", "difference", "p_holm"} <= set(table.columns)
+    True
     """
     config = config or EvaluationConfig()
     wanted = default_metrics(evaluation) if metrics is None else tuple(metrics)

@@ -51,6 +51,10 @@ def quality_curve(
 
     Returns:
         One row a model and point: `model`, `length`, `value`, `low`, `high`, and `n`, users in the window.
+
+    >>> curve = engine.quality_curve(evaluation, "ndcg@10", config.evaluation, models=["transformer"], points=3)
+    >>> len(curve), curve.columns.tolist()
+    (3, ['model', 'length', 'value', 'low', 'high', 'n'])
     """
     models = tuple(evaluation.models if models is None else models)
     rows = {model: evaluation.per_user[evaluation.per_user["model"] == model] for model in models}

@@ -35,6 +35,9 @@ class OneOf:
 
     Raises:
         EngineError: there is no value.
+
+    >>> str(engine.OneOf("region", ("North", "South")))
+    'region=North|South'
     """
 
     column: str
@@ -63,6 +66,9 @@ class Between:
 
     Raises:
         EngineError: the range is open at both ends, an end is no finite number, or nothing lies between them.
+
+    >>> str(engine.Between("price", 5, 20)), str(engine.Between("history_length", 3, None))
+    ('price=5..20', 'history_length=3..')
     """
 
     column: str
@@ -98,7 +104,7 @@ Condition = OneOf | Between
 class Rule:
     """Conditions that all hold; without any, everybody is meant.
 
-    >>> str(Rule.parse("history_length = 3.. & gender=F"))
+    >>> str(engine.Rule.parse("history_length = 3.. & gender=F"))
     'history_length=3.. & gender=F'
     """
 
@@ -142,6 +148,10 @@ def members(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
 
     Raises:
         EngineError: there is no such column, or nobody at all has a value or lies in a range.
+
+    >>> facts = pd.DataFrame({"history_length": [2, 5, 9], "region": ["North", "South", "North"]})
+    >>> engine.members(engine.Rule.parse("history_length=3.. & region=North"), facts).tolist()
+    [False, False, True]
     """
     inside = np.ones(len(facts), dtype=bool)
     for condition in rule.conditions:

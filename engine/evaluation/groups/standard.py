@@ -39,6 +39,10 @@ class Group:
     Attributes:
         name: for people.
         rule: who is in it.
+
+    >>> new = engine.Group("New", engine.Rule.parse("history_length=..2"))
+    >>> new.name, str(new.rule)
+    ('New', 'history_length=..2')
     """
 
     name: str
@@ -130,6 +134,9 @@ def standard_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
 
     Args:
         facts: of users; see `user_facts`. Facts of targets may stand beside them and are left alone.
+
+    >>> [str(group.rule) for group in engine.standard_groups(facts)][:3]
+    ['user_cohort=head', 'user_cohort=tail', 'history_length=..2']
     """
     sides = _sides_of(facts, "user_cohort", "users")
     groups = [*sides]
@@ -149,6 +156,9 @@ def item_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
 
     Args:
         facts: of targets; see `target_facts`.
+
+    >>> [str(group.rule) for group in engine.item_groups(facts)][:3]
+    ['item_cohort=head', 'item_cohort=tail', 'target_popularity=..9']
     """
     groups = _sides_of(facts, "item_cohort", "targets")
     for column in ("target_popularity", "target_age_days"):
@@ -168,6 +178,12 @@ def group_sizes(groups: Sequence[Group], facts: pd.DataFrame) -> pd.DataFrame:
 
     Raises:
         EngineError: a rule does not fit the facts.
+
+    >>> facts = pd.DataFrame({"history_length": [2, 5, 9, 1]})
+    >>> new = engine.Group("New", engine.Rule.parse("history_length=..2"))
+    >>> engine.group_sizes([new], facts)
+      group                rule  n  share  too_small
+    0   New  history_length=..2  2    0.5       True
     """
     sizes = [int(members(group.rule, facts).sum()) for group in groups]
     return pd.DataFrame(

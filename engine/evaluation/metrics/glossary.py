@@ -209,5 +209,9 @@ def term_of(figure: str) -> Term:
 
     Raises:
         KeyError: there is no such figure.
+
+    >>> term = engine.term_of("ndcg@10")
+    >>> term.name, term.better, term.low, term.high
+    ('NDCG', 'higher', 0, 1)
     """
     return GLOSSARY[figure.partition("@")[0]]

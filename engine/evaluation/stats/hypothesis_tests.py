@@ -172,6 +172,9 @@ def magnitude(delta: float) -> str:
 
     Source: Romano et al., "Appropriate statistics for ordinal level data" (Florida Association of Institutional
     Research 2006).
+
+    >>> engine.magnitude(0.1), engine.magnitude(-0.5)
+    ('negligible', 'large')
     """
     words = ((0.147, "negligible"), (0.33, "small"), (0.474, "medium"))
     return next((word for below, word in words if abs(delta) < below), "large")
