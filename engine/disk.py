@@ -32,7 +32,7 @@ _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A path to write a file to, of a name of its own beside `path`; it takes that place when the block ends well.
 
     Whoever reads `path` finds what was there before or all of what is new, whatever is killed, and whoever else writes
@@ -53,8 +53,8 @@ def whole(path: Path) -> Iterator[Path]:
     except BaseException as error:
         with contextlib.suppress(OSError):
             beside.unlink(missing_ok=True)  # on a full disk the room is needed
-        if (told := _as_os_error(error, path)) is not None:
-            raise told from error
+        if (os_error := _as_os_error(error, path)) is not None:
+            raise os_error from error
         raise
     with contextlib.suppress(OSError):  # a file system that cannot flush a folder keeps it well enough
         flush(path.parent)
@@ -78,18 +78,18 @@ def flush(path: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text whole or not at all; see `whole`.
+    """Write a text atomically; see `atomic_write`.
 
     >>> engine.write_text(folder / "note.txt", "whole")
     >>> (folder / "note.txt").read_text()
     'whole'
     """
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all; see `whole`.
+    """Write JSON whole or not at all; see `atomic_write`.
 
     Raises:
         ValueError: a number in it is not finite.
@@ -122,7 +122,7 @@ def _libc() -> ctypes.CDLL | None:
 
 
 @contextmanager
-def alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
+def exclusive_lock(path: Path, patience: float = 0.0) -> Iterator[bool]:
     """Hold a lock file, which goes when the block ends; True if it could be had.
 
     A holder that is killed lets go by itself, whatever it leaves.
@@ -135,7 +135,7 @@ def alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
         OSError: the file cannot be made.
     """
     until = time.monotonic() + patience
-    while (number := _take(path)) is None and time.monotonic() < until:
+    while (number := _try_lock(path)) is None and time.monotonic() < until:
         time.sleep(0.02)
     try:
         yield number is not None
@@ -146,7 +146,7 @@ def alone(path: Path, patience: float = 0.0) -> Iterator[bool]:
             os.close(number)
 
 
-def _take(path: Path) -> int | None:
+def _try_lock(path: Path) -> int | None:
     """A descriptor that holds the lock; None if another does."""
     while True:
         number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)

@@ -14,7 +14,7 @@ from engine.errors import EngineError
 from engine.model.chunks import rows_at_once
 from engine.model.network.item_vectors import KnownVectors
 from engine.model.network.masked_forward import masked_hidden
-from engine.model.network.readout import last_hidden, user_rows
+from engine.model.network.next_item_state import next_item_states, user_rows
 from engine.model.network.transformer import Transformer
 
 Answering = Literal["transformer", "ensemble"]
@@ -150,7 +150,7 @@ class TransformerRecommender:
     @torch.inference_mode()
     def score_into(self, histories: Histories, out: np.ndarray) -> None:
         """Write the raw logits of all V + 1 items into `out`, (B, n_items + 1) float32."""
-        hidden = last_hidden(self._reading(), histories)
+        hidden = next_item_states(self._reading(), histories)
         self._network.logits(hidden, vectors=self._all_vectors(), out=torch.from_numpy(out))
 
     def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
@@ -198,7 +198,7 @@ class TransformerRecommender:
         """
         items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
         lengths = torch.tensor([items.shape[1]])
-        output = self._reading().next_hidden(items, lengths, attentions=True, users=self._users(user, 1))
+        output = self._reading().next_item_state(items, lengths, attentions=True, users=self._users(user, 1))
         parts = [weights for weights in (output.attentions, output.cross) if weights is not None]
         return torch.cat(parts, dim=-2)[:, 0].numpy()
 
@@ -213,7 +213,7 @@ class TransformerRecommender:
             return self._network
         if self._read is None:
             self._read = KnownVectors(self._network.item_vectors.all())
-        return self._network.reading(self._read, self._network.user_vectors)
+        return self._network.with_vectors(self._read, self._network.user_vectors)
 
     def _users(self, user: int, n: int) -> torch.Tensor | None:
         return user_rows(self._network, np.full(n, user))

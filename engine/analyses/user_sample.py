@@ -23,10 +23,12 @@ def tested_users(run: Run, users: int, seed: int, shortest: int = 2) -> tuple[di
     able = np.flatnonzero(test.histories.lengths >= shortest)
     is_head = run.cohorts.user_is_head[test.users[able]]
     rng = np.random.default_rng(seed)
-    sides: dict[str, np.ndarray] = dict(
+    by_cohort: dict[str, np.ndarray] = dict(
         zip(COHORTS, (rng.permutation(able[is_head]), rng.permutation(able[~is_head])), strict=True)
     )
-    fewest = min(len(rows) for rows in sides.values())
+    fewest = min(len(rows) for rows in by_cohort.values())
     most = max(users // 2, users - fewest)
-    chosen = {c: np.sort(rows[: users // 2 if len(rows) == fewest else most]) for c, rows in sides.items() if len(rows)}
-    return chosen, {cohort: len(sides[cohort]) / len(able) for cohort in chosen}
+    chosen = {
+        c: np.sort(rows[: users // 2 if len(rows) == fewest else most]) for c, rows in by_cohort.items() if len(rows)
+    }
+    return chosen, {cohort: len(by_cohort[cohort]) / len(able) for cohort in chosen}

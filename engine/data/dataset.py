@@ -25,7 +25,7 @@ LONGEST_SHOWN = 300
 """Letters of a title that are shown; a page that draws tens of thousands in each row stands still."""
 
 
-def cut(text: str) -> str:
+def truncate_text(text: str) -> str:
     """A text as long as it may be shown, with an ellipsis where more stands in the data."""
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1].rstrip() + "…"
 
@@ -235,8 +235,8 @@ class Dataset:
         for column in (f"title_{lang}", "title"):
             value = self.item_text(item_idx, column)
             if value and value != "unknown":
-                return cut(value)
-        return cut(item_id)
+                return truncate_text(value)
+        return truncate_text(item_id)
 
     def item_text(self, item_idx: int, *columns: str) -> str | None:
         """What the first of these columns of the item table that is there says of an item; None without any."""

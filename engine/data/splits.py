@@ -97,7 +97,7 @@ def leave_last_out(dataset: Dataset) -> Split:
     rows = np.arange(len(users) + 1, dtype=np.int64)
     valid = Holdout(users, chosen.drop_last(2), Histories(rows, chosen.items[chosen.offsets[1:] - 2]))
     test = Holdout(users, chosen.drop_last(1), Histories(rows, chosen.items[chosen.offsets[1:] - 1]))
-    return Split("leave-last-out", train, valid, test, _met(train, dataset.n_items))
+    return Split("leave-last-out", train, valid, test, _items_of(train, dataset.n_items))
 
 
 def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
@@ -140,7 +140,7 @@ def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
         out = part == fold
         train = histories.drop_last(np.where(out, histories.lengths, asked))
         valid, test = holdout(np.flatnonzero(asked & ~out)), holdout(np.flatnonzero(asked & out))
-        splits.append(Split("leave-last-out", train, valid, test, _met(train, dataset.n_items)))
+        splits.append(Split("leave-last-out", train, valid, test, _items_of(train, dataset.n_items)))
     return tuple(splits)
 
 
@@ -202,9 +202,9 @@ def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int 
     assert times is not None
     train = _before(histories, times, valid_from)
     until_test = _before(histories, times, test_from)
-    whole = histories if test_until is None else _before(histories, times, test_until)
+    full = histories if test_until is None else _before(histories, times, test_until)
     valid = _later(train, until_test, train)
-    test = _later(until_test, whole, train)
+    test = _later(until_test, full, train)
     asked = (("validation", valid, valid_from, test_from), ("test", test, test_from, test_until))
     for name, part, start, end in asked:
         if len(part) == 0:
@@ -219,7 +219,7 @@ def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int 
                 day_2=_day(start),
                 until=until,
             )
-    return Split("temporal", train, valid, test, _met(train, dataset.n_items), (valid_from, test_from))
+    return Split("temporal", train, valid, test, _items_of(train, dataset.n_items), (valid_from, test_from))
 
 
 def _before(histories: Histories, times: np.ndarray, cut: int) -> Histories:
@@ -229,17 +229,17 @@ def _before(histories: Histories, times: np.ndarray, cut: int) -> Histories:
     return histories.ranges(histories.offsets[:-1], histories.offsets[:-1] + counts)
 
 
-def _later(known: Histories, whole: Histories, train: Histories) -> Holdout:
+def _later(known: Histories, full: Histories, train: Histories) -> Holdout:
     """What users with a training history did after what is known of them: each item once, at its first time."""
-    users = np.flatnonzero((train.lengths > 0) & (whole.lengths > known.lengths))
-    later = whole.ranges(whole.offsets[users] + known.lengths[users], whole.offsets[users + 1], users)
-    rows, n_columns = later.positions(), int(whole.items.max(initial=0)) + 1
+    users = np.flatnonzero((train.lengths > 0) & (full.lengths > known.lengths))
+    later = full.ranges(full.offsets[users] + known.lengths[users], full.offsets[users + 1], users)
+    rows, n_columns = later.positions(), int(full.items.max(initial=0)) + 1
     first = np.sort(np.unique(rows * n_columns + later.items, return_index=True)[1])
     offsets = np.concatenate([[0], np.cumsum(np.bincount(rows[first], minlength=len(users)))]).astype(np.int64)
     return Holdout(users, known.take(users), Histories(offsets, later.items[first]))
 
 
-def _met(train: Histories, n_items: int) -> np.ndarray:
+def _items_of(train: Histories, n_items: int) -> np.ndarray:
     """(n_items + 1,) bool; True for items of the training part."""
     candidates = np.zeros(n_items + 1, dtype=bool)
     candidates[train.items] = True
@@ -251,7 +251,7 @@ def _day(seconds: int) -> str:
     return str(np.datetime64(seconds, "s"))[:10]
 
 
-def split_as_set(dataset: Dataset, config: EvaluationConfig) -> Split:
+def split_from_config(dataset: Dataset, config: EvaluationConfig) -> Split:
     """The split that the settings ask for.
 
     Raises:
@@ -285,7 +285,7 @@ def untrainable(dataset: Dataset, config: EvaluationConfig) -> Message | None:
      test; use a log with longer histories, or loosen --min-rating.
     """
     try:
-        require_next_items(split_as_set(dataset, config))
+        require_next_items(split_from_config(dataset, config))
     except EngineError as error:
         return error.message
     return None

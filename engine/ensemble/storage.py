@@ -9,7 +9,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from engine.disk import whole
+from engine.disk import atomic_write
 from engine.ensemble.ensemble import Ensemble, EnsembleWeights
 from engine.errors import RunError
 from engine.model.item_similarity import ItemWeights, SetModel, packed
@@ -36,7 +36,7 @@ def save_ensemble(ensemble: Ensemble, path: Path) -> None:
         "pays": weights.beats_transformer,
     }
     whole_arrays = {k: np.ascontiguousarray(v) for k, v in arrays.items()}
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         save_file(whole_arrays, beside, metadata={"blend": json.dumps(about)})
 
 

@@ -155,8 +155,8 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, 
         rows = [*first, *(row for row in rows if row is not first[0])]
     merged = _merged(rows, metric)
     settings = runs[0].config.evaluation
-    sides = _users_of(runs[0].evaluation)["user_cohort"].to_numpy()
-    sizes: dict[Users, int] = {c: len(sides) if c == "all" else int((sides == c).sum()) for c in USERS}
+    user_cohorts = _users_of(runs[0].evaluation)["user_cohort"].to_numpy()
+    sizes: dict[Users, int] = {c: len(user_cohorts) if c == "all" else int((user_cohorts == c).sum()) for c in USERS}
     present: list[Users] = [cohort for cohort in USERS if sizes[cohort]]
     found: list[dict[Users, Comparison]] = [
         {c: paired_difference(merged, metric, _key(*row), _key(*rows[0]), c, settings) for c in present}

@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.metrics.accuracy import log_ranks, per_user_metrics
 from engine.evaluation.metrics.beyond_accuracy import PER_USER, history_popularity, per_user_lists
-from engine.evaluation.metrics.beyond_accuracy_intervals import Shown, list_estimates
+from engine.evaluation.metrics.beyond_accuracy_intervals import RankedLists, list_estimates
 from engine.evaluation.metrics.item_facts import ItemFacts, item_facts
 from engine.evaluation.ranking import Ranking, rank_targets
 from engine.evaluation.stats.bootstrap import Estimate, Levels, resampled_means
@@ -225,7 +225,7 @@ def measured(
     """
     frame = _per_user(name, ranking, int(candidates.sum()), split, cohorts, config.ks)
     figures = per_user_lists(ranking.top, split.test, facts, config.ks, config.seen_left_out)
-    shown = Shown(ranking.top, history_popularity(split.test.histories, facts), candidates, facts)
+    shown = RankedLists(ranking.top, history_popularity(split.test.histories, facts), candidates, facts)
     report = _report(frame, figures, shown, cohorts, config)
     return pd.concat([frame, pd.DataFrame(figures)], axis=1), report
 
@@ -237,7 +237,7 @@ def _per_user(
     test = split.test
     offsets = test.targets.offsets
     first_target = test.targets.items[offsets[:-1]]
-    sides = np.array(["tail", "head"])
+    cohort_names = np.array(["tail", "head"])
     # A miss is the worst rank, so let it sort last while the best one is looked for.
     best = np.minimum.reduceat(np.where(ranking.ranks > 0, ranking.ranks, np.iinfo(np.int32).max), offsets[:-1])
     best = np.where(best == np.iinfo(np.int32).max, 0, best).astype(np.int32)
@@ -246,9 +246,9 @@ def _per_user(
             "model": np.repeat(name, len(test)),
             "user_idx": test.users,
             "history_length": split.train.lengths[test.users],
-            "user_cohort": sides[cohorts.user_is_head[test.users].astype(int)],
+            "user_cohort": cohort_names[cohorts.user_is_head[test.users].astype(int)],
             "target_idx": first_target,
-            "item_cohort": sides[cohorts.item_is_head[first_target].astype(int)],
+            "item_cohort": cohort_names[cohorts.item_is_head[first_target].astype(int)],
             "rank": best,
             "log_rank": log_ranks(best, n_candidates),
             **per_user_metrics(ranking.ranks, offsets, ks),
@@ -257,7 +257,11 @@ def _per_user(
 
 
 def _report(
-    frame: pd.DataFrame, figures: Mapping[str, np.ndarray], shown: Shown, cohorts: Cohorts, config: EvaluationConfig
+    frame: pd.DataFrame,
+    figures: Mapping[str, np.ndarray],
+    shown: RankedLists,
+    cohorts: Cohorts,
+    config: EvaluationConfig,
 ) -> ModelReport:
     metrics = [column for column in frame.columns if "@" in column]
     levels = Levels.of(frame[metrics].to_numpy())
@@ -276,8 +280,8 @@ def _report(
     coverage, exposure = _lists(shown.top, shown.candidates, cohorts, config.ks)
     return ModelReport(
         cohort(np.ones(len(frame), dtype=bool)),
-        {side: cohort((frame["user_cohort"] == side).to_numpy()) for side in COHORTS},
-        {side: cohort((frame["item_cohort"] == side).to_numpy(), with_lists=False) for side in COHORTS},
+        {name: cohort((frame["user_cohort"] == name).to_numpy()) for name in COHORTS},
+        {name: cohort((frame["item_cohort"] == name).to_numpy(), with_lists=False) for name in COHORTS},
         coverage,
         exposure,
     )
@@ -289,9 +293,9 @@ def _otherwise(
     """A model's figures of accuracy under the rule that is not quoted, for `TargetFacts.otherwise`."""
     figures = per_user_metrics(ranks, split.test.targets.offsets, config.ks)
     levels = Levels.of(np.column_stack(list(figures.values())))
-    sides = frame["user_cohort"].to_numpy()
+    user_cohorts = frame["user_cohort"].to_numpy()
     streams = np.random.default_rng(config.seed).spawn(1 + len(COHORTS))
-    parts = {"all": np.ones(len(frame), dtype=bool)} | {side: sides == side for side in COHORTS}
+    parts = {"all": np.ones(len(frame), dtype=bool)} | {cohort: user_cohorts == cohort for cohort in COHORTS}
     return {
         name: _cohort_report(list(figures), levels, rows, config, rng).metrics
         for (name, rows), rng in zip(parts.items(), streams, strict=True)

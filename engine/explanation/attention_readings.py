@@ -14,7 +14,7 @@ import torch
 
 from engine.data.dataset import NOBODY
 from engine.errors import EngineError
-from engine.model.network.readout import user_rows
+from engine.model.network.next_item_state import user_rows
 from engine.recommender import AttentionKind, TransformerRecommender
 
 Reading = Literal["raw", "rollout", "gradient"]
@@ -64,7 +64,7 @@ def trace(
     network = recommender.network
     items = torch.from_numpy(np.ascontiguousarray(history[-recommender.max_len :], dtype=np.int64))[None]
     with torch.set_grad_enabled(item_idx is not None):
-        output = network.next_hidden(
+        output = network.next_item_state(
             items, torch.tensor([items.shape[1]]), attentions=True, users=user_rows(network, np.array([user]))
         )
         gradients = [torch.zeros_like(weights) for weights in output.sources]

@@ -168,10 +168,10 @@ class _Asked:
         rows = torch.arange(len(combinations) * n_distinct) + 1
         table[rows + (rows >= network.mask).long()] = vectors.flatten(0, 1)
         users, of_user = self._users(keep_mask[:, of_items:])
-        twin = network.reading(_table(table), None if users is None else _table(users))
+        twin = network.with_vectors(_table(table), None if users is None else _table(users))
         events = places[:, :-1]
         lengths = torch.full((len(events),), events.shape[1])
-        hidden = twin.next_hidden(events, lengths, users=of_user).hidden
+        hidden = twin.next_item_state(events, lengths, users=of_user).hidden
         target = table[places[:, -1]]
         if network.config.output == "cosine":
             out = (unit(hidden) * unit(target)).sum(-1) / network.config.temperature

@@ -14,7 +14,7 @@ from engine.config import RunConfig, parse_config
 from engine.data.cleaning import load_dataset
 from engine.data.oracle import read_oracle
 from engine.data.splits import Split
-from engine.disk import whole
+from engine.disk import atomic_write
 from engine.ensemble.storage import save_ensemble
 from engine.errors import TrainingError
 from engine.model.content.tables import Contents
@@ -140,7 +140,7 @@ def train_run(
         else:
             begin(working, name, {"name": name, **about}, dataset, cleaning, overwrite)
         if study is not None:  # now, so that the run has it from the moment when it stands in its place
-            with whole(working / STUDY) as beside:
+            with atomic_write(working / STUDY) as beside:
                 shutil.copyfile(study, beside)
         try:
             return _finish(name, folder, split, config, on_progress, overwrite)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from engine.data.cleaning_report import shorten
-from engine.data.dataset import NOBODY, Histories, cut
+from engine.data.dataset import NOBODY, Histories, truncate_text
 from engine.data.schema import CATEGORY, display_columns
 from engine.errors import EngineError, UnknownIdError
 from engine.explanation.attention import attend
@@ -352,7 +352,7 @@ def rank_of(scores: np.ndarray, item: int) -> int | None:
 
 def _category(run: Run, item: int, lang: str) -> str | None:
     text = run.dataset.item_text(item, f"{CATEGORY}_{lang}", CATEGORY)
-    return text if text is None else cut(text)
+    return text if text is None else truncate_text(text)
 
 
 def describe(run: Run, item: int, lang: str) -> tuple[str, str | None, Cohort]:

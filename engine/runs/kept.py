@@ -69,7 +69,7 @@ class Kept(Generic[T]):
         A folder that may only be read, or a full disk, changes nothing: the result was given all the same.
         """
         key = self._key(run, depends_on)
-        with contextlib.suppress(OSError), disk.alone(run.path / f".{self.file}.lock", PATIENCE) as mine:
+        with contextlib.suppress(OSError), disk.exclusive_lock(run.path / f".{self.file}.lock", PATIENCE) as mine:
             if mine:
                 found = self.to_dict(change(self.load(run, **depends_on)))
                 disk.write_json(run.path / self.file, {"depends_on": key, "found": finite(found)})

@@ -38,7 +38,7 @@ def _aside(name: str, runs_dir: Path) -> Path:
     return runs_dir / f".{name}.replaced"
 
 
-def strangers(folder: Path) -> list[str]:
+def foreign_entries(folder: Path) -> list[str]:
     """What a folder holds that no run does, by name: other files, links, and what is neither file nor folder."""
     found: list[str] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
@@ -63,7 +63,7 @@ def _is_own_file(entry: os.DirEntry[str]) -> bool:
     return bool(known) and _is_file(entry)
 
 
-def why_no_run(folder: Path) -> Message | None:
+def reason_not_a_run(folder: Path) -> Message | None:
     """Why a folder does not prove to be a run, which alone may be replaced; None where it does.
 
     A run holds its settings and its results, in the form of this product, and nothing else.
@@ -81,7 +81,7 @@ def why_no_run(folder: Path) -> Message | None:
         return error.message
     if not isinstance(about.get("format_version"), int) or not isinstance(about.get("fingerprint"), str):
         return Message("its {name} is none of a run", {"name": CONFIG})
-    if found := strangers(folder):
+    if found := foreign_entries(folder):
         return _holds(found)
     return None
 
@@ -106,7 +106,7 @@ def check_free(name: str, runs_dir: Path, overwrite: bool) -> None:
     place = runs_dir / check_name(name)
     if not os.path.lexists(place):
         return
-    if (reason := why_no_run(place)) is not None:
+    if (reason := reason_not_a_run(place)) is not None:
         raise RunError(
             "{place} is there already and is no run ({reason}), so that nothing replaces it; choose another --name.",
             place=place,
@@ -130,7 +130,7 @@ def empty(folder: Path) -> None:
                 "{folder} is in the way, where a training would work, and is no folder; move it.", folder=folder
             )
         return
-    if found := strangers(folder):
+    if found := foreign_entries(folder):
         raise RunError(
             "{folder} is in the way, where a training would work: {reason}. Move it, or choose another --name.",
             folder=folder,
@@ -266,7 +266,7 @@ def lock_name(name: str, runs_dir: Path) -> Iterator[Path]:
     """
     check_name(name)
     make_folder(runs_dir)
-    with disk.alone(runs_dir / f".{name}.lock") as mine:
+    with disk.exclusive_lock(runs_dir / f".{name}.lock") as mine:
         if not mine:
             raise RunError(
                 "Another process is training {name!r} right now; wait for it, or choose another --name.", name=name
@@ -322,7 +322,7 @@ def lock(folder: Path, name: str, instead: str = "choose other settings") -> Ite
         RunError: another process is at the same work, or the folder cannot be made.
     """
     make_folder(folder)
-    with disk.alone(folder / "lock") as mine:
+    with disk.exclusive_lock(folder / "lock") as mine:
         if not mine:
             raise RunError(
                 "Another process is at {name} right now; wait for it, or {instead}.", name=name, instead=instead

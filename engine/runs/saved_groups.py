@@ -180,7 +180,7 @@ def _alone(run: Run) -> Iterator[None]:
         RunError: others are at it for long, or the folder cannot be written to.
     """
     try:
-        with disk.alone(run.path / LOCK, PATIENCE) as mine:
+        with disk.exclusive_lock(run.path / LOCK, PATIENCE) as mine:
             if not mine:
                 raise RunError("Somebody else is changing the groups of run {run!r}; try again.", run=run.name)
             yield

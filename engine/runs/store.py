@@ -17,7 +17,7 @@ from engine.config import RunConfig, parse_config
 from engine.data.cleaning_report import CleaningReport
 from engine.data.dataset import Dataset
 from engine.data.repeats import resolve_exclude_seen
-from engine.data.splits import Split, split_as_set
+from engine.data.splits import Split, split_from_config
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
 from engine.errors import EngineError, Message, RunError
@@ -442,7 +442,7 @@ def split_of(dataset: Dataset, config: RunConfig) -> Split:
     Raises:
         DataError: the log cannot be split so.
     """
-    return split_as_set(dataset, config.evaluation)
+    return split_from_config(dataset, config.evaluation)
 
 
 def candidates_of(split: Split, config: RunConfig, network: Transformer) -> np.ndarray:

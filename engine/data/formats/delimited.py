@@ -33,7 +33,7 @@ from engine.data.formats.dialect import (
     sniff,
 )
 from engine.data.formats.files import EmptyError, Text
-from engine.data.names import first_twice
+from engine.data.names import first_duplicate
 from engine.errors import DataError, Message
 
 MAX_RECORD_LINES = 10_000
@@ -131,7 +131,7 @@ def open_delimited(
         if not any(NUMBERED.fullmatch(g) for g in given):
             raise no_header(path, above.line, fields, delimiter)
         names, used = tuple(f"column {i}" for i in range(1, len(names) + 1)), 0
-    if (twice := first_twice(names)) is not None:
+    if (twice := first_duplicate(names)) is not None:
         raise DataError(
             "{path}, line {line}: the header names {name!r} twice; give each column its own name.",
             path=path,

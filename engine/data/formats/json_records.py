@@ -17,7 +17,7 @@ import pandas as pd
 
 from engine.data.cleaning_report import FIRST_LINES, CleaningIssue, TableName, shorten
 from engine.data.formats.files import EmptyError, Text
-from engine.data.names import first_twice, listed
+from engine.data.names import first_duplicate, listed
 from engine.data.schema import ITEM_ID, LINE, LIST_SEPARATOR, RATING, USER_ID, USUAL_NAMES, find_column
 from engine.errors import DataError, Message
 
@@ -149,7 +149,7 @@ def open_records(path: Path, text: Text, given: Mapping[str, str], is_log: bool 
                 "{file}: each of {column!r}, a list in every record, is a row", {"file": path.name, "column": column}
             )
         )
-    if (twice := first_twice(names)) is not None:
+    if (twice := first_duplicate(names)) is not None:
         raise DataError("{path} names the column {name!r} twice; give each column its own name.", path=path, name=twice)
     return Records(path, tuple(names), lines, records, column, inner, tuple(notes))
 

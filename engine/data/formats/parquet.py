@@ -13,7 +13,7 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 
 from engine.data.formats.files import NO_LIMIT, EmptyError, ReadLimit
-from engine.data.names import first_twice, listed
+from engine.data.names import first_duplicate, listed
 from engine.data.schema import LIST_SEPARATOR
 from engine.errors import DataError
 
@@ -35,7 +35,7 @@ def parquet_columns(path: Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
     except (pa.ArrowException, OSError) as error:
         raise _damaged(path, error) from None
     limit.check_rows(path, rows)
-    if (twice := first_twice(names)) is not None:
+    if (twice := first_duplicate(names)) is not None:
         raise DataError("{path} names the column {name!r} twice; give each column its own name.", path=path, name=twice)
     if rows == 0:
         raise EmptyError(

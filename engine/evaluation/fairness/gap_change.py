@@ -225,17 +225,17 @@ def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20)
             "target_idx": before["target_idx"].to_numpy()[rows],
         }
     )
-    about = facts[[column for column in facts if column not in table]].iloc[rows].reset_index(drop=True)
-    return pd.concat([table, about], axis=1)
+    columns = facts[[column for column in facts if column not in table]].iloc[rows].reset_index(drop=True)
+    return pd.concat([table, columns], axis=1)
 
 
 def _gap(
     metric: str, both: tuple[np.ndarray, np.ndarray], drawn: np.ndarray, model: int, config: EvaluationConfig
 ) -> Estimate:
     """The gap by one of the models, given (samples, 2) resampled means of the groups."""
-    sides = [mean_estimate(side[:, model], metric, drawn[:, at], config.confidence) for at, side in enumerate(both)]
-    few = any(few_hits(side[:, model], metric) for side in both)
-    return difference_estimate(sides[0], sides[1], _apart(drawn), config.confidence, few)
+    means = [mean_estimate(rows[:, model], metric, drawn[:, at], config.confidence) for at, rows in enumerate(both)]
+    few = any(few_hits(rows[:, model], metric) for rows in both)
+    return difference_estimate(means[0], means[1], _apart(drawn), config.confidence, few)
 
 
 def _signs(old_gap: Estimate, new_gap: Estimate) -> np.ndarray:
@@ -286,7 +286,7 @@ def _few(metric: str, both: tuple[np.ndarray, np.ndarray]) -> bool:
         return False
     changes = (side[:, 1] - side[:, 0] for side in both)
     return any(few_changes(change, metric) for change in changes) or any(
-        few_hits(side[:, model], metric) for side in both for model in (0, 1)
+        few_hits(rows[:, model], metric) for rows in both for model in (0, 1)
     )
 
 

@@ -89,24 +89,24 @@ def decompose(
         for_head: draws head users.
         for_tail: draws tail users.
     """
-    whole, cut = tables
-    n_models = len(whole)
-    change = cut - whole[:, is_head]
+    full_figures, truncated_figures = tables
+    n_models = len(full_figures)
+    change = truncated_figures - full_figures[:, is_head]
     change[np.abs(change) < _ROUNDING] = 0  # an average of equal figures may differ from them in the last digit
-    head, tail = np.concatenate([whole[:, is_head], change]), whole[:, ~is_head]
+    head, tail = np.concatenate([full_figures[:, is_head], change]), full_figures[:, ~is_head]
     means = np.concatenate([head.mean(axis=1), tail.mean(axis=1)])  # (3 n_models, n_metrics)
     resampled = np.concatenate(
         [_resampled(head, config.bootstrap_samples, for_head), _resampled(tail, config.bootstrap_samples, for_tail)],
         axis=1,
     )
-    sides = whole[:, is_head], tail
+    per_user = full_figures[:, is_head], tail
     return [
         {
             metric: _parts(
                 metric,
                 means[model::n_models, m],
                 resampled[:, model::n_models, m].T,
-                (sides[0][model, :, m], sides[1][model, :, m]),
+                (per_user[0][model, :, m], per_user[1][model, :, m]),
                 config,
             )
             for m, metric in enumerate(metrics)

@@ -114,19 +114,19 @@ def truncation_experiment(
     for_lengths, for_head, for_tail = np.random.default_rng(config.seed).spawn(3)
     head, known = test.take(np.flatnonzero(is_head)), test.histories.lengths
     lengths = draw_lengths(known[is_head], known[~is_head], draws, for_lengths)
-    whole: list[np.ndarray] = []  # (n_users, n_metrics) of each model
-    cut: list[np.ndarray] = []  # (n_head, n_metrics)
+    full_figures: list[np.ndarray] = []  # (n_users, n_metrics) of each model
+    truncated_figures: list[np.ndarray] = []  # (n_head, n_metrics)
     for turn, recommender in enumerate(recommenders):
 
         def report_share(share: float, turn: int = turn, name: str = recommender.name) -> None:
             report(f"Ranking with {name}, histories cut short", _SCORING_SHARE * (turn + share) / len(recommenders))
 
         frame = _frame(evaluation, recommender.name, test)
-        whole.append(frame[metrics].to_numpy())
+        full_figures.append(frame[metrics].to_numpy())
         seen = config.seen_left_out if evaluation.targets is None else evaluation.targets.seen_left_out, forget
-        cut.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, report_share))
+        truncated_figures.append(_truncated_figures(recommender, head, lengths, evaluation.metrics, seen, report_share))
     report("Intervals of the parts", _SCORING_SHARE)
-    tables = np.stack(whole), np.stack(cut)
+    tables = np.stack(full_figures), np.stack(truncated_figures)
     found = decompose(metrics, tables, is_head, config, for_head, for_tail)
     report("Truncated", 1.0)
     return {
@@ -151,7 +151,7 @@ def draw_lengths(own: np.ndarray, others: np.ndarray, draws: int, rng: np.random
     that the draw as a whole follows that distribution closely whatever the chance (stratified sampling).
 
     Args:
-        own: (n,) lengths of the histories to be cut.
+        own: (n,) lengths of the histories to truncate.
         others: (m,) lengths to draw from, at least one.
         draws: how many for each history.
         rng: source of the draws.
@@ -187,7 +187,7 @@ def rank_truncated(
         holdout: whole histories and the targets that followed.
         lengths: (n,) newest events that each history keeps.
         exclude_seen: leave seen items out of the ranking.
-        forget: of those, leave out only what the cut history holds.
+        forget: of those, leave out only what the truncated history holds.
         on_progress: called with the share of users done.
         watch: shown rows and their (B, n_items + 1) scores, -inf for what is left out, which hold until it returns.
 
@@ -197,13 +197,13 @@ def rank_truncated(
     ranks = np.zeros(len(holdout.targets.items), dtype=np.int32)
     offsets = holdout.targets.offsets
     known = holdout.histories.lengths
-    cut = holdout.histories.ranges(
+    truncated = holdout.histories.ranges(
         holdout.histories.offsets[1:] - np.minimum(lengths, known), holdout.histories.offsets[1:]
     )
-    for rows, scores in score_chunks(recommender, cut, exclude_seen=False):
+    for rows, scores in score_chunks(recommender, truncated, exclude_seen=False):
         chosen = np.arange(rows.start, rows.stop)
         if exclude_seen:
-            seen = (cut if forget else holdout.histories).take(chosen)
+            seen = (truncated if forget else holdout.histories).take(chosen)
             scores[seen.positions(), seen.items] = -np.inf
         ranks[offsets[rows.start] : offsets[rows.stop]] = ranks_in(scores, holdout.targets.take(chosen))
         if watch:

@@ -76,7 +76,7 @@ def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame
     columns: dict[str, np.ndarray | pd.Series] = {
         "user_idx": users,
         "history_length": lengths[users],
-        "user_cohort": _sides(cohorts.user_is_head[users]),
+        "user_cohort": _cohort_names(cohorts.user_is_head[users]),
     }
     if (times := _training_times(dataset, split)) is not None:
         last = np.full(len(lengths), np.nan)
@@ -110,7 +110,7 @@ def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFra
     """
     targets = split.test.targets.items[split.test.targets.offsets[:-1]]
     columns: dict[str, np.ndarray | pd.Series] = {
-        "item_cohort": _sides(cohorts.item_is_head[targets]),
+        "item_cohort": _cohort_names(cohorts.item_is_head[targets]),
         "target_popularity": np.bincount(split.train.items, minlength=split.n_items + 1)[targets],
     }
     if (times := _training_times(dataset, split)) is not None:
@@ -138,15 +138,17 @@ def standard_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
     >>> [str(group.rule) for group in engine.standard_groups(facts)][:3]
     ['user_cohort=head', 'user_cohort=tail', 'history_length=..2']
     """
-    sides = _sides_of(facts, "user_cohort", "users")
-    groups = [*sides]
+    cohorts = _cohort_groups(facts, "user_cohort", "users")
+    groups = [*cohorts]
     for column in ("history_length", "recency_days", "mainstream"):
         if column in facts:
             groups += _along(facts, column)
     for found in _by_attribute(facts, [c for c in facts.columns if c not in _OWN and not _is_of_target(c)]):
         groups += found
-        for side in sides:
-            crossed = [Group(f"{side.name}, {g.name}", Rule(side.rule.conditions + g.rule.conditions)) for g in found]
+        for cohort in cohorts:
+            crossed = [
+                Group(f"{cohort.name}, {g.name}", Rule(cohort.rule.conditions + g.rule.conditions)) for g in found
+            ]
             groups += [group for group in crossed if members(group.rule, facts).any()]
     return tuple(groups)
 
@@ -160,7 +162,7 @@ def item_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
     >>> [str(group.rule) for group in engine.item_groups(facts)][:3]
     ['item_cohort=head', 'item_cohort=tail', 'target_popularity=..9']
     """
-    groups = _sides_of(facts, "item_cohort", "targets")
+    groups = _cohort_groups(facts, "item_cohort", "targets")
     for column in ("target_popularity", "target_age_days"):
         if column in facts:
             groups += _along(facts, column)
@@ -265,12 +267,14 @@ def _of_attribute(facts: pd.DataFrame, column: str) -> list[Group]:
     return [Group(f"{_words(column)} {v}", Rule((c,))) for v, c in zip(values, conditions, strict=True)]
 
 
-def _sides_of(facts: pd.DataFrame, column: str, whom: str) -> list[Group]:
+def _cohort_groups(facts: pd.DataFrame, column: str, whom: str) -> list[Group]:
     present = set(facts[column])
-    return [Group(f"{side} {whom}", Rule((OneOf(column, (side,)),))) for side in ("head", "tail") if side in present]
+    return [
+        Group(f"{cohort} {whom}", Rule((OneOf(column, (cohort,)),))) for cohort in ("head", "tail") if cohort in present
+    ]
 
 
-def _sides(is_head: np.ndarray) -> np.ndarray:
+def _cohort_names(is_head: np.ndarray) -> np.ndarray:
     return np.array(["tail", "head"], dtype=object)[is_head.astype(int)]
 
 

@@ -247,7 +247,7 @@ def exposure_entropy(exposure: np.ndarray, n: int) -> np.ndarray:
     return np.clip(_ratio(inner, np.where(n > 1, np.log(max(n, 2)), 0.0)), 0, 1)
 
 
-def popularity_lift(shown: np.ndarray, met: np.ndarray) -> float:
+def popularity_lift(list_means: np.ndarray, history_means: np.ndarray) -> float:
     """How much more popular lists are than histories: ΔGAP = (GAP_L - GAP_H) / GAP_H, -1 or more; nearer 0 is truer.
 
     GAP_L is the mean over users of the mean popularity of their lists (`arp`), GAP_H that of their histories. Above 0
@@ -255,15 +255,15 @@ def popularity_lift(shown: np.ndarray, met: np.ndarray) -> float:
     Burke and Mobasher, "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019).
 
     Args:
-        shown: (n_users,) mean popularity of each user's list; NaN for none.
-        met: (n_users,) mean popularity of each user's history; NaN for none.
+        list_means: (n_users,) mean popularity of each user's list; NaN for none.
+        history_means: (n_users,) mean popularity of each user's history; NaN for none.
 
     >>> popularity_lift(np.array([6.0, 3.0]), np.array([2.0, 4.0]))
     0.5
     """
-    both = ~np.isnan(shown + met)
-    base = met[both].sum()
-    return float(shown[both].sum() / base - 1) if base > 0 else float("nan")
+    both = ~np.isnan(list_means + history_means)
+    base = history_means[both].sum()
+    return float(list_means[both].sum() / base - 1) if base > 0 else float("nan")
 
 
 def history_popularity(histories: Histories, facts: ItemFacts) -> np.ndarray:
@@ -273,16 +273,16 @@ def history_popularity(histories: Histories, facts: ItemFacts) -> np.ndarray:
 
 
 def example_facts(categories: list[list[float]] | None = None) -> ItemFacts:
-    """Three items for the examples above: all four users but one met 1, two met 2 as well, and one met 3 alone."""
-    met = sparse.csr_array(np.array([[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64))
+    """Three items for the examples above: of four users three have item 1, two of those item 2, and the last item 3."""
+    item_users = sparse.csr_array(np.array([[0, 0, 0, 0], [1, 1, 1, 0], [1, 1, 0, 0], [0, 0, 0, 1]], dtype=np.float64))
     shares = None if categories is None else sparse.csr_array(np.vstack([np.zeros(len(categories[0])), categories]))
     names = tuple("abc"[: 0 if categories is None else len(categories[0])])
-    return ItemFacts(np.array([0, 3, 2, 1]), np.array([False, True, False, False]), met, shares, names)
+    return ItemFacts(np.array([0, 3, 2, 1]), np.array([False, True, False, False]), item_users, shares, names)
 
 
 def _varieties(top: np.ndarray, facts: ItemFacts, ks: Sequence[int]) -> dict[int, np.ndarray]:
     """`ild` of the lists cut to each length."""
-    vectors = facts.met if facts.categories is None else facts.categories
+    vectors = facts.item_users if facts.categories is None else facts.categories
     shown = np.where((np.diff(vectors.indptr) > 0)[top], top, 0)
     unit = rows_to(vectors, 2)
     pairs = None if facts.categories is not None else pair_cosines(shown, unit)

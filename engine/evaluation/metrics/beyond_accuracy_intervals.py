@@ -19,28 +19,28 @@ _CELLS = 8_000_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class RankedLists:
     """What users are shown, and what must be known to judge it.
 
     Attributes:
         top: (n_users, longest k) item indices, best first, 0 where there was nothing more.
-        met: (n_users,) mean popularity of their histories (`history_popularity`).
+        history_means: (n_users,) mean popularity of their histories (`history_popularity`).
         candidates: (n_items + 1,) bool; what could have been shown.
         facts: of the items.
     """
 
     top: np.ndarray
-    met: np.ndarray
+    history_means: np.ndarray
     candidates: np.ndarray
     facts: ItemFacts
 
-    def take(self, rows: np.ndarray) -> Shown:
+    def take(self, rows: np.ndarray) -> RankedLists:
         """The chosen users, by bool or by index."""
-        return replace(self, top=self.top[rows], met=self.met[rows])
+        return replace(self, top=self.top[rows], history_means=self.history_means[rows])
 
 
 def list_estimates(
-    figures: Mapping[str, np.ndarray], shown: Shown | None, config: EvaluationConfig, rng: np.random.Generator
+    figures: Mapping[str, np.ndarray], shown: RankedLists | None, config: EvaluationConfig, rng: np.random.Generator
 ) -> dict[str, Estimate]:
     """Figures of some users' lists with their intervals; all of them share their draws.
 
@@ -71,19 +71,19 @@ def list_estimates(
     names = [name for name, values in figures.items() if not np.isnan(values).all()]
     values = np.column_stack([figures[name] for name in names]) if names else np.empty((n_users, 0))
     spread = None if shown is None else _Spread.of(shown, config.ks)
-    met = np.full(n_users, np.nan) if shown is None else shown.met
+    history_means = np.full(n_users, np.nan) if shown is None else shown.history_means
     lifts = {
         f"popularity_lift@{k}": figures[f"arp@{k}"] for k in config.ks if f"arp@{k}" in names and shown is not None
     }
     draws: dict[str, list[np.ndarray]] = {}
     for counts in _draws(n_users, spread.width if spread else 0, config.bootstrap_samples, rng):
         drawn = dict(zip(names, _means(counts, values), strict=True))
-        drawn |= {name: _lift(counts, arp, met) for name, arp in lifts.items()}
+        drawn |= {name: _lift(counts, arp, history_means) for name, arp in lifts.items()}
         drawn |= spread.figures(counts) if spread else {}
         for name, column in drawn.items():
             draws.setdefault(name, []).append(column)
     means = {name: float(np.nanmean(figures[name])) for name in names}
-    means |= {name: popularity_lift(arp, met) for name, arp in lifts.items()}
+    means |= {name: popularity_lift(arp, history_means) for name, arp in lifts.items()}
     across = spread.figures(np.ones((1, n_users))) if spread else {}
     found = {name: _estimate(value, draws[name], config) for name, value in means.items()}
     found |= {name: _of_hits(figures[name], name, draws[name], config) for name in names if most_of(name) is not None}
@@ -111,7 +111,7 @@ class _Spread:
     n_tail: int
 
     @classmethod
-    def of(cls, shown: Shown, ks: Sequence[int]) -> _Spread:
+    def of(cls, shown: RankedLists, ks: Sequence[int]) -> _Spread:
         """From lists of item indices."""
         ks = tuple(sorted(set(ks)))
         lists, candidates, is_head = shown.top, shown.candidates, shown.facts.is_head
@@ -162,10 +162,10 @@ def _means(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.divide(sums, sizes, out=np.full_like(sums, np.nan), where=sizes > 0)
 
 
-def _lift(counts: np.ndarray, shown: np.ndarray, met: np.ndarray) -> np.ndarray:
+def _lift(counts: np.ndarray, list_means: np.ndarray, history_means: np.ndarray) -> np.ndarray:
     """(samples,) `popularity_lift` of the users drawn."""
-    both = ~np.isnan(shown + met)
-    lists, histories = counts @ np.where(both, shown, 0.0), counts @ np.where(both, met, 0.0)
+    both = ~np.isnan(list_means + history_means)
+    lists, histories = counts @ np.where(both, list_means, 0.0), counts @ np.where(both, history_means, 0.0)
     return np.divide(lists, histories, out=np.full_like(lists, np.nan), where=histories > 0) - 1
 
 

@@ -27,7 +27,7 @@ class ItemFacts:
     Attributes:
         popularity: (n_items + 1,) int64 training interactions.
         is_head: (n_items + 1,) bool; the other items are tail.
-        met: (n_items + 1, n_users) CSR of ones: who met an item in training.
+        item_users: (n_items + 1, n_users) CSR of ones: which users have an item in their training history.
         categories: (n_items + 1, n_categories) CSR; an item's row sums to 1 over the categories that it has, and is
             empty where it has none. None where the data knows no category.
         category_names: names of its columns.
@@ -35,7 +35,7 @@ class ItemFacts:
 
     popularity: np.ndarray
     is_head: np.ndarray
-    met: sparse.csr_array
+    item_users: sparse.csr_array
     categories: sparse.csr_array | None = None
     category_names: tuple[str, ...] = ()
 
@@ -47,8 +47,8 @@ class ItemFacts:
     @cached_property
     def information(self) -> np.ndarray:
         """(n_items + 1,) self-information in bits; see `novelty`."""
-        readers = np.diff(self.met.indptr)
-        everybody = max(len(np.unique(self.met.indices)), 1)
+        readers = np.diff(self.item_users.indptr)
+        everybody = max(len(np.unique(self.item_users.indices)), 1)
         return -np.log2(np.maximum(readers, 1) / everybody)
 
     @cached_property
@@ -68,10 +68,10 @@ def item_facts(dataset: Dataset | None, split: Split, cohorts: Cohorts) -> ItemF
     """
     train = split.train
     popularity = np.bincount(train.items, minlength=split.n_items + 1)
-    met = matrix(train.items, train.positions(), (split.n_items + 1, len(train)))
-    met.data[:] = 1.0  # who comes twice is still one user
+    item_users = matrix(train.items, train.positions(), (split.n_items + 1, len(train)))
+    item_users.data[:] = 1.0  # who comes twice is still one user
     categories, names = (None, ()) if dataset is None else _categories(dataset)
-    return ItemFacts(popularity, cohorts.item_is_head, met, categories, names)
+    return ItemFacts(popularity, cohorts.item_is_head, item_users, categories, names)
 
 
 def _categories(dataset: Dataset) -> tuple[sparse.csr_array | None, tuple[str, ...]]:

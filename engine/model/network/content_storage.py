@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from engine.disk import whole
+from engine.disk import atomic_write
 from engine.errors import RunError
 from engine.model.content.sentence_bert import SentenceSpace
 from engine.model.content.tables import Content, Contents
@@ -40,7 +40,7 @@ def save_contents(contents: Contents, path: Path) -> None:
         if content.text is not None:
             arrays[f"{kind}.components"] = np.ascontiguousarray(content.text.components)
         words[kind] = json.dumps(names, ensure_ascii=False)
-    with whole(path) as beside:  # no arrays with empty metadata make a header that nobody can read
+    with atomic_write(path) as beside:  # no arrays with empty metadata make a header that nobody can read
         save_file(arrays, beside, metadata=words or None)
 
 

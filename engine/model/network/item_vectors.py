@@ -14,7 +14,7 @@ from engine.data.dataset import PAD
 from engine.model.content.tables import Content
 from engine.model.network.config import ContentShape
 from engine.model.network.content_vectors import ContentVectors
-from engine.model.network.taken_rows import Taken
+from engine.model.network.gathered_rows import GatheredRows
 
 
 class ItemVectors(nn.Module):
@@ -29,7 +29,7 @@ class ItemVectors(nn.Module):
         self.own = nn.Embedding(n_items + 1, d_model, padding_idx=PAD)
         self.content = ContentVectors(n_items, d_model, content) if content else None
         self._hidden: Tensor | None = None
-        self._few: Taken | None = None
+        self._few: GatheredRows | None = None
         self._gradient: tuple[Tensor, Tensor] | None = None  # the table's, and the rows in which it is not zero
 
     @property
@@ -79,7 +79,7 @@ class ItemVectors(nn.Module):
         finally:
             self._hidden = None
 
-    def few(self, items: Tensor) -> Taken:
+    def few(self, items: Tensor) -> GatheredRows:
         """The rows of the (n,) items that a step reads: each is fetched, and gets its gradient, once.
 
         Every lookup in the whole table would make a gradient as large as the table.
@@ -87,10 +87,10 @@ class ItemVectors(nn.Module):
         rows = torch.cat([items, items.new_zeros(1)]).unique()
         places = items.new_zeros(self.own.num_embeddings)
         places[rows] = torch.arange(len(rows), device=items.device)
-        return Taken(rows, self.own.weight.detach()[rows].requires_grad_(), places)
+        return GatheredRows(rows, self.own.weight.detach()[rows].requires_grad_(), places)
 
     @torch.no_grad()
-    def take_gradient(self, few: Taken) -> None:
+    def take_gradient(self, few: GatheredRows) -> None:
         """Give the table the gradient that its few rows have; the others' is zero.
 
         One piece of memory serves all steps, of which only the rows of the step before are cleared: to fill a table
@@ -104,7 +104,7 @@ class ItemVectors(nn.Module):
         self._gradient = gradient, few.rows
 
     @contextmanager
-    def reading(self, few: Taken | None) -> Iterator[None]:
+    def reading(self, few: GatheredRows | None) -> Iterator[None]:
         """Within this, own vectors are read from copies of a few rows.
 
         Only items that are among them may be asked for; padding's place is 0. None reads the whole table.

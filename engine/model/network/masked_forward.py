@@ -1,9 +1,9 @@
-"""One history with many sets of its events hidden: what reads out the next item, each time, for a share of the work.
+"""The next-item states of one history with many different sets of its events hidden, at a fraction of the cost.
 
-It is what `Transformer.next_hidden` gives with `absent`, to rounding. What makes it quick: no place looks at a hidden
-event, so none is worked for, but for the newest where it reads out; the first block's projections depend on the place
-alone and are made once for all sets; and where a network looks back only, events at the start that are all there or all
-hidden together are worked for once.
+They equal what `Transformer.next_item_state` gives with `is_masked`, up to rounding. Three shortcuts make this fast.
+Nothing attends to a hidden event, so hidden events are not computed, except the newest where the next item is read from
+it. The first block's projections depend on the event alone and are computed once for all sets. In a causal network, the
+leading events that are either all kept or all hidden are computed once.
 
 Letters in shapes are those of `engine.model.network.transformer`; S places are left of L.
 """

@@ -34,7 +34,7 @@ class ModelOutput:
     Attributes:
         hidden: (B, L, D) after the last norm. Causal: place t has seen places 0..t. Masked: every place has seen every
             other. Encoder-decoder: the decoder's M + 1 places, place t after START and t following items. From
-            `next_hidden`: (B, D), the state that reads out the next item.
+            `next_item_state`: (B, D), the state that reads out the next item.
         attentions: (n_layers, B, H, L query, L key) of the history's places, rows sum to 1; None unless asked for.
         decoded: (n_layers, B, H, M + 1, M + 1), the decoder's self-attention; None without a decoder.
         cross: (n_layers, B, H, M + 1, L), what the decoder looked at in the history; rows sum to 1, or are 0 where no
@@ -101,7 +101,7 @@ class Transformer(nn.Module):
         noise: Noise | None = None,
         following: Tensor | None = None,
         users: Tensor | None = None,
-        readout: Tensor | None = None,
+        next_item_at: Tensor | None = None,
     ) -> ModelOutput:
         """Hidden states of a batch of histories.
 
@@ -115,8 +115,8 @@ class Transformer(nn.Module):
             following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
             users: (B,) int64 rows of the users' content, whose vectors join every place; 0 or None is somebody of whom
                 nothing is known.
-            readout: (B,) the only place of each row whose state is wanted, so `hidden` is (B, 1, D): the last block
-                works for it alone. Not while training, not with attentions, not in an encoder-decoder.
+            next_item_at: (B,) the one place of each row whose state is wanted. `hidden` is then (B, 1, D) and the last
+                block computes only that place. Not for training, nor with attentions, nor in an encoder-decoder.
         """
         causal = self.config.architecture == "causal"
         x, blocked, nobody = self._causal(items, is_masked) if causal else self._both_ways(items, is_masked)
@@ -124,15 +124,15 @@ class Transformer(nn.Module):
         x = x if user is None else x + user
         x = drop(x if noise is None else noise.jitter(x), self.config.dropout, noise)  # (B, L, D)
         kept: list[Tensor] = []
-        whole = len(self.blocks) - (readout is not None)
+        whole = len(self.blocks) - (next_item_at is not None)
         for block in self.blocks[:whole]:
             x, weights, _ = block(x, blocked, noise)
             if attentions:
                 kept.append(weights)
         for block in self.blocks[whole:]:
-            assert readout is not None
+            assert next_item_at is not None
             assert isinstance(block, Block)
-            x = block.of_one(x, blocked, readout)
+            x = block.of_one(x, blocked, next_item_at)
         seen = torch.stack(kept) if attentions else None
         if self.decoder is None or self.norm_memory is None:
             return ModelOutput(self.norm(x), seen, sources=tuple(kept))
@@ -172,7 +172,7 @@ class Transformer(nn.Module):
             vectors = torch.where(masked[..., None], self.mask_vectors, vectors)
         return vectors + self.position_vectors(back), blocked, nobody
 
-    def next_hidden(
+    def next_item_state(
         self,
         items: Tensor,
         lengths: Tensor,
@@ -203,17 +203,17 @@ class Transformer(nn.Module):
         if attentions:
             output = self(items, is_masked, attentions, users=users)
             return replace(output, hidden=output.hidden[rows, place])
-        output = self(items, is_masked, users=users, readout=place)
+        output = self(items, is_masked, users=users, next_item_at=place)
         return replace(output, hidden=output.hidden[:, 0])
 
-    def reading(self, items: nn.Module, users: nn.Module | None) -> Transformer:
-        """The same network, with all its other weights shared, that reads items' and users' vectors from elsewhere.
+    def with_vectors(self, items: nn.Module, users: nn.Module | None) -> Transformer:
+        """The same network, sharing all its other weights, with item and user vectors from elsewhere.
 
-        What is asked of it is `forward` and `next_hidden`; this network, which others may be asking, is left as it is.
+        Use its `forward` and `next_item_state`. This network, which other threads may be using, is left as it is.
 
         Args:
             items: gives the (..., D) vectors of numbers of any shape; 0 stays padding, and `mask` stays [MASK].
-            users: gives the (B, D) vectors of the `users` that `forward` is told of.
+            users: gives the (B, D) vectors of the `users` passed to `forward`.
         """
         twin = copy.copy(self)
         twin._modules = {**self._modules, "item_vectors": items, "user_vectors": users}

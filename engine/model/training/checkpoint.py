@@ -10,7 +10,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from engine.disk import whole
+from engine.disk import atomic_write
 from engine.errors import RunError
 from engine.model.network.transformer import NetworkConfig, Transformer, blank
 from engine.model.training.loop import Checkpoint, Epoch
@@ -108,7 +108,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
 
 
 def _write(tensors: dict[str, torch.Tensor], words: dict[str, str], path: Path) -> None:
-    with whole(path) as beside:
+    with atomic_write(path) as beside:
         save_file(tensors, beside, metadata=words)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.model.network.taken_rows import Taken
+from engine.model.network.gathered_rows import GatheredRows
 
 LAZY_FROM = 50_000
 """Catalogues of this many items or more are trained so, where each step asks for a sample of them."""
@@ -61,15 +61,15 @@ class LazyAdamW:
         self._decays, self._kept, self._drifts = (np.zeros(1024) for _ in range(3))
 
     @torch.no_grad()
-    def take(self, needed: Tensor) -> Taken:
+    def take(self, needed: Tensor) -> GatheredRows:
         """The distinct rows among the (n,) row numbers needed, brought up to date, and row 0, padding's."""
         rows = torch.cat([needed.reshape(-1), needed.new_zeros(1)]).unique()
         self._catch_up(rows)
         self._places[rows] = torch.arange(len(rows), device=rows.device)
-        return Taken(rows, self.table[rows].requires_grad_(), self._places)
+        return GatheredRows(rows, self.table[rows].requires_grad_(), self._places)
 
     @torch.no_grad()
-    def step(self, taken: Taken, size: float, kept: float) -> None:
+    def step(self, taken: GatheredRows, size: float, kept: float) -> None:
         """One step of AdamW on the rows taken, by the gradient of their copy; all others fall behind by one.
 
         Args:

@@ -19,8 +19,8 @@ from engine.data.splits import Split, require_next_items
 from engine.errors import TrainingError
 from engine.model.content.tables import Content, Contents
 from engine.model.network.config import ContentShape, NetworkConfig
+from engine.model.network.next_item_state import user_rows, validation_ndcg
 from engine.model.network.noise import Noise
-from engine.model.network.readout import user_rows, validation_ndcg
 from engine.model.network.transformer import Transformer, blank
 from engine.model.training.augmentation import augmentation_of
 from engine.model.training.batching import batches, count_batches, windows
@@ -293,9 +293,9 @@ class _Loop:
             hidden = output.hidden[real]  # (N, D)
             loss = softmax_loss(self.network, hidden, targets[real], others, t.label_smoothing or 0.0)
             if t.content_loss and self.network.item_vectors.content is not None:
-                met = targets[real].unique()
+                positives = targets[real].unique()
                 loss = loss + t.content_loss * softmax_loss(
-                    self.network, self.network.item_vectors.content(met), met, others
+                    self.network, self.network.item_vectors.content(positives), positives, others
                 )
         size = step_size(t, step, self.max_epochs * self.n_batches)
         for group in self.optimiser.param_groups:

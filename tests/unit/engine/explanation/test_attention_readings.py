@@ -48,7 +48,7 @@ def test_a_small_change_of_a_weight_moves_the_logit_as_its_gradient_says(archite
         return out, weights
 
     def logit() -> float:
-        hidden = network.next_hidden(torch.from_numpy(HISTORY)[None], torch.tensor([5]), attentions=True).hidden
+        hidden = network.next_item_state(torch.from_numpy(HISTORY)[None], torch.tensor([5]), attentions=True).hidden
         return float(network.double().logits(hidden.double(), torch.tensor([9]))[0, 0])
 
     network.double()

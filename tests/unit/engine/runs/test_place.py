@@ -18,7 +18,7 @@ from engine.errors import RunError
 from engine.model.training.checkpoint import save_network
 from engine.runs import place as place_module
 from engine.runs.folder import OWN_FILES
-from engine.runs.place import is_whole, put_in_place, settle, strangers, why_no_run, working_folder
+from engine.runs.place import foreign_entries, is_whole, put_in_place, reason_not_a_run, settle, working_folder
 from tests.conftest import TINY_RUN, tiny_config
 from tests.cut_short import killed
 
@@ -169,7 +169,7 @@ def test_a_link_in_the_place_of_a_run_is_not_followed(runs: Path, tmp_path: Path
     (runs / TINY_RUN).symlink_to(runs / "elsewhere")
     with pytest.raises(RunError, match="it is a link"):
         put_in_place(working_folder(TINY_RUN, runs), TINY_RUN, runs, overwrite=True)
-    assert why_no_run(runs / "elsewhere") is None
+    assert reason_not_a_run(runs / "elsewhere") is None
 
 
 def test_a_hidden_folder_of_somebody_else_is_not_emptied(tiny_log_dir: Path, tmp_path: Path) -> None:
@@ -186,7 +186,7 @@ def test_a_hidden_folder_of_somebody_else_is_not_emptied(tiny_log_dir: Path, tmp
 
 def test_every_file_that_the_engine_keeps_in_a_run_is_known(tiny_run_dir: Path) -> None:
     """Else a run in which it was kept could never be replaced."""
-    assert strangers(tiny_run_dir / TINY_RUN) == []
+    assert foreign_entries(tiny_run_dir / TINY_RUN) == []
     source = "\n".join(path.read_text(encoding="utf-8") for path in Path(engine.__file__).parent.rglob("*.py"))
     names = set(re.findall(r'^[A-Z_]+ = "(\w+\.(?:json|parquet|safetensors|jsonl|sqlite))"', source, re.MULTILINE))
     assert {"confidence.json", "growth.json"} <= names

@@ -147,7 +147,10 @@ def test_a_failed_write_says_what_helps(run: Run, monkeypatch: pytest.MonkeyPatc
 
 def test_who_waits_too_long_is_told(run: Run, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("engine.runs.saved_groups.PATIENCE", 0.05)
-    with disk.alone(run.path / ".cohorts.lock"), pytest.raises(engine.RunError, match="Somebody else is changing"):
+    with (
+        disk.exclusive_lock(run.path / ".cohorts.lock"),
+        pytest.raises(engine.RunError, match="Somebody else is changing"),
+    ):
         engine.save_group(run, TAIL)
 
 

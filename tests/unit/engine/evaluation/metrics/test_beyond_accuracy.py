@@ -230,7 +230,7 @@ def test_the_numbers_of_items_change_no_figure(seed: int, categories: bool):
     renumbered = ItemFacts(
         facts.popularity[order],
         facts.is_head[order],
-        sparse.csr_array(facts.met.toarray()[order]),
+        sparse.csr_array(facts.item_users.toarray()[order]),
         None if facts.categories is None else sparse.csr_array(facts.categories.toarray()[order]),
         facts.category_names,
     )
@@ -247,13 +247,13 @@ def test_the_numbers_of_items_change_no_figure(seed: int, categories: bool):
 def _by_loop(lists: np.ndarray, holdout: Holdout, facts: ItemFacts) -> dict[str, list[float]]:
     """Every figure, one user and one item at a time, with the parts that scikit-learn and SciPy have."""
     found: dict[str, list[float]] = {name: [] for name in PER_USER}
-    k, vectors = lists.shape[1], (facts.met if facts.categories is None else facts.categories).toarray()
+    k, vectors = lists.shape[1], (facts.item_users if facts.categories is None else facts.categories).toarray()
     for row, history, targets in zip(lists, holdout.histories, holdout.targets, strict=True):
         shown = [int(item) for item in row if item]
         found["aplt"].append(np.mean([not facts.is_head[i] for i in shown]) if shown else NAN)
         found["arp"].append(np.mean([facts.popularity[i] for i in shown]) if shown else NAN)
-        readers = {i: max(facts.met.toarray()[i].sum(), 1) for i in shown}
-        everybody = facts.met.toarray().any(axis=0).sum()
+        readers = {i: max(facts.item_users.toarray()[i].sum(), 1) for i in shown}
+        everybody = facts.item_users.toarray().any(axis=0).sum()
         found["novelty"].append(np.mean([-np.log2(readers[i] / everybody) for i in shown]) if shown else NAN)
         told = [i for i in shown if vectors[i].any()]
         alike = cosine_similarity(vectors[told]) if told else np.empty((0, 0))

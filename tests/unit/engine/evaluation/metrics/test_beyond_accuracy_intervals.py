@@ -17,7 +17,7 @@ from engine.evaluation.metrics.beyond_accuracy import (
     exposures,
     popularity_lift,
 )
-from engine.evaluation.metrics.beyond_accuracy_intervals import Shown, list_estimates
+from engine.evaluation.metrics.beyond_accuracy_intervals import RankedLists, list_estimates
 from engine.evaluation.metrics.item_facts import ItemFacts
 from engine.evaluation.stats.intervals import mean_estimate
 
@@ -33,7 +33,7 @@ def facts() -> ItemFacts:
 
 
 @pytest.fixture
-def shown(facts) -> Shown:
+def shown(facts) -> RankedLists:
     rng = np.random.default_rng(6)
     chances = 1 / np.arange(1, N_ITEMS + 1)
     top = np.array([rng.choice(N_ITEMS, 5, replace=False, p=chances / chances.sum()) + 1 for _ in range(25)])
@@ -42,17 +42,17 @@ def shown(facts) -> Shown:
     candidates[[0, 2, 29]] = False  # 2 is shown though it is no candidate: it covers nothing
     met = rng.uniform(1, 20, 25)
     met[7] = np.nan
-    return Shown(top.astype(np.int32), met, candidates, facts)
+    return RankedLists(top.astype(np.int32), met, candidates, facts)
 
 
-def _figures(shown: Shown) -> dict[str, np.ndarray]:
+def _figures(shown: RankedLists) -> dict[str, np.ndarray]:
     return {"arp@2": arp(shown.top[:, :2], shown.facts), "aplt@5": aplt(shown.top, shown.facts)}
 
 
-def _naive(shown: Shown) -> dict[str, float]:
+def _naive(shown: RankedLists) -> dict[str, float]:
     """The figures of the users who are there, in the plain way."""
     found = {name: float(np.nanmean(values)) for name, values in _figures(shown).items()}
-    found["popularity_lift@2"] = popularity_lift(_figures(shown)["arp@2"], shown.met)
+    found["popularity_lift@2"] = popularity_lift(_figures(shown)["arp@2"], shown.history_means)
     tail = shown.candidates & ~shown.facts.is_head
     for k in (2, 5):
         exposure = exposures(shown.top[:, :k], N_ITEMS)
@@ -89,7 +89,7 @@ def test_what_is_undefined_for_all_is_left_out(shown):
     nothing = np.full(25, np.nan)
     found = list_estimates({"ild@1": nothing, "log_rank": np.arange(25.0)}, None, CONFIG, np.random.default_rng(0))
     assert list(found) == ["log_rank"]
-    empty = Shown(np.zeros_like(shown.top), shown.met, shown.candidates, shown.facts)
+    empty = RankedLists(np.zeros_like(shown.top), shown.history_means, shown.candidates, shown.facts)
     across = list_estimates({"ild@1": nothing}, empty, CONFIG, np.random.default_rng(0))
     assert {name: estimate.value for name, estimate in across.items()} == {
         **{f"coverage@{k}": 0.0 for k in (2, 5)},
@@ -114,9 +114,9 @@ def test_intervals_of_spread_hold_what_new_users_show(facts):
     candidates = np.arange(N_ITEMS + 1) > 0
     config = EvaluationConfig(ks=(3,), bootstrap_samples=200)  # pyright: ignore[reportCallIssue]
 
-    def users() -> Shown:
+    def users() -> RankedLists:
         keys = np.log(rng.random((40, N_ITEMS))) / chances  # a weighted draw without replacement, all users at once
-        return Shown(np.argsort(-keys)[:, :3] + 1, np.ones(40), candidates, facts)
+        return RankedLists(np.argsort(-keys)[:, :3] + 1, np.ones(40), candidates, facts)
 
     found = []
     for _ in range(100):

@@ -1,4 +1,4 @@
-"""Hidden events cost less than `next_hidden` with `absent` takes, and give the same states."""
+"""Hidden events cost less than `next_item_state` with `absent` takes, and give the same states."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_states_are_those_of_the_whole_network(data: st.DataObject):
         found = masked_hidden(network, items, there, users)
         lengths = torch.full((20,), length)
         many = None if users is None else users.expand(20)
-        expected = network.next_hidden(items.expand(20, -1), lengths, ~there, users=many).hidden
+        expected = network.next_item_state(items.expand(20, -1), lengths, ~there, users=many).hidden
     torch.testing.assert_close(found, expected, atol=1e-9, rtol=1e-9)
 
 

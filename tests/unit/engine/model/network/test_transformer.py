@@ -86,7 +86,7 @@ def test_reading_both_ways_every_place_counts_for_the_next_item(network: Transfo
     changed = items.clone()
     changed[:, changed_place] = other(changed[:, changed_place])
     lengths = torch.full((64,), MAX_LEN)
-    first, second = (network.next_hidden(i, lengths, attentions=True) for i in (items, changed))
+    first, second = (network.next_item_state(i, lengths, attentions=True) for i in (items, changed))
     moved = (first.hidden - second.hidden).abs().amax(dim=1) > 1e-5
     assert moved.float().mean() > 0.8
     assert first.attentions is not None
@@ -102,9 +102,9 @@ def test_padding_changes_no_state_and_so_no_score(data: st.DataObject, network: 
     more = (0, data.draw(st.integers(1, MAX_LEN - max(length, 1))))
     pad = torch.nn.functional.pad
     lengths = torch.full((2,), length)
-    short = network.next_hidden(items, lengths, is_masked).hidden
+    short = network.next_item_state(items, lengths, is_masked).hidden
     assert torch.isfinite(short).all()
-    wide = network.next_hidden(pad(items, more), lengths, pad(is_masked, more)).hidden
+    wide = network.next_item_state(pad(items, more), lengths, pad(is_masked, more)).hidden
     torch.testing.assert_close(short, wide, rtol=0, atol=5e-5)
     if network.config.architecture != "encoder-decoder" and length:
         every = network(pad(items, more)).hidden[:, :length]
@@ -117,9 +117,9 @@ def test_a_row_scores_the_same_beside_longer_ones(network: Transformer) -> None:
     items = torch.randint(1, N_ITEMS + 1, (5, MAX_LEN), generator=generator)
     lengths = torch.tensor([12, 0, 1, 7, 11])
     items[torch.arange(MAX_LEN) >= lengths[:, None]] = 0
-    together = network.next_hidden(items, lengths).hidden
+    together = network.next_item_state(items, lengths).hidden
     for row, length in enumerate(lengths.tolist()):
-        alone = network.next_hidden(items[[row], : max(length, 1)], lengths[[row]]).hidden
+        alone = network.next_item_state(items[[row], : max(length, 1)], lengths[[row]]).hidden
         torch.testing.assert_close(together[[row]], alone, rtol=0, atol=2e-5)
 
 
@@ -168,7 +168,10 @@ def test_attention_rows_sum_to_one_with_nothing_on_the_future_the_absent_or_padd
 def test_hidden_states_are_identical_with_and_without_attentions(network: Transformer) -> None:
     items = torch.randint(1, N_ITEMS + 1, (3, 7), generator=torch.Generator().manual_seed(2))
     assert torch.equal(network(items).hidden, network(items, attentions=True).hidden)
-    plain, watched = network.next_hidden(items, full(items)), network.next_hidden(items, full(items), attentions=True)
+    plain, watched = (
+        network.next_item_state(items, full(items)),
+        network.next_item_state(items, full(items), attentions=True),
+    )
     torch.testing.assert_close(plain.hidden, watched.hidden, rtol=0, atol=2e-5)  # the same, but for rounding
     assert of(plain) == {}
     assert len(of(watched)) == (3 if network is ENCODER_DECODER else 1)
@@ -186,9 +189,9 @@ def test_an_absent_event_is_forgotten_and_keeps_its_place(
     changed = items.clone()
     changed[0, at] = other(changed[0, at])
     torch.testing.assert_close(network(items, is_masked).hidden, network(changed, is_masked).hidden, rtol=0, atol=0)
-    read = network.next_hidden(items, full(items), is_masked).hidden
-    torch.testing.assert_close(read, network.next_hidden(changed, full(items), is_masked).hidden, rtol=0, atol=0)
-    deleted = network.next_hidden(items[:, torch.arange(length) != at], full(items) - 1).hidden
+    read = network.next_item_state(items, full(items), is_masked).hidden
+    torch.testing.assert_close(read, network.next_item_state(changed, full(items), is_masked).hidden, rtol=0, atol=0)
+    deleted = network.next_item_state(items[:, torch.arange(length) != at], full(items) - 1).hidden
     if at:  # the events before it would have moved up
         assert not torch.allclose(read, deleted, atol=1e-5)
     if network in CAUSAL:

@@ -15,7 +15,7 @@ from engine.data.splits import Holdout, Split
 from engine.errors import TrainingError
 from engine.evaluation.metrics.accuracy import ndcg
 from engine.evaluation.ranking import ranks_of_targets
-from engine.model.network.readout import last_hidden, validation_ndcg
+from engine.model.network.next_item_state import next_item_states, validation_ndcg
 from engine.model.training.checkpoint import load_checkpoint, load_network, save_checkpoint, save_network
 from engine.model.training.defaults import resolve
 from engine.model.training.loop import Checkpoint, choose_device, train
@@ -335,11 +335,11 @@ def test_last_hidden_is_the_same_alone_and_in_company() -> None:
     split = cycles()
     network = train(split, settings(split, max_epochs=1)).network
     histories = Histories.of([[1, 2, 3], [], [4], list(range(1, 12)), [5, 6]])
-    together = last_hidden(network, histories)
+    together = next_item_states(network, histories)
     for row in range(len(histories)):
-        alone = last_hidden(network, Histories.of([histories[row]]))
+        alone = next_item_states(network, Histories.of([histories[row]]))
         torch.testing.assert_close(together[row], alone[0], rtol=0, atol=1e-5)
-    torch.testing.assert_close(together[3], last_hidden(network, Histories.of([list(range(4, 12))]))[0])
+    torch.testing.assert_close(together[3], next_item_states(network, Histories.of([list(range(4, 12))]))[0])
 
 
 def test_a_network_survives_the_disk(tmp_path) -> None:
@@ -348,4 +348,4 @@ def test_a_network_survives_the_disk(tmp_path) -> None:
     save_network(network, tmp_path / "m.safetensors")
     again = load_network(tmp_path / "m.safetensors")
     assert again.config == network.config
-    assert torch.equal(last_hidden(again, split.train), last_hidden(network, split.train))
+    assert torch.equal(next_item_states(again, split.train), next_item_states(network, split.train))

@@ -35,7 +35,7 @@ def validation_ndcg(
     gains: list[Tensor] = []
     for start in range(0, len(holdout), chunk):
         part = holdout.take(np.arange(start, min(start + chunk, len(holdout))))
-        scores = network.logits(last_hidden(network, part.histories), vectors=vectors)
+        scores = network.logits(next_item_states(network, part.histories), vectors=vectors)
         scores[:, barred] = -math.inf
         if exclude_seen:
             rows = torch.as_tensor(part.histories.positions(), device=device)
@@ -52,7 +52,7 @@ def validation_ndcg(
     return float(torch.cat(gains).sum()) / len(holdout) if gains else 0.0
 
 
-def last_hidden(network: Transformer, histories: Histories) -> Tensor:
+def next_item_states(network: Transformer, histories: Histories) -> Tensor:
     """(n, D) state of each history that reads out its next item; only the last `max_len` events count.
 
     Rows of like length go through the network together, so that padding costs little.
@@ -67,7 +67,7 @@ def last_hidden(network: Transformer, histories: Histories) -> Tensor:
         items = torch.from_numpy(cut.take(rows).padded(width)).to(device)
         held = torch.from_numpy(lengths[rows]).to(device)
         whose = user_rows(network, None if cut.users is None else cut.users[rows])
-        out[torch.from_numpy(rows).to(device)] = network.next_hidden(items, held, users=whose).hidden
+        out[torch.from_numpy(rows).to(device)] = network.next_item_state(items, held, users=whose).hidden
     return out
 
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Taken:
+class GatheredRows:
     """The rows of a table that a step reads: each is copied, and gets its gradient, once.
 
     Attributes:
