@@ -160,8 +160,8 @@ def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgres
     [0, 1, 2, 3, 5, 8]
     >>> curve.points[0].quality.low <= curve.points[0].quality.value <= curve.points[0].quality.high
     True
-    >>> all(group.low <= group.high for group in curve.reliability)
-    True
+    >>> curve.reliability[0]
+    Reliability(low=..., high=..., share=..., hits=Estimate(...), n=...)
     """
     if (held := kept_cold_start(run, metric)) is not None:
         return held

@@ -134,6 +134,9 @@ def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ig
     (['best of all models'], ['ease', 'itemknn', 'popularity', 'transformer'])
     >>> [targets.by for targets in found.targets], sorted(found.targets[0].equal)
     (['kind', 'support'], ['ease', 'itemknn', 'popularity', 'transformer'])
+    >>> same = found.targets[0].equal["transformer"]
+    >>> abs(same.equal.value + same.mix.value - same.gap.value) < 1e-9
+    True
     """
     _check(run.evaluation, metric)
     depends_on = _depends_on(run)

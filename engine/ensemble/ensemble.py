@@ -32,6 +32,19 @@ class EnsembleWeights:
         n_users: (n_bins,) int64 validation users.
         beats_transformer: whether the ensemble beats the Transformer on validation: by weights learnt on one half of
             the users, on the other half, by more than the standard error; and on all validation users asked.
+
+    >>> found = engine.EnsembleWeights(
+    ...     members=("transformer", "ease"),
+    ...     longest=np.array([5]),
+    ...     weights=np.array([[0.9, 0.1], [0.4, 0.6]]),
+    ...     spreads=np.ones(2),
+    ...     validation={"transformer": 0.2, "ease": 0.1, "ensemble": 0.25},
+    ...     by_length={},
+    ...     n_users=np.array([30, 20]),
+    ...     beats_transformer=True,
+    ... )
+    >>> found.of_lengths(np.array([0, 5, 6])).tolist()
+    [[1.0, 0.0], [0.9, 0.1], [0.4, 0.6]]
     """
 
     members: tuple[str, ...]

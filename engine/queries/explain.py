@@ -158,6 +158,9 @@ def explain_instead(
     >>> gained = why.first.score - why.second.score - (why.first.base - why.second.base)
     >>> abs(sum(player.value for player in why.players) - gained) < 1e-4
     True
+    >>> causes = why.against.standing + why.against.history + why.against.user
+    >>> abs(why.first.score - why.against.score - causes) < 1e-4
+    True
     """
     run, query = query_for(run, who, view, lang)
     scores = scores_for(run, query)

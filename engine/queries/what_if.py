@@ -187,7 +187,7 @@ def what_if(
     >>> found = engine.what_if(run, engine.HypotheticalUser(item_ids=("i10", "i11")), before, k=3)
     >>> [item.rank for item in found.answer.items]
     [1, 2, 3]
-    >>> {moved.item_id for moved in found.moved} >= {item.item_id for item in found.answer.items}
+    >>> {moved.now for moved in found.moved} >= {1, 2, 3}
     True
     """
     start = time.perf_counter()
