@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,6 +14,9 @@ import pytest
 import engine
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # tests run beside each other; none needs more
+
+hypothesis.settings.register_profile("beside others", deadline=None)  # what is slow then need not be slow
+hypothesis.settings.load_profile("beside others")
 
 HOSTILE_TITLE = "<img src=x onerror=alert(1)>"
 LONG_TITLE = "The long and winding title of a thing, " * 100

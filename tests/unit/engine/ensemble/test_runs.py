@@ -160,8 +160,8 @@ def test_it_can_be_left_out(off: str, tiny_log_dir: Path, tmp_path: Path) -> Non
     assert not (run.path / "ensemble.safetensors").exists()
 
 
-@pytest.mark.parametrize("pays", [True, False])
-def test_it_answers_where_it_pays_on_validation_and_is_measured_either_way(
+@pytest.mark.parametrize("beats_transformer", [True, False])
+def test_it_answers_where_it_beats_the_transformer_on_validation_and_is_measured_either_way(
     beats_transformer: bool, tiny_log_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.ensemble.learning._beats_transformer", lambda *_: beats_transformer)

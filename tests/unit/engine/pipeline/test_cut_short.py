@@ -223,7 +223,7 @@ def test_a_run_of_the_best_settings_has_the_study_as_soon_as_it_replaces_another
         shutil.copytree(tiny_run_dir / TINY_RUN, folder / f".{name}.training", dirs_exist_ok=True)
         tiny = pipeline.read_about(tiny_run_dir / TINY_RUN)
         pipeline.write_about(folder / f".{name}.training", {**tiny, **about, "created": "2099-01-01T00:00:00+00:00"})
-        return pipeline._placed(name, folder, lambda _: None, overwrite=True)
+        return pipeline._put_in_place(name, folder, lambda _: None, overwrite=True)
 
     monkeypatch.setattr(pipeline, "_finish", finish)
     held = tmp_path_factory.mktemp("held")
