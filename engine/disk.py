@@ -10,16 +10,12 @@ import os
 import re
 import secrets
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-try:
-    import fcntl
-except ImportError:  # Windows has no advisory locks of this kind; there two writers are not kept apart
-    fcntl = None
+from filelock import FileLock, Timeout
 
 UNFINISHED = re.compile(r"\.tailscope-[0-9a-f]{16}\.new")
 """Names of files that are being written; one that stays was left by a kill."""
@@ -134,38 +130,15 @@ def exclusive_lock(path: Path, patience: float = 0.0) -> Iterator[bool]:
     Raises:
         OSError: the file cannot be made.
     """
-    until = time.monotonic() + patience
-    while (number := _try_lock(path)) is None and time.monotonic() < until:
-        time.sleep(0.02)
+    lock = FileLock(path, timeout=patience, poll_interval=0.02, thread_local=False, fallback_to_soft=False)
     try:
-        yield number is not None
+        lock.acquire()
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
     finally:
-        if number is not None:
-            with contextlib.suppress(OSError):
-                path.unlink(missing_ok=True)  # while it is held, so that nobody else's is taken away
-            os.close(number)
-
-
-def _try_lock(path: Path) -> int | None:
-    """A descriptor that holds the lock; None if another does."""
-    while True:
-        number = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-        try:
-            if fcntl is not None:
-                fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_at(number, path):
-                return number
-        except BlockingIOError:
-            os.close(number)
-            return None
-        except BaseException:
-            os.close(number)
-            raise
-        os.close(number)  # who held it took the file away meanwhile
-
-
-def _is_at(number: int, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(number), path.stat(follow_symlinks=False))
-    except FileNotFoundError:
-        return False
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)  # while it is held, so that nobody else's is taken away
+        lock.release()
