@@ -132,28 +132,28 @@ def describe_config(config: RunConfig | None = None) -> str:
     [data]
     # How a log becomes a dataset.
     """
+    import tomlkit  # here, since nothing else needs it
+
     config = config or RunConfig()
-    lines: list[str] = []
+    document = tomlkit.document()
     for name in RunConfig.model_fields:
         section: BaseModel = getattr(config, name)
-        lines += [f"[{name}]", f"# {(type(section).__doc__ or '').strip()}"]
+        table = tomlkit.table()
+        table.add(tomlkit.comment((type(section).__doc__ or "").strip()))
         for key, field in type(section).model_fields.items():
             value = getattr(section, key)
-            shown = f"{key} = {_toml(value)}" if value is not None else f"# {key} = (chosen by the data)"
-            if value is None and name == "data":
-                shown = f"# {key} = (none)"
-            if value is None and key == "max_seconds":
-                shown = f"# {key} = (no limit)"
-            lines += [f"{shown}  # {field.description}"]
-        lines.append("")
-    return "\n".join(lines)
+            if value is None:
+                table.add(tomlkit.comment(f"{key} = ({_unset(name, key)})  # {field.description}"))
+            else:
+                written = tomlkit.item(list(value) if isinstance(value, tuple) else value)
+                written.comment(field.description or "").trivia.comment_ws = "  "
+                table.add(key, written)
+        document.add(name, table)
+    return tomlkit.dumps(document)
 
 
-def _toml(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, str):
-        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(v) for v in value) + "]"
-    return repr(value)
+def _unset(section: str, key: str) -> str:
+    """What holds where a setting has no value."""
+    if section == "data":
+        return "none"
+    return "no limit" if key == "max_seconds" else "chosen by the data"
