@@ -111,7 +111,10 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
 def kept_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
     """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given.
 
-    >>> engine.kept_faithfulness(run, users=6) is None
+    >>> _ = engine.faithfulness_of(run, users=4)
+    >>> engine.kept_faithfulness(run, users=4).n_users
+    {'head': 2, 'tail': 2}
+    >>> engine.kept_faithfulness(run, users=5) is None
     True
     """
     kept = _KEPT.asked(run)

@@ -172,8 +172,14 @@ def resume_run(
         ConfigError: a change is not one of those.
         TrainingError: training could not go on.
 
-    >>> engine.resume_run("tiny", runs).stopped_by
-    'max_epochs'
+    >>> def fail(progress):
+    ...     if progress.epoch == 1:
+    ...         raise OSError("no power")
+    >>> try:
+    ...     engine.train_run(log, name="cut-off", runs_dir=folder, config=config, on_progress=fail)
+    ... except OSError:
+    ...     print(engine.resume_run("cut-off", folder).epochs)
+    2
     """
     folder = Path(runs_dir)
     working = working_folder(name, folder)

@@ -154,8 +154,17 @@ def changed_files(name: str, runs_dir: str | Path = "runs") -> tuple[str, ...]:
 
     `resume_run` goes on with what was read from them then.
 
-    >>> engine.changed_files("cut-off", runs)
-    ()
+    >>> import shutil
+    >>> shop = Path(shutil.copytree(log, folder / "shop"))
+    >>> def fail(progress):
+    ...     if progress.epoch == 1:
+    ...         raise OSError("no power")
+    >>> try:
+    ...     engine.train_run(shop, name="cut-off", runs_dir=folder, config=config, on_progress=fail)
+    ... except OSError:
+    ...     _ = (shop / "users.csv").write_text("user_id,region\\nu000,North\\n")
+    >>> [Path(file).name for file in engine.changed_files("cut-off", folder)]
+    ['users.csv']
     """
     working = working_folder(name, Path(runs_dir))
     if not (working / CONFIG).is_file():

@@ -67,8 +67,8 @@ class Temperatures:
         values: the temperature at each.
 
     >>> known = engine.Temperatures(lengths=(1, 5), values=(2.0, 1.0))
-    >>> known.at(1), known.at(8)
-    (2.0, 1.0)
+    >>> [round(known.at(n), 2) for n in (1, 2, 5, 8)]
+    [2.0, 1.55, 1.0, 1.0]
     """
 
     lengths: tuple[int, ...] = (0,)

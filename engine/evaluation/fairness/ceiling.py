@@ -152,10 +152,11 @@ def oracle_figures(
         evaluation: what was measured.
         config: of that evaluation; its cut of head and tail counts.
 
-    >>> engine.oracle_figures(None, "ndcg@10", evaluation, config.evaluation)
+    >>> told = {"metric": "ndcg@10", "protocol": "leave-last-out", "head_share": 0.2, "all": {"value": 0.5, "n": 118}}
+    >>> engine.oracle_figures(told, "ndcg@10", evaluation, config.evaluation)
+    {'all': 0.5}
+    >>> engine.oracle_figures(told, "mrr@10", evaluation, config.evaluation)
     {}
-    >>> run.oracle is None  # only made-up data have one
-    True
     """
     if oracle is None or (oracle["metric"], oracle["protocol"]) != (metric, evaluation.protocol):
         return {}
