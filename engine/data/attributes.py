@@ -1,4 +1,4 @@
-"""Attributes of users and items -> one clean row for each of them, nothing missing, numbers standardised."""
+"""Attributes of users and items -> one clean row for each, with nothing missing and numbers standardised."""
 
 from __future__ import annotations
 
@@ -31,20 +31,19 @@ from engine.data.schema import (
 from engine.errors import Message
 
 MOSTLY = 0.95
-"""Where at least this share of what a column says are numbers, it is one of numbers, and the rest counts as missing."""
+"""A column with at least this share of numbers among its values is numeric; its other values count as missing."""
 _QUOTED = re.compile(r"^\[\s*(?:(?:'[^']*'|\"[^\"]*\"|[^'\",\[\]{}]+)\s*(?:,\s*|(?=\])))*\]$")
 
 
 def clean_attributes(
     raw: pd.DataFrame | None, table: Literal["users", "items"], ids: Vocabulary, kinds: Mapping[str, str]
 ) -> tuple[pd.DataFrame, list[CleaningIssue], list[Message]]:
-    """One row for each id of the vocabulary, in its order; what was dropped and mended; and what was guessed.
+    """One row for each id of the vocabulary, in its order; what was dropped and repaired; and what was guessed.
 
     A missing attribute becomes "unknown" where it is text and the column's median where it is a number, and
     `<column>__missing` flags it. A number also gets `<column>__z`: mean 0, deviation 1 (0 throughout for a constant). A
-    column is numeric when it is declared so, or when nearly every value it has spells a finite number, none of them
-    with leading zeros, and it is not declared text. In a column of numbers, a value that is none counts as
-    missing.
+    column is numeric when it is declared so, or when it is not declared text and nearly all its values are finite
+    numbers without leading zeros. Other values of a numeric column count as missing.
 
     Args:
         raw: id, attributes and `line`, as read; None for a table of ids alone.
@@ -94,7 +93,7 @@ def clean_attributes(
 
 
 def _our_names(columns: list[str], taken: set[str], table: str) -> tuple[dict[str, str], list[Message]]:
-    """A name for each column that breaks none of ours: two underscores in a row mark what is derived."""
+    """A name for each column that does not clash with ours: double underscores mark derived columns."""
     names: dict[str, str] = {}
     notes: list[Message] = []
     used = taken | {c for c in columns if "__" not in c}
@@ -118,7 +117,7 @@ def _one_row_an_id(
     issues: list[CleaningIssue],
     notes: list[Message],
 ) -> pd.DataFrame:
-    """The first row of each id, in the vocabulary's order; empty rows for ids without one (their `line` is 0)."""
+    """The first row of each id, in the vocabulary's order; ids without a row get an empty one, whose `line` is 0."""
     bare = raw[key].astype("str").fillna("").str.strip()
     spaced = (bare != raw[key].astype("str")).to_numpy()
     missing = missing_ids(bare)
@@ -170,7 +169,7 @@ def _one_row_an_id(
 
 @dataclass(frozen=True)
 class _Numbers:
-    """A column of numbers: gaps filled by the median, where they are, which of them held something odd."""
+    """A column of numbers: values with gaps filled by the median, where the gaps are, and which held other text."""
 
     values: np.ndarray
     missing: np.ndarray
@@ -207,7 +206,7 @@ def _number(column: pd.Series, declared: bool) -> _Numbers | None:
 def _lists(values: pd.Series, missing: np.ndarray) -> tuple[pd.Series, Message | None]:
     """Texts such as "['Comedy', 'Drama']" and "Comedy, Drama" as lists of categories, and how those were written.
 
-    A comma parts a list where the parts come again in other texts: "Portland, OR" is one place.
+    A comma separates a list where the parts occur in other texts too: "Portland, OR" is one place.
     """
     told = values.loc[~missing]
     if (
@@ -258,7 +257,7 @@ def _issue(
     ids: Vocabulary | None,
     key: str = "",
 ) -> CleaningIssue:
-    """An account of some rows; the example is the id, from the table or, for a table in its order, the vocabulary."""
+    """The issue for some rows; its example is the id, from the table or, for a table in its order, the vocabulary."""
     at = np.flatnonzero(where)
     at = at[np.argsort(rows[LINE].to_numpy()[at], kind="stable")]
     numbers = rows[LINE].to_numpy()[at]

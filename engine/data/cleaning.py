@@ -1,7 +1,7 @@
-"""Raw tables -> a Dataset, and a report of every row dropped or mended.
+"""Raw tables -> a Dataset, and a report of every row dropped or repaired.
 
 A row is dropped for the first of these reasons that holds, in this order: it could not be split, it has no user, no
-item, a time that is missing, unreadable or absurd, a rating that is no number or under the limit, or it repeats an
+item, a time that is missing, unreadable or absurd, a rating that is not a number or below the limit, or it repeats an
 earlier row.
 """
 
@@ -35,11 +35,11 @@ def load_dataset(
 
     Args:
         path: file, folder or pipe, or a pattern that names parts of one table.
-        config: column names and the least rating; guessed and none when not given.
-        on_progress: called with how much a pipe has given, and before the rows are cleaned.
+        config: column names, guessed when not given, and the lowest rating kept.
+        on_progress: called with how much was read from a pipe, and before the rows are cleaned.
 
     Raises:
-        DataError: the log cannot be used; names the place, the value, the rule and the way out.
+        DataError: the log cannot be used; names the place, the value, the rule and what to do.
 
     >>> dataset, report = engine.load_dataset(log)
     >>> dataset.n_users, dataset.n_items, report.rows_read, report.rows_kept
@@ -55,19 +55,19 @@ def load_dataset(
 
 
 def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple[Dataset, CleaningReport]:
-    """The Dataset of raw tables, and the report of what was dropped and mended.
+    """The Dataset of raw tables, and the report of what was dropped and repaired.
 
     Users and items are numbered in the order in which the log first names them. Each user's rows are sorted by time,
     equal times keep the file's order; without times the file's order is the history.
 
-    Exact duplicates are rows with the same user, item, time and rating; the first stays. Without times, order alone
-    says when something happened and a user may well come back to an item, so only a row that repeats the same user's
-    previous row is one; and in sequences, where every position is an event of its own, none is.
+    Exact duplicates are rows with the same user, item, time and rating; the first one is kept. Without times, a user
+    may well return to an item, so only a row that repeats the same user's previous row is a duplicate. In sequences
+    every position is an event, so there are no duplicates.
 
     Args:
         raw: what a reader read.
         config: `min_rating` and `time_format` are used here.
-        now: seconds since 1970 after which, by more than a day, a time is absurd; the clock's when None.
+        now: seconds since 1970; a time more than a day later is absurd. None for the current time.
 
     Raises:
         DataError: no row is left.
@@ -84,7 +84,7 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
         events[TIMESTAMP] = seconds[kept]
     if ratings is not None:
         events[RATING] = ratings[kept].astype(np.float32)
-    # A stable sort: what is equal keeps the order of the file. Fractions of a second still count here.
+    # A stable sort: equal rows keep the order of the file. Fractions of a second still count here.
     keys = ["user_idx"] if seconds is None else [TIMESTAMP, "user_idx"]
     events = events.iloc[np.lexsort([events[key] for key in keys])]
     if raw.format != "sequences":
@@ -111,7 +111,7 @@ def clean(raw: RawTables, config: DataConfig, now: float | None = None) -> tuple
 
 
 class _Rows:
-    """The raw interactions, which of them are still kept, and why the others are not."""
+    """The raw interactions, which of them are kept so far, and why the others are not."""
 
     def __init__(self, raw: RawTables) -> None:
         self.frame = raw.interactions
@@ -121,7 +121,8 @@ class _Rows:
         self._mended: list[tuple[np.ndarray, Message, str]] = []
 
     def ids(self, column: str) -> pd.Series:
-        """The ids of a column without white space around them, nor ".0" behind all of them; others are dropped."""
+        """The ids of a column, without surrounding white space or a ".0" at the end of all; rows without an id are
+        dropped."""
         raw = self.frame[column].astype("str").fillna("")
         bare = raw.str.strip()
         missing = missing_ids(bare)
@@ -137,24 +138,24 @@ class _Rows:
         return bare
 
     def drop(self, wrong: np.ndarray, reason: Message, column: str) -> None:
-        """Drops the rows that are wrong and still there; quotes the first one's value in a column."""
+        """Drop the wrong rows that are still kept; the issue quotes the first one's value in a column."""
         wrong = wrong & self.keep
         self.keep &= ~wrong
         if wrong.any():
             self._dropped.append(self._issue(wrong, reason, "dropped", column))
 
     def mend(self, changed: np.ndarray, reason: Message, column: str) -> None:
-        """Notes rows that were changed; those that are dropped in the end do not count."""
+        """Note rows that were changed; rows that are dropped later do not count."""
         if changed.any():
             self._mended.append((changed, reason, column))
 
     def issues(self) -> list[CleaningIssue]:
-        """All that happened."""
+        """All issues, in order."""
         mended = [(changed & self.keep, reason, column) for changed, reason, column in self._mended]
         return self._dropped + [self._issue(c, reason, "mended", column) for c, reason, column in mended if c.any()]
 
     def at(self, row: int, column: str) -> dict[str, Any]:
-        """Where a value stands and what it is, for messages."""
+        """A value and its place, for messages."""
         line = int(self.frame[LINE].iat[row])
         return {"source": self.source, "line": line, "column": column, "value": shorten(self.frame[column].iat[row])}
 
@@ -168,7 +169,7 @@ class _Rows:
 
 
 def _times(rows: _Rows, config: DataConfig, now: float) -> tuple[np.ndarray | None, tuple[Message | str, ...]]:
-    """Seconds since 1970 with their fractions, None without a column of times; and what was taken for granted."""
+    """Seconds since 1970 with fractions, None without a column of times; and notes on what was assumed."""
     if TIMESTAMP not in rows.frame:
         if config.time_format is not None:
             raise DataError(
@@ -201,10 +202,10 @@ def _times(rows: _Rows, config: DataConfig, now: float) -> tuple[np.ndarray | No
 
 
 def _ask_where_unsure(rows: _Rows, times: Times, unread: np.ndarray, config: DataConfig) -> None:
-    """Fails where times can be read in two ways, or where most cannot be read at all.
+    """Raise an error where times can be read in two ways, or where most cannot be read at all.
 
     Raises:
-        DataError: says which option tells how they are written.
+        DataError: names the option that says how they are written.
     """
     if times.unsure is not None:
         raise DataError(
@@ -233,7 +234,7 @@ def _ask_where_unsure(rows: _Rows, times: Times, unread: np.ndarray, config: Dat
 
 
 def _ratings(rows: _Rows, min_rating: float | None) -> np.ndarray | None:
-    """Ratings, NaN where a row has none and none is asked for; None without a column of ratings."""
+    """Ratings, NaN where a row has none and `min_rating` is not set; None without a column of ratings."""
     if RATING not in rows.frame:
         if min_rating is not None:
             raise DataError(
@@ -272,7 +273,7 @@ def _repeats(events: pd.DataFrame) -> np.ndarray:
         same = [(v[1:] == v[:-1]) | ((v[1:] != v[1:]) & (v[:-1] != v[:-1])) for v in rest]  # NaN repeats NaN
         repeats[1:] = alike & np.all(same, axis=0)
         return repeats
-    suspects = np.append(alike, False) | np.append(False, alike)  # only these can have a twin
+    suspects = np.append(alike, False) | np.append(False, alike)  # only these can have a duplicate
     repeats[suspects] = events.loc[suspects].duplicated().to_numpy()
     return repeats
 
@@ -291,7 +292,7 @@ def _dataset(
     user_table: pd.DataFrame,
     item_table: pd.DataFrame,
 ) -> Dataset:
-    """The Dataset of sorted events."""
+    """The Dataset of the sorted events."""
     if TIMESTAMP in events:
         events = events.assign(**{TIMESTAMP: np.floor(events[TIMESTAMP]).astype(np.int64)})
     interactions_schema().validate(events)

@@ -18,26 +18,26 @@ PAD = 0
 """The item index that stands for no item."""
 
 NOBODY = -1
-"""The user index of somebody who is not in the data."""
+"""The user index of a user who is not in the data."""
 
 
 LONGEST_SHOWN = 300
-"""Letters of a title that are shown; a page that draws tens of thousands in each row stands still."""
+"""Characters of a title that are shown: a page with tens of thousands in each row would freeze."""
 
 
 def truncate_text(text: str) -> str:
-    """A text as long as it may be shown, with an ellipsis where more stands in the data."""
+    """The text, truncated for display, with an ellipsis where it was longer."""
     return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1].rstrip() + "…"
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Ids as text on one side, contiguous integers on the other.
+    """A mapping between ids, which are text, and contiguous indices.
 
     Attributes:
         ids: (n,) array of unique strings; `ids[0]` has the index `first`.
         first: index of the first id: 1 for items (0 is padding), 0 for users.
-        kind: the word that error messages use, such as "item".
+        kind: "item" or "user", for error messages.
     """
 
     ids: np.ndarray
@@ -57,7 +57,7 @@ class Vocabulary:
         Raises:
             UnknownIdError: the id is unknown and no `missing` was given.
         """
-        try:  # a fifth of the time of looking up an array of one
+        try:  # five times as fast as looking up an array of one id
             return int(self._index.get_loc(term)) + self.first  # pyright: ignore[reportArgumentType]
         except (KeyError, TypeError, pd.errors.InvalidIndexError):
             pass
@@ -80,7 +80,7 @@ class Vocabulary:
         """The id of an index.
 
         Raises:
-            UnknownIdError: there is no such index; 0, padding, is none where items start at 1.
+            UnknownIdError: there is no such index. For items 0 is padding, which has no id.
         """
         if not self.first <= number < self.first + len(self):
             raise UnknownIdError(
@@ -96,11 +96,11 @@ class Vocabulary:
         """(n,) ids of indices.
 
         Raises:
-            UnknownIdError: one of them is no index.
+            UnknownIdError: one of the indices does not exist.
         """
         rows = np.asarray(numbers, dtype=np.int64) - self.first
         for row in (rows.min(initial=0), rows.max(initial=0)) if rows.size else ():
-            self.id_of(int(row) + self.first)  # a negative row would quietly count from the end
+            self.id_of(int(row) + self.first)  # a negative row would silently count from the end
         return self.ids[rows]
 
 
@@ -111,8 +111,8 @@ class Histories:
     Attributes:
         offsets: (n + 1,) int64; row i is `items[offsets[i]:offsets[i + 1]]`.
         items: (total,) int32 item indices.
-        users: (n,) int64 user index of each row, `NOBODY` for somebody who is not in the data; None where that does not
-            matter or nobody knows.
+        users: (n,) int64 user index of each row, `NOBODY` for a user who is not in the data; None where it is unknown
+            or does not matter.
     """
 
     offsets: np.ndarray
@@ -121,7 +121,7 @@ class Histories:
 
     @classmethod
     def of(cls, rows: Iterable[Sequence[int] | np.ndarray], users: Sequence[int] | None = None) -> Histories:
-        """Histories from plain rows, and the users that they belong to, where that is known."""
+        """Histories from plain rows, with the users they belong to if known."""
         arrays = [np.asarray(row, dtype=np.int32) for row in rows]
         offsets = np.zeros(len(arrays) + 1, dtype=np.int64)
         np.cumsum([len(a) for a in arrays], out=offsets[1:])
@@ -145,7 +145,7 @@ class Histories:
         return np.diff(self.offsets)
 
     def positions(self) -> np.ndarray:
-        """(total,) int64 row number of every item."""
+        """(total,) int64 row number of each item."""
         return np.repeat(np.arange(len(self)), self.lengths)
 
     def take(self, rows: np.ndarray) -> Histories:
@@ -158,16 +158,16 @@ class Histories:
         return self.ranges(self.offsets[:-1], np.maximum(self.offsets[1:] - n, self.offsets[:-1]))
 
     def last(self, n: int) -> Histories:
-        """Every row cut to its n most recent items."""
+        """Every row truncated to its n most recent items."""
         return self.ranges(np.maximum(self.offsets[1:] - n, self.offsets[:-1]), self.offsets[1:])
 
     def ranges(self, starts: np.ndarray, stops: np.ndarray, rows: np.ndarray | None = None) -> Histories:
-        """One row for each stretch `items[start:stop]` of the flat array.
+        """One row for each slice `items[start:stop]` of the flat array.
 
         Args:
             starts: (m,) int64.
-            stops: (m,) int64, not before the starts.
-            rows: (m,) the row that each stretch lies in; None for one stretch in every row, in order.
+            stops: (m,) int64, none before its start.
+            rows: (m,) the row that each slice lies in; None for one slice of every row, in order.
         """
         lengths = stops - starts
         offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
@@ -192,8 +192,8 @@ class Dataset:
 
     Attributes:
         name: short name for people, such as the folder's.
-        users: user ids; index 0 is row 0 of `histories` and of `user_table`.
-        items: item ids; index 1 is row 0 of `item_table`.
+        users: user ids; user index 0 is row 0 of `histories` and of `user_table`.
+        items: item ids; item index 1 is row 0 of `item_table`.
         histories: one row a user, oldest first; equal times keep the file's order.
         timestamps: (n_interactions,) int64 seconds since 1970 UTC, aligned with `histories.items`; None without times.
         ratings: (n_interactions,) float32, aligned likewise; None when the log has none.
@@ -226,7 +226,7 @@ class Dataset:
         return len(self.histories.items)
 
     def title(self, item_idx: int, lang: str = "en") -> str:
-        """The item's title in a language where the data has one, else its title, else its id; cut to be shown.
+        """The item's title in a language, else its title, else its id, whichever the data has; truncated for display.
 
         Raises:
             UnknownIdError: there is no such index.
@@ -239,7 +239,7 @@ class Dataset:
         return truncate_text(item_id)
 
     def item_text(self, item_idx: int, *columns: str) -> str | None:
-        """What the first of these columns of the item table that is there says of an item; None without any."""
+        """An item's value in the first of these columns that the item table has; None if it has none of them."""
         for column in columns:
             if column in self._item_columns.names:
                 return str(self._item_columns[column][item_idx - self.items.first])
@@ -251,7 +251,7 @@ class Dataset:
 
 
 class _Columns(dict[str, np.ndarray]):
-    """Columns of a table as arrays, made when first asked for: a table itself is slow to ask cell by cell."""
+    """Columns of a table as arrays, made on first use: reading single cells of a DataFrame is slow."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         super().__init__()

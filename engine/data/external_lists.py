@@ -1,4 +1,4 @@
-"""Lists of recommendations that some other system made, read from a file and matched with the ids of a log."""
+"""Recommendation lists of another system, read from a file and matched with the ids of a log."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ USUAL_SCORES = ("score", "prediction", "pred", "predicted", "relevance", "weight
 
 @dataclass(frozen=True)
 class ExternalLists:
-    """Recommendations as given, by the indices of a dataset.
+    """The recommendations of another system, by the indices of a dataset.
 
     Attributes:
         name: of the system: the file's name without its ending.
         source: the path as given.
-        items: one row for every user of the dataset, best first; 0 stands in the place of an item that the dataset does
-            not know. A user who was given nothing has an empty row.
-        ranks: (total,) int64, aligned with `items.items`: the place of each in its list, 1 is best. Items of one list
-            that score the same all have the last of their places.
+        items: one row for every user of the dataset, best first; 0 stands for an item that the dataset does not know. A
+            user without a list has an empty row.
+        ranks: (total,) int64, aligned with `items.items`: the place of each item in its list, 1 is best. Tied items of
+            a list all get the last of their places.
         rows_read: rows of the file.
-        notes: what was guessed or left aside, one sentence each.
+        notes: what was guessed or ignored, one sentence each.
         issues: rows that were dropped.
     """
 
@@ -245,7 +245,7 @@ def _roles(path: Path, names: Sequence[str], user: str | None, item: str | None)
 
 
 def _numbers(path: Path, frame: pd.DataFrame, by: str) -> np.ndarray:
-    """(n,) numbers by which rows are placed, the smallest first."""
+    """(n,) numbers by which rows are sorted, the smallest first."""
     read = frame[by]
     numbers = np.asarray(pd.to_numeric(read, errors="coerce"), dtype=np.float64)
     wrong = np.flatnonzero(~np.isfinite(numbers))
@@ -278,7 +278,7 @@ def _histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histories:
 
 
 def _ranks(lists: Histories, places: np.ndarray, by: str) -> tuple[np.ndarray, bool]:
-    """Ranks of all places, and whether they are as they were given."""
+    """Ranks of all places, and whether they are those of the file."""
     owners = lists.positions()
     changed = np.flatnonzero((np.diff(owners) != 0) | (np.diff(places) != 0))
     ends = np.append(changed, len(places) - 1)  # the last place of each run of equals

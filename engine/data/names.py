@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 
 def first_duplicate(names: Iterable[str]) -> str | None:
-    """The first name that stands there a second time; None when each stands once."""
+    """The first name that occurs twice; None when all are different."""
     met: set[str] = set()
     for name in names:
         if name in met:
@@ -16,6 +16,6 @@ def first_duplicate(names: Iterable[str]) -> str | None:
 
 
 def listed(names: Sequence[str], most: int = 20, length: int = 60) -> str:
-    """Names one after the other: not too many, and none too long."""
+    """Names as a list for messages: at most so many, and none too long."""
     shown = ", ".join(n if len(n) <= length else f"{n[: length - 1]}…" for n in names[:most])
     return shown if len(names) <= most else f"{shown} … ({len(names):,})"

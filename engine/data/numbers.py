@@ -51,7 +51,7 @@ def to_numbers(text: pd.Series) -> np.ndarray:
     arrow = pa.array(text, type=pa.large_string(), from_pandas=True)
     try:
         numbers = arrow.cast(pa.float64())
-    except pa.ArrowInvalid:  # some spell none: cast the others
+    except pa.ArrowInvalid:  # some are not numbers: cast the others
         spelt = pc.match_substring_regex(arrow, _NUMBER)
         numbers = pc.if_else(spelt, arrow, None).cast(pa.float64())
     out = numbers.to_numpy(zero_copy_only=False)
@@ -59,10 +59,10 @@ def to_numbers(text: pd.Series) -> np.ndarray:
 
 
 def read_numbers(text: pd.Series) -> Numbers:
-    """Numbers of a column of bare texts, in whichever one way the column writes those that are not plain.
+    """Numbers of a column of stripped texts, allowing one notation for those that are not plain.
 
-    1,5 is one and a half, where no value of the column speaks for groups of three digits; 1,299 is a thousand and more,
-    where all with a comma look so; $9.99 is 9.99, where no other sign of money is in the column.
+    1,5 is one and a half, unless values of the column look grouped by thousands; 1,299 is over a thousand, if all
+    values with a comma look like that; $9.99 is 9.99, if the column has no other currency sign.
     """
     plain = to_numbers(text)
     odd = np.isnan(plain) & (text != "").to_numpy()
@@ -97,7 +97,7 @@ def read_numbers(text: pd.Series) -> Numbers:
     values = plain.copy()
     values[odd] = to_numbers(bare)
     mended = odd & ~np.isnan(values)
-    if dotted.any() and mended.any():  # then 1.234 beside 1.234,50 is in groups too
+    if dotted.any() and mended.any():  # then 1.234 next to 1.234,50 is grouped too
         alike = text.str.contains(_DOT_GROUPS, regex=True).to_numpy(dtype=bool) & ~odd
         values[alike] = to_numbers(text.loc[alike].str.replace(".", "", regex=False))
         mended |= alike
@@ -105,12 +105,12 @@ def read_numbers(text: pd.Series) -> Numbers:
 
 
 def missing_ids(bare: pd.Series) -> np.ndarray:
-    """(n,) bool: ids, white space around them taken away, that are empty or a word for nothing such as NULL."""
+    """(n,) bool: stripped ids that are empty or a placeholder such as NULL."""
     return bare.isin(list(MISSING_IDS)).to_numpy()
 
 
 def whole_ids(bare: pd.Series) -> pd.Series | None:
-    """Ids without the ".0" that all of them end in, as numbers do once a gap has made them fractions; else None."""
+    """Ids without the ".0" that all of them end in, which integers get when a gap turns them into floats; else None."""
     if len(bare) == 0 or not bare.iat[0].endswith(".0") or not bare.str.fullmatch(r"[0-9]+\.0").all():
         return None
     return bare.str.slice(0, -2)

@@ -15,7 +15,7 @@ def load_json(path: Path) -> Any:
     """The values of a JSON file.
 
     Raises:
-        DataError: the file cannot be read or is no JSON; names the line.
+        DataError: the file cannot be read or is not JSON; names the line.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
@@ -42,7 +42,7 @@ def read_oracle(path: Path | str) -> dict[str, Any] | None:
         `metric`, `protocol`, `head_share`, and for `all`, `head` and `tail` users `{"value": 0..1, "n": users}`.
 
     Raises:
-        DataError: the file is there and breaks that form.
+        DataError: the file exists but does not have this form.
     """
     path = Path(path)
     file = (path if path.is_dir() else path.parent) / ORACLE_FILE
@@ -82,9 +82,9 @@ def _wrong(file: Path, key: str, value: object, rule: str) -> DataError:
 
 
 def fair_ceiling(oracle: dict[str, Any]) -> dict[str, Any]:
-    """The figures for `all`, `head` and `tail` users that a model can be held against.
+    """The figures for `all`, `head` and `tail` users that a model can fairly be compared with.
 
     `history_only`, where the generator gives it: what a perfect model with unlimited data would reach from the same
-    histories. Otherwise the oracle's own figures, which may know more than any history tells.
+    histories. Otherwise the oracle's own figures, which may use more than any history reveals.
     """
     return oracle.get("history_only") or oracle

@@ -33,7 +33,7 @@ WHEEL_SHA256: Mapping[str, str] = {
 }
 
 MAX_BYTES = 64 * 2**20
-"""An archive or a member of one that is larger is not what was asked for."""
+"""An archive, or a member of one, that is larger than this is not what was asked for."""
 
 LICENCE_FILE = "LICENCE.txt"
 LICENCE = """\
@@ -57,15 +57,15 @@ def fetch_public(
 ) -> Path:
     """The folder of a public data set, fetched if it is not there yet.
 
-    MovieLens 100K comes from GroupLens, else out of the `recbole` wheel of the package index that pip is set up to use.
-    It is written beside its place and renamed in, so no half folder is ever left there. Its licence is said, and kept
+    MovieLens 100K comes from GroupLens, or else from the `recbole` wheel of the package index that pip is set up to
+    use. The folder is written elsewhere and then renamed, so it is never incomplete. Its licence is printed, and kept
     in `LICENCE.txt`.
 
     Args:
         name: one of PUBLIC_NAMES.
         folder: where it goes; `downloads/<name>` when None.
         on_message: called with each line for a person.
-        url: where GroupLens' archive lies.
+        url: of GroupLens' archive.
 
     Raises:
         DataError: the name is unknown, the folder is taken by something else, or no source could be used.
@@ -168,7 +168,7 @@ def _from_wheel(ready: Path, scratch: Path) -> None:
 
 
 def unpack_wheel(wheel: Path, ready: Path) -> None:
-    """The three files of MovieLens 100K out of a recbole wheel, each checked by its SHA-256 sum."""
+    """The three files of MovieLens 100K from a recbole wheel, each checked by its SHA-256 sum."""
     _unpack(wheel, {f"{WHEEL_FOLDER}/{name}": name for name in WHEEL_SHA256}, ready)
     for name, expected in WHEEL_SHA256.items():
         found = _sha256(ready / name)
@@ -187,7 +187,7 @@ def _names(archive: Path) -> list[str]:
 
 
 def _unpack(archive: Path, members: Mapping[str, str], ready: Path) -> None:
-    """Writes the named members of an archive, and nothing else, straight into a folder under plain file names."""
+    """Write the named members of an archive, and nothing else, into a folder under plain file names."""
     missing = set(members) - set(_names(archive))
     if missing or not members:
         raise _SourceError(f"{archive.name} does not hold {', '.join(sorted(missing)) or 'the files looked for'}.")
@@ -202,7 +202,7 @@ def _unpack(archive: Path, members: Mapping[str, str], ready: Path) -> None:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether a folder holds a set as this module leaves it: the licence, and a log whose sum is right."""
+    """Whether a folder holds a data set as this module writes it: the licence, and a log with the right checksum."""
     if not (folder / LICENCE_FILE).is_file():
         return False
     if (folder / "u.data").is_file():

@@ -1,6 +1,6 @@
-"""The single home of column names: what they are called here, what the world calls them, and clean tables' schemas.
+"""The one place for column names: ours, the usual ones of other data sets, and the schemas of clean tables.
 
-Derived columns carry a double underscore, so that a person's table can leave them out: `<column>__missing` (bool; only
+Derived columns carry a double underscore, so that tables for people can leave them out: `<column>__missing` (bool; only
 where something was missing and imputed) and `<column>__z` (numeric, standardised to mean 0 and deviation 1).
 """
 
@@ -60,27 +60,27 @@ USUAL_NAMES: dict[str, tuple[str, ...]] = {
     ),
     RATING: _words("rating ratings user_rating stars star_rating score overall review_score rate"),
 }
-"""For each role, names that columns bear in the wild, likeliest first; compared without case, spaces, punctuation."""
+"""For each role, usual column names, the most likely first; compared without case, spaces and punctuation."""
 
 USUAL_SESSIONS = _words(
     "session_id session user_session user_session_id sess_id visit_id basket_id cart_id invoice_no order_id"
 )
-"""Names of columns that part a user's events; any of them may stand for users instead."""
+"""Names of columns that divide a user's events into sessions; any of them may stand for users instead."""
 
 USUAL_ATTRIBUTES: dict[str, tuple[str, ...]] = {
     TITLE: _words("title movie_title item_title product_title book_title name product_name item_name movie_name"),
     CATEGORY: _words("category categories genre genres class main_category product_category item_category"),
 }
-"""For each known attribute of items, the names it bears in the wild, likeliest first."""
+"""For each known attribute of items, its usual names, the most likely first."""
 
 
 def plain_name(column: str) -> str:
-    """A column's name without case, spaces and punctuation, for comparing: "Movie ID", "movieId" -> "movieid"."""
+    """A column's name without case, spaces and punctuation, for comparison: "Movie ID", "movieId" -> "movieid"."""
     return re.sub(r"[\W_]+", "", column).casefold()
 
 
 def find_column(columns: list[str], usual: tuple[str, ...] | list[str]) -> str | None:
-    """The column that bears the likeliest of the usual names; None when none does."""
+    """The column with the most likely of the usual names; None when there is none."""
     by_name: dict[str, str] = {}
     for column in columns:
         by_name.setdefault(plain_name(column), column)
@@ -97,7 +97,7 @@ _TWIN = re.compile(r"(?P<base>.*?[^\W_])(?:[\s_.(\[-]+(?P<apart>[A-Za-z]{2})|(?P
 
 
 def language_twin(column: str, columns: list[str]) -> tuple[str, str] | None:
-    """The column that another tells in a further language, and the language: "Category zh" beside "category"."""
+    """The column of which another is a translation, and the language: "Category zh" beside "category"."""
     found = _TWIN.fullmatch(column)
     if found is None:
         return None
@@ -112,7 +112,7 @@ TEXT_ENDS = ("body", "original", "short", "long", "full", "clean", "raw", "line"
 
 
 def is_text(column: str, columns: list[str]) -> bool:
-    """Whether a column's name says that it holds text: it ends in such a word, a language or a number behind it aside.
+    """Whether a column's name says that it holds text: it ends in such a word, ignoring a language or number after it.
 
     "content_rating" and "name_of_brand" are a rating and a brand.
     """
@@ -123,7 +123,7 @@ def is_text(column: str, columns: list[str]) -> bool:
 
 
 def display_columns(table: pd.DataFrame) -> list[str]:
-    """The attributes of a user or item table that are for a person: no ids, nothing derived.
+    """The attributes of a user or item table to show people: no ids, nothing derived.
 
     >>> engine.display_columns(dataset.item_table)
     ['title', 'title_zh', 'category', 'price']

@@ -1,11 +1,13 @@
-"""What the model may learn from, and what it is asked afterwards.
+"""How a dataset is split: what the model learns from, and what it is tested on.
 
 Leave-last-out, strict: for a user with three or more interactions the last item is the test target, the one before it
-the validation target, the rest is training. A user with fewer only trains. Training never sees a target.
+the validation target, the rest is training data. Users with fewer interactions are used for training alone. Training
+never sees a target.
 
-Temporal: one cut in time. What came before it is known, and every later interaction of a user with a training history
-is a test target; validation is such a cut before it, and training ends there. So nobody's future helps to foretell
-anybody's past, as it does where each user is cut for themselves. Source of the concern: arXiv 2507.16289.
+Temporal: one cutoff in time. What came before it is known, and every later interaction of a user with a training
+history is a test target. Validation has an earlier cutoff of the same kind, where training ends. So no user's
+future leaks into the prediction of another user's past, as it does with leave-last-out. Source of the concern:
+arXiv 2507.16289.
 """
 
 from __future__ import annotations
@@ -22,17 +24,17 @@ from engine.errors import DataError, EngineError, Message, TrainingError
 Protocol = Literal["leave-last-out", "temporal"]
 
 MIN_INTERACTIONS = 3
-"""A user needs one item to learn from, one to validate on and one to test on."""
+"""A user needs one item for training, one for validation and one for the test."""
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """Questions with known answers.
+    """Held-out users: their histories and the items that followed.
 
     Attributes:
         users: (U,) int64 user indices.
-        histories: U rows; what is known of each user when the question is put.
-        targets: U rows of one or more item indices that came afterwards.
+        histories: U rows; the events that are known when the targets are predicted.
+        targets: U rows of the one or more item indices that followed.
     """
 
     users: np.ndarray
@@ -54,11 +56,10 @@ class Split:
     Attributes:
         protocol: name of the protocol, as reports quote it.
         train: one row for every user of the dataset, validation and test targets removed.
-        valid: asked while training, to choose when to stop.
-        test: asked once, at the end; the history includes what validation asked for.
-        candidates: (n_items + 1,) bool; True for items in the training part, which are what is ranked.
-        cuts: seconds since 1970 UTC from which on an interaction is no longer training, and from which on it is tested;
-            None where users are cut one by one.
+        valid: used during training, to decide when to stop.
+        test: used once, at the end; its histories include the validation targets.
+        candidates: (n_items + 1,) bool; True for items of the training part, which alone are ranked.
+        cuts: seconds since 1970 UTC at which validation and the test begin; None with leave-last-out.
     """
 
     protocol: Protocol
@@ -101,19 +102,19 @@ def leave_last_out(dataset: Dataset) -> Split:
 
 
 def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
-    """n splits, each of which keeps a part of the users out of its training entirely; every user is in one such part.
+    """n splits, each of which keeps one part of the users out of training entirely; every user is in exactly one part.
 
-    A user who is kept out is asked as somebody new: the history without its last item is given, and that item is the
-    target. Of the others the last item is the validation target and the rest is training. Users with fewer than three
-    interactions are never asked, and only train where they are not kept out.
+    A user who is kept out is tested as a new user: the last item is the target and the events before it are the
+    history. For the other users the last item is the validation target and the rest is training data. Users with
+    fewer than three interactions are never tested; they only train in the splits that do not keep them out.
 
     Args:
         dataset: a log.
         n: two or more.
-        seed: decides who is in which part; parts with users to ask differ in size by one at most.
+        seed: decides who is in which part; the numbers of tested users in the parts differ by one at most.
 
     Raises:
-        DataError: there are fewer users to ask than folds.
+        DataError: there are fewer users to test than folds.
     """
     histories = dataset.histories
     asked = histories.lengths >= MIN_INTERACTIONS
@@ -145,12 +146,12 @@ def user_folds(dataset: Dataset, n: int, seed: int) -> tuple[Split, ...]:
 
 
 def temporal(dataset: Dataset, share: float) -> Split:
-    """Split at one cut in time: the latest `share` of interactions is tested on, as large a share before it validates.
+    """Split at one cutoff in time: the latest `share` of interactions is the test, as many before it are validation.
 
-    Interactions of one time fall on one side of a cut, the later one, so that a part can be larger than its share. A
-    user is asked with all that they did before the cut, if some of it is training; what they did after it are the
-    targets, each item once, at its first time. Users without a later interaction only train, and users who came after
-    the training part are not asked: nothing was learnt of them.
+    Interactions with the same time stay together, after the cutoff, so that a part can be larger than its share. A user
+    with training events is tested on all later items, each once, at its first time; the history is everything before
+    the cutoff. Users without a later interaction only train. Users who first appear after the training part are not
+    tested, since nothing was learnt about them.
 
     Args:
         dataset: a log with times.
@@ -163,10 +164,10 @@ def temporal(dataset: Dataset, share: float) -> Split:
 
 
 def windows_in_time(dataset: Dataset, share: float, n: int) -> tuple[Split, ...]:
-    """n temporal splits whose test parts follow each other, oldest first; the last of them is that of `temporal`.
+    """n temporal splits with consecutive test parts, oldest first; the last one is the split of `temporal`.
 
-    Each test part is a `share` of all interactions and ends where the next begins; what is later is unknown to the
-    split. The validation part is as large a share before the test part, and training is all that came before that.
+    Each test part is a `share` of all interactions and ends where the next begins; a split never sees what is later.
+    The validation part is an equal share before the test part, and everything before that is training data.
 
     Raises:
         DataError: the log has no times, the windows leave nothing to train on, or one of them would be empty.
@@ -193,7 +194,7 @@ def windows_in_time(dataset: Dataset, share: float, n: int) -> tuple[Split, ...]
 
 
 def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int | None) -> Split:
-    """Training before the first time, validation before the second, test before the third; what is later is left out.
+    """One temporal split: training before the first time, validation before the second, test before the third.
 
     Raises:
         DataError: a part would be empty.
@@ -223,14 +224,14 @@ def _in_time(dataset: Dataset, valid_from: int, test_from: int, test_until: int 
 
 
 def _before(histories: Histories, times: np.ndarray, cut: int) -> Histories:
-    """Every row up to a time; rows are oldest first, so that what is before it comes first."""
+    """Every row up to a time; rows are in time order, so this is a prefix of each."""
     earlier = np.concatenate([[0], np.cumsum(times < cut)])
     counts = earlier[histories.offsets[1:]] - earlier[histories.offsets[:-1]]
     return histories.ranges(histories.offsets[:-1], histories.offsets[:-1] + counts)
 
 
 def _later(known: Histories, full: Histories, train: Histories) -> Holdout:
-    """What users with a training history did after what is known of them: each item once, at its first time."""
+    """What users with a training history did after their known events: each item once, at its first time."""
     users = np.flatnonzero((train.lengths > 0) & (full.lengths > known.lengths))
     later = full.ranges(full.offsets[users] + known.lengths[users], full.offsets[users + 1], users)
     rows, n_columns = later.positions(), int(full.items.max(initial=0)) + 1
@@ -247,24 +248,24 @@ def _items_of(train: Histories, n_items: int) -> np.ndarray:
 
 
 def _day(seconds: int) -> str:
-    """A time as people write its day, in UTC: "2024-05-01"."""
+    """The day of a time in UTC: "2024-05-01"."""
     return str(np.datetime64(seconds, "s"))[:10]
 
 
 def split_from_config(dataset: Dataset, config: EvaluationConfig) -> Split:
-    """The split that the settings ask for.
+    """The split that the settings describe.
 
     Raises:
-        DataError: the log cannot be split so.
+        DataError: the log cannot be split this way.
     """
     return temporal(dataset, config.test_share) if config.protocol == "temporal" else leave_last_out(dataset)
 
 
 def require_next_items(split: Split) -> None:
-    """Return if there is anything to learn: a user of whom training has two interactions.
+    """Return if there is anything to learn: some user has two training interactions.
 
     Raises:
-        TrainingError: there is none.
+        TrainingError: no user has.
     """
     if not (split.train.lengths >= 2).any():
         raise TrainingError(
@@ -274,7 +275,7 @@ def require_next_items(split: Split) -> None:
 
 
 def untrainable(dataset: Dataset, config: EvaluationConfig) -> Message | None:
-    """Why nothing can be trained on a log, as training would say it; None where it can.
+    """Why no model can be trained on a log, in the words of the training error; None where one can.
 
     >>> engine.untrainable(dataset, config.evaluation) is None
     True

@@ -126,7 +126,7 @@ def from_calendar(year: np.ndarray, month: np.ndarray, day: np.ndarray) -> np.nd
 
 
 def _figures(words: Any, now: float, order: str | None) -> tuple[np.ndarray, np.ndarray, str | None, int | None]:
-    """Where dates such as 9/25/2020 were read, their seconds, in what order, and a row of which nobody can tell."""
+    """Where dates such as 9/25/2020 were read, their seconds, their order, and the row of an ambiguous one."""
     found = _fields(words, _FIGURES)
     n = len(words)
     if not found:
@@ -148,7 +148,7 @@ def _figures(words: Any, now: float, order: str | None) -> tuple[np.ndarray, np.
         only = apart & np.isnan(chosen)  # rows that the best order cannot read
         if apart.any() and (counts[name] == counts[best] or only.sum() > STRAY * matched.sum()):
             if "day-first" in readings and set(np.unique(found["sep"][matched])) == {"."}:
-                best, chosen = "day-first", readings["day-first"]  # 03.04.2020: dots are written day first
+                best, chosen = "day-first", readings["day-first"]  # 03.04.2020: dates with dots have the day first
                 break
             return np.zeros(n, dtype=bool), chosen, None, int(np.flatnonzero(apart)[0])
     at = ~np.isnan(chosen)
@@ -156,7 +156,8 @@ def _figures(words: Any, now: float, order: str | None) -> tuple[np.ndarray, np.
 
 
 def _fields(words: Any, pattern: str) -> dict[str, np.ndarray]:
-    """(n,) texts of each group of a pattern, "" where it took no part, and where the whole `matched`; {} if nowhere."""
+    """(n,) texts of each group of a pattern, "" without a match, and where the whole pattern `matched`; {} if
+    nowhere."""
     found = pc.extract_regex(words, pattern)
     matched = found.is_valid().to_numpy(zero_copy_only=False)
     if not matched.any():
@@ -170,13 +171,13 @@ def _fields(words: Any, pattern: str) -> dict[str, np.ndarray]:
 
 
 def _numbered(months: np.ndarray) -> np.ndarray:
-    """Months by name as the digits of their number."""
+    """Month names as the digits of their numbers."""
     codes, terms = pd.factorize(months)
     return np.array([str(_MONTHS.index(term) + 1) if term else "" for term in terms], dtype=object)[codes]
 
 
 def _moments(found: dict[str, np.ndarray], year: np.ndarray, month: np.ndarray, day: np.ndarray | None) -> np.ndarray:
-    """(n,) seconds since 1970 UTC of dates with their clock and zone; NaN where there is no such moment."""
+    """(n,) seconds since 1970 UTC of dates with their time of day and zone; NaN where there is no such moment."""
     matched = found["matched"]
     y = _whole(year)
     y = np.where(y < 69, y + 2000, np.where(y < 100, y + 1900, y))  # as POSIX reads two digits
@@ -207,7 +208,7 @@ def _whole(texts: np.ndarray) -> np.ndarray:
 
 
 def _mapped(texts: np.ndarray, function: Any) -> np.ndarray:
-    """(n,) float64 of a function of texts, of which few are different."""
+    """(n,) float64 values of a function of texts, few of which are distinct."""
     codes, terms = pd.factorize(texts)
     return np.array([function(term) for term in terms], dtype=np.float64)[codes]
 

@@ -1,8 +1,8 @@
 """Times as people write them -> seconds since 1970 UTC.
 
-One way of writing holds for a whole column, since single values can be read in several: 2010 is a year or a second of
-1970, 44000 a day of a spreadsheet, 03/04/2020 the third of April or the fourth of March. What was guessed is told; what
-cannot be guessed is asked for (`--time-format`).
+A whole column has one notation, since single values are ambiguous: 2010 is a year or a second of 1970, 44000 a day of a
+    spreadsheet, 03/04/2020 the third of April or the fourth of March. Guesses are reported; what cannot be guessed must
+    be given (`--time-format`).
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _UNITS = (
     (1e17, 1e6, "microseconds"),
     (np.inf, 1e9, "nanoseconds"),
 )
-"""A typical time under the bound is in the unit: 1e11 seconds is the year 5138, 1e11 milliseconds is 1973."""
+"""A typical time below the bound is in the unit: 1e11 seconds is the year 5138, 1e11 milliseconds is 1973."""
 _EPOCHS = {
     "ticks": (1e7, -62_135_596_800.0),
     "filetime": (1e7, -11_644_473_600.0),
     "spreadsheet-days": (1 / DAY, -25_569.0 * DAY),
     "days": (1 / DAY, 0.0),
 }
-"""Counts of other things than seconds since 1970: how many make a second, and the second since 1970 that is their 0."""
+"""Other epochs and units: how many make a second, and their 0 in seconds since 1970."""
 _READ_AS = {
     "seconds": Message("seconds"),
     "milliseconds": Message("milliseconds"),
@@ -52,7 +52,7 @@ _DIGITS = (
     (6, Message("months written YYYYMM")),
 )
 _FROM = 315_532_800.0
-"""1980: logs are no older, and where a number can be a time since then it is taken for one."""
+"""1980: logs are not older, and a number that can be a time since then is taken for one."""
 _NO_TIMES = [*MISSING_IDS, "-", "?", "0000-00-00", "0000-00-00 00:00:00"]
 
 
@@ -62,10 +62,10 @@ class Times:
 
     Attributes:
         seconds: (n,) float64 seconds since 1970 UTC, fractions kept; NaN where it is missing or cannot be read.
-        missing: (n,) bool; nothing is written there, or a word for nothing.
-        notes: what was taken for granted, such as a unit other than seconds.
-        mended: rows in another unit than the rest, by what was done.
-        unsure: the row of a date of which nobody can tell whether the day or the month comes first; else None.
+        missing: (n,) bool; the value is empty, or a placeholder such as NULL.
+        notes: what was assumed, such as a unit other than seconds.
+        mended: rows in another unit than the rest, with what was done.
+        unsure: the row of a date that is ambiguous between day first and month first; else None.
     """
 
     seconds: np.ndarray
@@ -76,13 +76,13 @@ class Times:
 
 
 def parse_times(column: pd.Series, written: str | None = None, now: float | None = None) -> Times:
-    """Times from a column of numbers or of texts, of which one without a zone is UTC.
+    """Times from a column of numbers or texts; a time without a zone is UTC.
 
     Args:
         column: as read.
         written: how they are written (setting `data.time_format`): a word such as "milliseconds" or "day-first", or a
-            format of strptime; None: told from the whole column.
-        now: seconds since 1970, the latest likely time; the clock's when None.
+            strptime format; None to recognise it from the whole column.
+        now: seconds since 1970, the latest plausible time; None for the current time.
     """
     now = time.time() if now is None else now
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
@@ -142,7 +142,7 @@ def _in_1970(numbers: np.ndarray) -> Message:
 
 
 def _spelt(numbers: np.ndarray) -> tuple[np.ndarray, Message] | None:
-    """Numbers that spell dates with their digits, such as 20240131, or are years; None where most are not."""
+    """Numbers whose digits are dates, such as 20240131, or that are years; None where most are not."""
     finite = np.isfinite(numbers)
     whole = finite & (numbers % 1 == 0)
     count = finite.sum()
@@ -166,20 +166,20 @@ def _spelt(numbers: np.ndarray) -> tuple[np.ndarray, Message] | None:
                 seconds = np.where(part < most, seconds + part * float(length), np.nan)
         seconds = np.where(fits, seconds, np.nan)
         read = (~np.isnan(seconds)).sum()
-        if read == count or (digits >= 8 and read * 2 > count):  # six digits may well be a count of seconds
+        if read == count or (digits >= 8 and read * 2 > count):  # six digits may well be seconds
             return seconds, what
     return None
 
 
 def _unit(numbers: np.ndarray, now: float) -> str:
-    """What a column of numbers counts, from their size."""
+    """The unit of a column of numbers, by their size."""
     typical, low, high = float(np.median(np.abs(numbers))), float(numbers.min()), float(numbers.max())
     until = {name: (now + DAY - zero) * rate for name, (rate, zero) in _EPOCHS.items()}
     since = {name: (_FROM - zero) * rate for name, (rate, zero) in _EPOCHS.items()}
-    for name in ("ticks", "filetime"):  # as nanoseconds they would lie in 1974 and in 1990
+    for name in ("ticks", "filetime"):  # as nanoseconds they would fall in 1974 and in 1990
         if since[name] <= typical <= until[name]:
             return name
-    for name in ("spreadsheet-days", "days"):  # a count of seconds that begins at 0 reaches below
+    for name in ("spreadsheet-days", "days"):  # seconds that begin at 0 would reach lower
         if since[name] <= low and high <= until[name] and typical > 10_000:
             return name
     return next(u for u in _UNITS if typical < u[0])[2]
@@ -195,7 +195,7 @@ def _in_unit(numbers: np.ndarray, unit: str) -> np.ndarray:
 def _other_units(
     numbers: np.ndarray, seconds: np.ndarray, chosen: str, now: float
 ) -> tuple[np.ndarray, tuple[tuple[np.ndarray, Message], ...]]:
-    """Seconds among milliseconds and the like: single values that are a likely time in another unit alone."""
+    """Seconds among milliseconds and the like: single values that are plausible only in another unit."""
 
     def likely(times: np.ndarray) -> np.ndarray:
         return (times >= _FROM) & (times <= now + DAY)

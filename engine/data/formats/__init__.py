@@ -1,1 +1,1 @@
-"""One reader a format, and how a format is recognised."""
+"""One reader for each format, and how formats are recognised."""

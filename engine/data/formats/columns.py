@@ -1,4 +1,4 @@
-"""Which column is which: mapped by the settings, else guessed from usual names; what was guessed is told."""
+"""Which column is which: as the settings say, else guessed from usual names, with notes on what was guessed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def map_interactions(path: Path, names: Sequence[str], config: DataConfig) -> tu
         Column of each role found (user_id and item_id always), and notes on what was guessed and what is left unused.
 
     Raises:
-        DataError: a column that the settings name is not there, or no column of users or items can be found.
+        DataError: a column that the settings name does not exist, or no column of users or items can be found.
     """
     chosen = {role: given for role in ROLES if (given := getattr(config, SETTING_OF_ROLE[role])) is not None}
     for role, given in chosen.items():
@@ -103,7 +103,7 @@ def map_attributes(
         path: the file, for messages.
         names: its columns.
         key: USER_ID or ITEM_ID.
-        given: what the settings call the key's column in the log; the same name is looked for here first.
+        given: the settings' name for the key's column in the log; the same name is tried first here.
 
     Returns:
         Old to new names of the columns that change, and notes.

@@ -1,8 +1,8 @@
-"""Delimited text -> a table of text columns, with the line number of every row and an account of the broken ones.
+"""Delimited text -> a table of text columns, with the line number of every row and a report of the broken ones.
 
-Two ways lead through a file. Where every record is one line, which is nearly always so, Arrow's reader splits it. Where
-a quoted field runs over lines, or quoting is broken, Python's csv module reads record by record: slower, and exact
-about where a record begins. Both give the same table for files that both can read; a property test holds them to it.
+There are two ways to read a file. If every record is one line, as is nearly always the case, Arrow's reader splits it.
+If a quoted field spans lines, or quoting is broken, Python's csv module reads record by record: slower, but exact about
+where a record begins. Both give the same table for files that both can read; a property test checks that.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from engine.data.names import first_duplicate
 from engine.errors import DataError, Message
 
 MAX_RECORD_LINES = 10_000
-"""A quoted field that runs on for longer is taken for a quote that was never closed."""
+"""A longer quoted field is taken for a quote that was never closed."""
 MAX_HEADER_BYTES = 1 << 20
 SAMPLE_LINES = 200
-"""As many lines are looked at to tell how fields are quoted and parted."""
+"""So many lines are examined to find out how fields are quoted and separated."""
 UNIT_SEPARATOR = b"\x1f"
 """Stands in for a delimiter of two characters, since Arrow splits by one."""
 
 
 @dataclass(frozen=True)
 class Delimited:
-    """A delimited text whose column names are known and whose rows are yet to be split.
+    """A delimited text whose column names are known and whose rows have not been split yet.
 
     Attributes:
         path: the file, for messages.
@@ -55,9 +55,9 @@ class Delimited:
         body: UTF-8 bytes of the rows.
         delimiter: one character.
         first_line: line number of the first line of `body`.
-        quoting: whether `"` quotes; formats of their own (`u.data`, atomic files) hold it as a plain character.
+        quoting: whether `"` quotes; in special formats (`u.data`, atomic files) it is a plain character.
         spaced: whether spaces may stand between a delimiter and a quote.
-        notes: what was guessed of encoding and header.
+        notes: what was guessed about encoding and header.
     """
 
     path: Path
@@ -77,7 +77,7 @@ class Delimited:
 
 @dataclass
 class _Broken:
-    """Broken rows of one file, gathered by reason."""
+    """Broken rows of one file, grouped by reason."""
 
     rows: dict[str, int] = field(default_factory=dict)
     lines: dict[str, list[int]] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class _Broken:
 def open_delimited(
     path: Path, text: Text, delimiter: str | None = None, *, quoting: bool = True, given: Collection[str] = ()
 ) -> Delimited:
-    """A delimited text with its header read; the delimiter is the likeliest one when not given.
+    """A delimited text with its header read; the delimiter is guessed when not given.
 
     Args:
         path: the file, for messages.
@@ -110,7 +110,7 @@ def open_delimited(
         given: column names that the settings give; "column 3" counts from the left where there is no header.
 
     Raises:
-        DataError: the header cannot be read, is a row, or names a column twice, or nothing follows it.
+        DataError: the header cannot be read, is a data row, names a column twice, or nothing follows it.
     """
     data = text.data
     above = preface_of(path, data) if quoting else Preface(start := len(data) - len(data.lstrip(b"\n")), start + 1)
@@ -180,7 +180,7 @@ def _header(
 
 
 def _parted_by_gaps(first: str, rows: list[str]) -> bool:
-    """Whether columns stand below each other with two spaces or more between them, and single spaces are in values."""
+    """Whether columns are aligned, with two or more spaces between them and single spaces within values."""
     wide = len(re.split(r"\s{2,}", first.strip()))
     rows = [row.strip() for row in rows if row.strip()]
     if wide < 2 or not rows or all(len(row.split()) == len(first.split()) for row in rows):
@@ -189,7 +189,7 @@ def _parted_by_gaps(first: str, rows: list[str]) -> bool:
 
 
 def without_padding(body: bytes, gaps: bool = False) -> bytes:
-    """Rows with one delimiter between fields, whatever room was left between them; lines stay lines."""
+    """Rows with one delimiter between fields, without the padding; line breaks stay as they are."""
     body = re.sub(rb"(?m)^[ \t]+|[ \t]+$", b"", body)
     return re.sub(rb"[ \t]{2,}", UNIT_SEPARATOR, body) if gaps else re.sub(rb"[ \t]+", b" ", body)
 
@@ -197,7 +197,7 @@ def without_padding(body: bytes, gaps: bool = False) -> bytes:
 def split_rows(
     table: Delimited, name: TableName, columns: Sequence[str] | None = None
 ) -> tuple[pd.DataFrame, np.ndarray, tuple[CleaningIssue, ...]]:
-    """The rows of a delimited text, whole lines without text left out.
+    """The rows of a delimited text, without blank lines.
 
     Args:
         table: what to split.
@@ -218,7 +218,7 @@ def split_rows(
 
 
 def one_line_a_record(table: Delimited) -> bool:
-    """Whether every quote belongs to a whole quoted field within one line, so that lines are records."""
+    """Whether every quoted field lies within one line, so that lines are records."""
     if b"\r" in table.body or table.spaced:
         return False
     if not table.quoting or b'"' not in table.body:
@@ -249,7 +249,7 @@ def _split_fast(table: Delimited, columns: list[str], broken: _Broken) -> tuple[
         pa.py_buffer(table.body),
         read_options=pacsv.ReadOptions(
             column_names=list(table.names),
-            use_threads=False,  # with threads, Arrow does not tell the number of a bad row
+            use_threads=False,  # with threads, Arrow does not report the number of a bad row
             block_size=int(min(max(1 << 22, 2 * widths.max()), 2**31 - 1)),
         ),
         parse_options=pacsv.ParseOptions(
@@ -267,7 +267,7 @@ def _split_fast(table: Delimited, columns: list[str], broken: _Broken) -> tuple[
     )
     read = np.ones(len(ends), dtype=bool)
     read[skipped] = False
-    if not kept[read].all():  # Arrow makes a row of a blank line
+    if not kept[read].all():  # Arrow turns a blank line into a row
         arrow = arrow.filter(pa.array(kept[read]))
     return arrow.to_pandas(), np.flatnonzero(kept) + table.first_line
 
@@ -307,10 +307,10 @@ def _record(
 ) -> tuple[list[str], int, str]:
     """The fields of the record that begins at a line, how many lines it takes, and what is wrong with its quoting.
 
-    Of a record with wrong quoting only the first line is taken: a quote left open would hide the good lines after it.
+    If its quoting is wrong, only the first line is taken: an open quote would swallow the good lines after it.
     """
     following = (lines[i] + "\n" for i in range(at, min(at + MAX_RECORD_LINES, len(lines))))
-    if spaced:  # spaces before a delimiter are as idle as those behind it
+    if spaced:  # spaces before a delimiter mean as little as those after it
         behind = re.compile(rf'" +(?={re.escape(delimiter)}|$)')
         following = (behind.sub('"', line.strip(" ")) for line in following)
     style = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
@@ -344,7 +344,7 @@ def _lines(text: bytes) -> list[str]:
 
 @contextmanager
 def _long_fields() -> Iterator[None]:
-    """Lets the csv module take fields of any length, and sets its global limit back afterwards."""
+    """Within this, the csv module accepts fields of any length; its global limit is restored afterwards."""
     before = csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     try:
         yield

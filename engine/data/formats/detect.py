@@ -1,4 +1,4 @@
-"""What a path holds: which file is the log, and in which format, told from content and from well-known names."""
+"""What a path holds: which file is the log, and in which format, by its content and by well-known names."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FORMATS = Message(
 
 _TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json")
 _BESIDE = frozenset({"item2attributes.json", "oracle.json", "dataset_infos.json", "package.json", "metadata.json"})
-"""JSON files that are no logs."""
+"""JSON files that are not logs."""
 _PART = re.compile(r"(?i)(part|chunk|shard|split)?[-_.]?\d+\b.*|[0-9a-f]{32}-\d+\..*|.*-\d{5}-of-\d{5}\..*")
 _TYPED = r"[^\t:]+:(token|float|token_seq|float_seq)"
 _ATOMIC_HEADER = re.compile(rf"{_TYPED}(\t{_TYPED})*")
@@ -37,7 +37,7 @@ def recognise(path: Path) -> tuple[Path, Format]:
     """The file, or folder of parts, that holds the interactions, and its format.
 
     Raises:
-        DataError: nothing usable is there, or several logs are; says what is and what could be.
+        DataError: there is nothing usable, or several logs; says what there is and what could be given.
     """
     if not path.exists():
         if glob_of(path):
@@ -47,7 +47,7 @@ def recognise(path: Path) -> tuple[Path, Format]:
 
 
 def glob_of(path: Path) -> list[Path]:
-    """The files that a pattern such as `logs/*.parquet` names, in order; none where it is no pattern."""
+    """The files that match a pattern such as `logs/*.parquet`, in order; none if it is not a pattern."""
     if not re.search(r"[*?\[]", str(path)):
         return []
     plain = list(path.parts)
@@ -61,7 +61,7 @@ def glob_of(path: Path) -> list[Path]:
 
 
 def parts_of(folder: Path) -> list[Path]:
-    """The files of a folder that is one table in parts, as Spark, Dask and Hive write them; none where it is not."""
+    """The files of a folder that is one table in parts, as Spark, Dask and Hive write them; none if it is not."""
     try:
         found = sorted((p for p in folder.rglob("*") if p.is_file() and not _is_idle(p)), key=_by_number)
         names = {p.name for p in folder.iterdir()}
@@ -80,7 +80,7 @@ def parts_of(folder: Path) -> list[Path]:
 
 
 def _is_idle(path: Path) -> bool:
-    """Whether a file is there for the program that wrote the others."""
+    """Whether a file only serves the program that wrote the others."""
     return path.name.startswith((".", "_")) or path.suffix == ".crc" or path.name.lower() == "desktop.ini"
 
 
@@ -90,7 +90,7 @@ def _by_number(path: Path) -> list[tuple[int, int, str]]:
 
 
 def data_name(path: Path, log: Path) -> str:
-    """What people call the data: the folder's name, or the file's where that says more."""
+    """A name for the data: that of the folder, or of the file where that says more."""
     generic = stem(log) == "interactions" or bare_name(log) in MOVIELENS_LOGS
     if path.is_dir():
         folder = path.resolve().parent if stem(path.resolve()) == "interactions" else path
@@ -107,7 +107,7 @@ def bare_name(path: Path) -> str:
 
 
 def stem(path: Path) -> str:
-    """A file's name without the endings that say its format: `beauty.txt.gz` -> `beauty`."""
+    """A file's name without the endings of its format: `beauty.txt.gz` -> `beauty`."""
     name = path.name
     for ending in (".gz", *_TABLE_ENDINGS, ".inter"):
         name = name[: -len(ending)] if name.lower().endswith(ending) else name
@@ -115,7 +115,7 @@ def stem(path: Path) -> str:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a file's name ends as a table's does."""
+    """Whether a file's name has the ending of a table."""
     return bare_name(path).endswith(_TABLE_ENDINGS)
 
 
@@ -138,7 +138,7 @@ def recognise_file(path: Path) -> Format:
     """The format of one file.
 
     Raises:
-        DataError: it holds something else than interactions, or what it holds cannot be told.
+        DataError: it does not hold interactions, or its content cannot be recognised.
     """
     name = bare_name(path)
     if name.endswith((".item", ".user")):
@@ -191,10 +191,10 @@ def refuse_layouts(path: Path, lines: list[str]) -> None:
 
 
 def _sequences_or_triples(path: Path, lines: list[str]) -> Format:
-    """What text parted by spaces and without a header is: a list of items for each user, or a row for each rating.
+    """What text with spaces and without a header is: a list of items for each user, or a row for each rating.
 
-    Lists differ in length and a user has one; rows are all of three or four fields, with a user in many of them and
-    marks or times at the end.
+    Lists differ in length, and each user has one. Rows all have three or four fields, with many rows for a user and
+    ratings or times at the end.
     """
     rows = [line.split() for line in lines]
     width = len(rows[0])
@@ -215,7 +215,7 @@ def _sequences_or_triples(path: Path, lines: list[str]) -> Format:
 
 
 def triples_names(path: Path) -> tuple[str, ...]:
-    """The columns of a table without a header that is parted by spaces."""
+    """The columns of a table with spaces between fields and without a header."""
     rows = [line.split() for line in _lines(head(path))]
     role = {"rating": RATING, "time": TIMESTAMP}
     return (USER_ID, ITEM_ID, *(role[_kind(column)] for column in list(zip(*rows, strict=True))[2:]))
@@ -287,7 +287,7 @@ def _unclear(folder: Path, tables: list[Path], files: list[Path]) -> DataError:
 
 
 def _lines(beginning: bytes) -> list[str]:
-    """The lines at the beginning of a text, without those above its header and one that may be cut off."""
+    """The first lines of a text, without those above its header and a last one that may be incomplete."""
     text = re.sub(rb"\r\n?", b"\n", beginning)
     whole = len(text) < 60_000 or b"\n" not in text
     text = text if whole else text[: text.rfind(b"\n")]

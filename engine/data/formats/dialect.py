@@ -1,4 +1,4 @@
-"""How a delimited text is written: what stands above its header, what parts its fields, and whether it has a header."""
+"""The dialect of a delimited text: what precedes its header, what separates its fields, and whether it has a header."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from engine.errors import DataError, Message
 
 DELIMITERS = (",", "\t", ";", "|", "\x01")  # the last is Hive's
 NUMBERED = re.compile(r"column [1-9]\d*")
-"""What columns without a name are called, and how the settings may name those of a file without a header."""
+"""Names of unnamed columns, by which the settings may also name those of a file without a header."""
 LONGEST_SAMPLE = 4096
-"""Of a line, as many letters are looked at to tell how it is quoted."""
+"""So many characters of a line are examined to find out how it is quoted."""
 MATRIX_COLUMNS = 5
-"""From this many columns that are called by numbers on, a table is one of items across."""
+"""From this many columns with numbers for names, a table counts as a matrix with a column for each item."""
 
 _SEPARATOR_LINE = re.compile(r'(?i)"?sep=(.|\\t)"?')
 _BORDER = re.compile(r"(?=.*-)[-+|=: ]{3,}")
@@ -28,15 +28,15 @@ _DATUM = re.compile(rf"{_NUMBER}|{_DATE}|[0-9a-fA-F]{{16,}}|(?=[A-Z0-9]*\d)(?=[A
 
 @dataclass(frozen=True)
 class Preface:
-    """What stands above the header.
+    """What precedes the header.
 
     Attributes:
         start: where the header's text begins.
-        end: where the line after the header begins, where the header itself stands in a comment; else None.
+        end: where the line after the header begins, if the header itself is in a comment; else None.
         line: line number of the header.
         delimiter: what a `sep=` line says.
-        header: the header's text where it stands in a comment.
-        notes: what was passed over.
+        header: the header's text if it is in a comment.
+        notes: what was skipped.
     """
 
     start: int
@@ -80,7 +80,7 @@ def preface_of(path: Path, text: bytes, has_header: bool = True) -> Preface:
 
 
 def is_border(line: str) -> bool:
-    """Whether a line is drawn, as between the header and the rows of what database shells print."""
+    """Whether a line is a rule, such as database shells print between the header and the rows."""
     return _BORDER.fullmatch(line.strip()) is not None
 
 
@@ -94,14 +94,14 @@ def _has_usual(names: Sequence[str], role: str) -> bool:
 
 
 def sniff(header: str) -> str:
-    """The likeliest delimiter of a header line: comma, tab, semicolon or bar; a space when none of them occurs."""
+    """The most likely delimiter of a header line: comma, tab, semicolon or bar; a space when none of them occurs."""
     bare = re.sub(r'"[^"]*"', "", header)
     likeliest = max(DELIMITERS, key=bare.count)
     return likeliest if likeliest in bare or " " not in bare.strip() else " "
 
 
 def is_row(fields: Sequence[str], given: Collection[str] = ()) -> bool:
-    """Whether a first line holds values, not names: none is a usual name or a given one, and some are plainly data."""
+    """Whether a first line holds values, not names: none is a usual name or a given one, and some are clearly data."""
     bare = [f.strip() for f in fields]
     if set(bare) & {g for g in given if not NUMBERED.fullmatch(g)}:
         return False
@@ -111,7 +111,7 @@ def is_row(fields: Sequence[str], given: Collection[str] = ()) -> bool:
 
 
 def no_header(path: Path, line: int, fields: Sequence[str], delimiter: str) -> DataError:
-    """The error of a file whose first line is a row: what to put above it, or how to name its columns."""
+    """The error for a file whose first line is a row: what to put above it, or how to name its columns."""
     roles = likely_roles([f.strip() for f in fields])
     places = {role: i for i, role in enumerate(roles, start=1)}
     options = " ".join(
@@ -131,7 +131,7 @@ def no_header(path: Path, line: int, fields: Sequence[str], delimiter: str) -> D
 
 
 def likely_roles(fields: Sequence[str]) -> list[str]:
-    """A name for each field of a row: what looks like a time and a rating, then a user and an item, then the rest."""
+    """A name for each field of a row: first a likely time and rating, then a user and an item, then the rest."""
     roles = [f"column {i}" for i in range(1, len(fields) + 1)]
     free = list(range(len(fields)))
     times = [i for i in free if is_time(fields[i])]
@@ -148,19 +148,19 @@ def likely_roles(fields: Sequence[str]) -> list[str]:
 
 
 def is_time(text: str) -> bool:
-    """Whether a text looks like a moment: seconds or milliseconds since 1990, or a date."""
+    """Whether a text looks like a time: seconds or milliseconds since 1990, or a date."""
     if re.fullmatch(r"\d{9,10}(\.\d+)?|\d{12,13}", text):
         return 6e8 < float(text) / (1000 if len(text.split(".")[0]) > 10 else 1) < 4.2e9
     return re.fullmatch(rf"{_DATE}", text) is not None
 
 
 def is_rating(text: str) -> bool:
-    """Whether a text looks like a mark: a number from -10 to 10, or whole up to 100."""
+    """Whether a text looks like a rating: a number from -10 to 10, or an integer up to 100."""
     return re.fullmatch(_NUMBER, text) is not None and -10 <= float(text) <= 100
 
 
 def refuse_matrix(path: Path, names: Sequence[str]) -> None:
-    """Raises a DataError where users stand below each other and items beside each other."""
+    """Raise a DataError if the table is a matrix, with a row for each user and a column for each item."""
     numbers = sum(bool(re.fullmatch(r"\d+", n)) for n in names)
     if numbers >= MATRIX_COLUMNS and numbers >= 0.8 * len(names) and not _has_usual(names, ITEM_ID):
         raise DataError(

@@ -1,8 +1,8 @@
-"""Text in any usual encoding -> UTF-8, and a word on what it was taken for.
+"""Text in any usual encoding -> UTF-8, and a note on what was assumed.
 
-UTF-16 and UTF-32 are told by their byte order marks or their zero bytes. What is neither UTF-8 nor these is told by how
-its bytes lie: in the East Asian encodings they come in pairs whose first byte says which writing it is, in the others
-they stand alone among Latin letters or make up whole Cyrillic words.
+UTF-16 and UTF-32 are recognised by byte order marks or zero bytes. Other encodings are recognised by the pattern of
+their bytes: in East Asian encodings they come in pairs whose first byte shows the script; in the others they stand
+alone among Latin letters or form whole Cyrillic words.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from engine.errors import DataError, Message
 
 SAMPLE = 1 << 18
-"""As many bytes of lines that are not plain ASCII are looked at."""
+"""So many bytes of lines that are not plain ASCII are examined."""
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -37,7 +37,7 @@ def to_utf8(path: Path, data: bytes) -> tuple[bytes, Message | None]:
     """Text as UTF-8 without a byte order mark, and a note where it was in another encoding.
 
     Raises:
-        DataError: it is no text, or in an encoding that is not known here; names the line and the byte.
+        DataError: it is not text, or in an unknown encoding; names the line and the byte.
     """
     data = data.removeprefix(b"\xef\xbb\xbf")
     wide = _wide(data)
@@ -71,7 +71,7 @@ def to_utf8(path: Path, data: bytes) -> tuple[bytes, Message | None]:
 
 
 def start_as_utf8(data: bytes) -> bytes:
-    """The beginning of a file, cut anywhere: wide characters as UTF-8, all else as it is."""
+    """The beginning of a file, possibly cut within a character: wide characters as UTF-8, all else as it is."""
     data = data.removeprefix(b"\xef\xbb\xbf")
     wide = _wide(data)
     return data if wide is None else data.decode(wide, errors="ignore").removeprefix("\ufeff").encode("utf-8")
@@ -83,7 +83,7 @@ def line_of(data: bytes, offset: int) -> int:
 
 
 def _wide(data: bytes) -> str | None:
-    """UTF-16 or UTF-32, by its mark or, for UTF-16 without one, by zeros in every second place."""
+    """UTF-16 or UTF-32, by its mark or, for UTF-16 without one, by zeros in every second byte."""
     for mark, codec in _MARKS:
         if data.startswith(mark):
             return codec
@@ -96,7 +96,7 @@ def _wide(data: bytes) -> str | None:
 
 
 def _is_damaged(data: bytes) -> bool:
-    """Whether most of what is not ASCII is UTF-8, so that the rest is damage and no other encoding."""
+    """Whether most of what is not ASCII is UTF-8, so that the rest is damage and not another encoding."""
     sample = _sample(data)
     wrong = sample.decode("utf-8", errors="replace").count("\ufffd")
     right = len(re.findall(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}", sample))
@@ -115,7 +115,7 @@ def _sample(data: bytes) -> bytes:
 
 
 def _guess(data: bytes) -> str:
-    """The likeliest encoding of text that is not UTF-8."""
+    """The most likely encoding of text that is not UTF-8."""
     sample = _sample(data)
     high = len(re.findall(rb"[\x80-\xff]", sample))
     for codec in ("euc_jp", "shift_jis"):
@@ -130,7 +130,7 @@ def _guess(data: bytes) -> str:
     korean = sample.decode("euc_kr", errors="replace")
     if len(re.findall(_HANGUL, korean)) >= 0.45 * high and "\ufffd" not in korean:
         return "euc_kr"
-    # Of each, the rows of signs and of the commonest characters.
+    # For each, the rows of punctuation and of the commonest characters.
     chinese = len(re.findall(rb"[\xa1-\xa3\xb0-\xd7][\xa1-\xfe]", sample))
     taiwanese = len(re.findall(rb"[\xa1-\xc6][\x40-\x7e\xa1-\xfe]", sample))
     letters = len(re.findall(rb"[\xe0-\xff\xb8]", sample))

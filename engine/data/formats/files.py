@@ -1,4 +1,4 @@
-"""A file on disk -> its text as clean bytes: gunzipped, UTF-8, no byte order mark, lines ended by a line feed alone."""
+"""A file on disk -> its text as clean bytes: unzipped, UTF-8, no byte order mark, line feeds alone at line ends."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _WORKBOOK = Message("an Excel workbook; save the sheet as CSV, or as CSV UTF-8 w
 
 
 class EmptyError(DataError):
-    """A file that holds no row; a folder of parts may hold such."""
+    """A file without rows; a folder of parts may contain one."""
 
 
 class Text(NamedTuple):
@@ -48,7 +48,7 @@ class Text(NamedTuple):
 
     Attributes:
         data: UTF-8 bytes with no byte order mark and with `\\n` at line ends.
-        notes: what was guessed of its encoding.
+        notes: what was guessed about its encoding.
     """
 
     data: bytes
@@ -57,10 +57,10 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class ReadLimit:
-    """How much may be read of a file that a stranger sent; files of one's own have no limit.
+    """How much may be read of an uploaded file; one's own files have no limit.
 
-    A few kilobytes of gzip or Parquet can unpack to gigabytes, so what counts is what is unpacked: it is told from the
-    file's own account of itself where there is one, and counted while reading wherever that account could lie.
+    A few kilobytes of gzip or Parquet can unpack to gigabytes, so the unpacked size counts: it is taken from the file's
+    metadata where there is some, and counted while reading wherever that could lie.
 
     Attributes:
         max_bytes: unpacked text, or values of the Parquet columns that are wanted; None for no limit.
@@ -76,7 +76,7 @@ class ReadLimit:
     max_rows: int | None = None
 
     def check_bytes(self, path: Path, n: int, *, at_least: bool = False) -> None:
-        """Raises a DataError where `n` bytes, or at least that many, are too many."""
+        """Raise a DataError if `n` bytes, or at least that many, are too many."""
         if self.max_bytes is not None and n > self.max_bytes:
             said = (
                 Message(
@@ -93,7 +93,7 @@ class ReadLimit:
             raise DataError(said, path=path, size=size, most=most)
 
     def check_rows(self, path: Path, n: int) -> None:
-        """Raises a DataError where `n` rows are too many."""
+        """Raise a DataError if `n` rows are too many."""
         if self.max_rows is not None and n > self.max_rows:
             raise DataError(
                 "{path} holds {n:,} rows, and {most:,} may be read; give fewer, such as shorter lists or fewer users.",
@@ -107,7 +107,7 @@ NO_LIMIT = ReadLimit()
 
 
 def head(path: Path, size: int = 65_536) -> bytes:
-    """The first bytes of a file, gunzipped and, where that is plain to see, in UTF-8, for telling what it is."""
+    """The first bytes of a file, unzipped and, where the encoding is obvious, in UTF-8, to recognise what it is."""
     raw = _read(path, size)
     if not raw.startswith(GZIP_MAGIC):
         return start_as_utf8(raw)
@@ -118,21 +118,21 @@ def head(path: Path, size: int = 65_536) -> bytes:
 
 
 def is_parquet(path: Path) -> bool:
-    """Whether the file begins as Parquet does."""
+    """Whether the file begins like Parquet."""
     return _read(path, 4) == PARQUET_MAGIC
 
 
 def read_text(path: Path, *, latin_1: bool = False, limit: ReadLimit = NO_LIMIT) -> Text:
-    """The file's text, whatever its encoding and its line ends.
+    """The file's text, whatever its encoding and line ends.
 
     Args:
         path: file, gzipped or not.
-        latin_1: text that is not UTF-8 is taken as ISO 8859-1 (the older MovieLens files) without a word.
+        latin_1: text that is not UTF-8 is read as ISO 8859-1 (the older MovieLens files) without a note.
         limit: how much may be read; at most a byte more is unpacked.
 
     Raises:
-        DataError: the file is missing, empty, binary, damaged, too large, or in an encoding that is not known; names
-            the line and the byte.
+        DataError: the file is missing, empty, binary, damaged, too large, or in an unknown encoding; names the line and
+            the byte.
     """
     data = _unpacked(path, limit)
     limit.check_rows(path, data.count(b"\n"))
@@ -151,7 +151,7 @@ def read_text(path: Path, *, latin_1: bool = False, limit: ReadLimit = NO_LIMIT)
 
 
 def refuse_foreign(path: Path, data: bytes) -> None:
-    """Raises a DataError with advice where a file begins as another well-known kind of file does."""
+    """Raise a DataError with advice if a file begins like another well-known kind of file."""
     for magic, what in _FOREIGN.items():
         if data.startswith(magic):
             is_workbook = magic.startswith(b"PK") and (b"xl/" in data[-65_536:] or b"[Content_Types]" in data[:4096])
@@ -168,7 +168,7 @@ def _as_latin_1(data: bytes) -> bytes:
 
 
 def _unpacked(path: Path, limit: ReadLimit) -> bytes:
-    """The bytes of a file, gunzipped; no more of them are ever held than the limit allows, and one."""
+    """The bytes of a file, unzipped; never more than one byte beyond the limit is held."""
     most = -1 if limit.max_bytes is None else limit.max_bytes + 1
     data = _read(path, most)
     if data.startswith(GZIP_MAGIC):

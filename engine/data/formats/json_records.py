@@ -1,4 +1,4 @@
-"""JSON -> records: a line each, one array, or one of the shapes that pandas and others write; lists of events too."""
+"""JSON -> records: lines, one array, or one of the shapes that pandas and others write; also lists of events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from engine.data.schema import ITEM_ID, LINE, LIST_SEPARATOR, RATING, USER_ID, U
 from engine.errors import DataError, Message
 
 SAMPLE = 5_000
-"""As many records are looked at for the names of columns."""
+"""So many records are examined for the names of columns."""
 _JSON = re.compile(rb"\s*(\{\s*(u?[\"']|\}|\Z)|\[\s*([\[{\]]|\Z))")
 _BETWEEN = re.compile(r"[\s,]*")
 _LISTS = ("history", "sequence", "item_seq", "products", "events")
@@ -33,15 +33,15 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Records:
-    """JSON whose columns are known and whose rows are yet to be gathered.
+    """JSON whose columns are known and whose rows have not been read yet.
 
     Attributes:
         path: the file, for messages.
         names: columns, in the order in which records first name them.
-        lines: text of JSON lines, None where `records` holds all.
-        records: the records of JSON that is no lines.
-        list_column: the column whose lists hold the events, of which each becomes a row.
-        inner: for events that are objects, the column that each of their keys becomes.
+        lines: the text of JSON lines; None where `records` holds everything.
+        records: the records of JSON that is not in lines.
+        list_column: the column whose lists hold the events, each of which becomes a row.
+        inner: for events that are objects, the column for each of their keys.
         notes: what was guessed.
     """
 
@@ -61,7 +61,7 @@ class Records:
     def rows(
         self, name: TableName, columns: list[str], ids: list[str]
     ) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...]]:
-        """The wanted columns as text with `line`, and what was no record."""
+        """The wanted columns as text with `line`, and what was not a record."""
         values: dict[str, list[str]] = {c: [] for c in columns}
         numbers: list[int] = []
         wrong: list[tuple[int, str]] = []
@@ -108,12 +108,12 @@ class Records:
 
 
 def is_json(beginning: bytes) -> bool:
-    """Whether a file begins as JSON does, or as the Python literals that some sets are written in."""
+    """Whether a file begins like JSON, or like the Python literals in which some data sets are written."""
     return _JSON.match(beginning) is not None
 
 
 def open_records(path: Path, text: Text, given: Mapping[str, str], is_log: bool = True) -> Records:
-    """Records with their columns known.
+    """Records, with their columns found.
 
     Args:
         path: the file, for messages.
@@ -122,7 +122,7 @@ def open_records(path: Path, text: Text, given: Mapping[str, str], is_log: bool 
         is_log: whether each record may hold a list of events.
 
     Raises:
-        DataError: it is no JSON, or holds no records; names the line.
+        DataError: it is not JSON, or holds no records; names the line.
     """
     data = text.data
     first = data.lstrip().split(b"\n", 1)[0].strip()
@@ -155,7 +155,7 @@ def open_records(path: Path, text: Text, given: Mapping[str, str], is_log: bool 
 
 
 def _numbered(data: bytes) -> Iterator[tuple[int, Record | None, str]]:
-    """Line number, record and text of every line that is not blank; None for a line that is no record."""
+    """Line number, record and text of every line that is not blank; None for a line that is not a record."""
     for number, line in enumerate(data.split(b"\n"), start=1):
         if bare := line.strip():
             record = _record(bare)
@@ -163,7 +163,7 @@ def _numbered(data: bytes) -> Iterator[tuple[int, Record | None, str]]:
 
 
 def _record(line: bytes) -> Record | None:
-    """The object in a line; Python's own way of writing one is taken too. None where there is none."""
+    """The object in a line, written as JSON or as a Python literal; None where there is none."""
     line = line.removesuffix(b",") if line.endswith(b"},") else line
     try:
         found = json.loads(line)
@@ -178,7 +178,7 @@ def _record(line: bytes) -> Record | None:
 
 
 def _all(path: Path, data: bytes) -> list[Record]:
-    """The records of JSON that is not one a line: an array, one object, or objects that run over lines."""
+    """The records of JSON that is not one record a line: an array, one object, or objects that span lines."""
     text = data.decode()
     decoder, found = json.JSONDecoder(), []
     at = len(text) - len(text.lstrip())
@@ -211,7 +211,7 @@ def _all(path: Path, data: bytes) -> list[Record]:
 
 
 def _unfolded(whole: Record) -> list[Record] | None:
-    """The records that one object holds in one of the usual ways; None where it is a record itself."""
+    """The records that one object holds in one of the usual ways; None if it is a record itself."""
     if not whole:
         return None
     values = list(whole.values())
@@ -225,7 +225,7 @@ def _unfolded(whole: Record) -> list[Record] | None:
             return [{c: v.get(k) for c, v in whole.items()} for k in keys]
         if all(not isinstance(x, dict | list) for v in values for x in v.values()) and not _named(values):
             return [{USER_ID: u, ITEM_ID: i, RATING: r} for u, v in whole.items() for i, r in v.items()]
-        return values  # by some key, as pandas with orient="index"
+        return values  # by some key, as pandas writes with orient="index"
     if all(isinstance(v, list) for v in values):
         if usual and len({len(v) for v in values}) == 1:
             return [dict(zip(whole, row, strict=True)) for row in zip(*values, strict=True)]
@@ -240,7 +240,7 @@ def _named(records: list[Record]) -> bool:
 
 
 def _list_column(path: Path, sample: list[Record], names: list[str], item: str | None) -> str | None:
-    """The column whose lists hold the items of a user, where no plain column does."""
+    """The column whose lists hold a user's items, if no plain column holds items."""
     lists = [n for n in names if any(isinstance(r.get(n), list) for r in sample)]
     plain = [n for n in names if n not in lists]
     if not lists or item in plain or (item is None and find_column(plain, USUAL_NAMES[ITEM_ID])):
@@ -267,7 +267,7 @@ def _list(value: Any) -> list[Any]:
 
 
 def _text(value: Any, is_id: bool) -> str:
-    """A value as a table of text would hold it."""
+    """A value as it would stand in a table of text."""
     if value is None:
         return ""
     if isinstance(value, str):

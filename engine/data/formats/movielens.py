@@ -41,10 +41,10 @@ _USERS_1M = (USER_ID, "gender", "age", "occupation", "zip_code")
 
 
 def open_folder(log: Path, given: Collection[str] = ()) -> tuple[Delimited, Delimited | None, Delimited | None]:
-    """The log, the users and the films of a MovieLens folder; None where a file is not there.
+    """The log, the users and the films of a MovieLens folder; None for a file that does not exist.
 
     Args:
-        log: `u.data`, `ratings.dat` (fields parted by `::`) or `ratings.csv`, perhaps gzipped.
+        log: `u.data`, `ratings.dat` (fields separated by `::`) or `ratings.csv`, perhaps gzipped.
         given: column names that the settings give.
 
     Raises:

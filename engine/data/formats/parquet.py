@@ -20,14 +20,14 @@ from engine.errors import DataError
 pc: Any = pyarrow.compute  # its functions are made at import, where a type checker cannot see them
 
 BATCH_ROWS = 16_384
-"""Rows that are unpacked between two looks at a limit."""
+"""Rows that are unpacked between two checks of a limit."""
 
 
 def parquet_columns(path: Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
     """The column names of a Parquet file.
 
     Raises:
-        DataError: the file is damaged, empty of rows, has more rows than it may, or names a column twice.
+        DataError: the file is damaged, has no rows or more than it may, or names a column twice.
     """
     try:
         about = pq.ParquetFile(path)
@@ -47,7 +47,7 @@ def parquet_columns(path: Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
 
 
 def parquet_rows(path: Path) -> int:
-    """How many rows a Parquet file tells of.
+    """How many rows a Parquet file declares.
 
     Raises:
         DataError: the file is damaged.
@@ -61,7 +61,7 @@ def parquet_rows(path: Path) -> int:
 def read_parquet(
     path: Path, columns: list[str], ids: frozenset[str], limit: ReadLimit = NO_LIMIT
 ) -> tuple[pd.DataFrame, frozenset[str], dict[str, np.ndarray]]:
-    """Columns of a Parquet file, which of them hold text, and which rows hold ids that are none.
+    """Columns of a Parquet file, which of them hold text, and which rows hold invalid ids.
 
     Args:
         path: the file.
@@ -75,7 +75,7 @@ def read_parquet(
         each column of ids with numbers that are infinite or too large, (n,) bool where.
 
     Raises:
-        DataError: the file is damaged, larger than it may be, or holds ids of a kind that is no id.
+        DataError: the file is damaged, larger than it may be, or holds ids of a type that cannot be an id.
     """
     try:
         table = _read(path, columns) if limit == NO_LIMIT else _read_within(path, columns, limit)
@@ -95,15 +95,15 @@ def read_parquet(
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
-    with pq.ParquetFile(path) as packed:  # `read_table` would make a column of a folder called day=2024-01-31
+    with pq.ParquetFile(path) as packed:  # `read_table` would turn a folder called day=2024-01-31 into a column
         return packed.read(columns=columns).select(columns)
 
 
 def _read_within(path: Path, columns: list[str], limit: ReadLimit) -> pa.Table:
-    """The columns, unpacked piece by piece for as long as a limit allows.
+    """The columns, unpacked in pieces as long as a limit allows.
 
-    The file's own account is looked at first, and is not believed: a dictionary or a prefix that many values share
-    makes gigabytes of kilobytes, so text stays in its dictionaries until its length is known.
+    The size that the file declares is checked first, but not trusted: a dictionary or prefix that many values share can
+    turn kilobytes into gigabytes, so text stays dictionary-encoded until its length is known.
     """
     with pq.ParquetFile(path) as plain:
         about, schema = plain.metadata, plain.schema_arrow
@@ -132,7 +132,7 @@ def _read_within(path: Path, columns: list[str], limit: ReadLimit) -> pa.Table:
 
 
 def _unpacked_bytes(array: Any) -> int:
-    """How many bytes an array takes when each value stands for itself."""
+    """How many bytes an array takes without dictionary encoding."""
     if not pa.types.is_dictionary(array.type):
         return array.nbytes
     lengths = pc.binary_length(array.dictionary).take(array.indices)
@@ -185,7 +185,7 @@ def _is_bytes(kind: Any) -> bool:
 
 
 def _bytes_text(column: Any) -> Any:
-    """Bytes as the text that they spell, else as UUIDs where they are sixteen, else as hexadecimal digits."""
+    """Bytes as the text that they encode, else as UUIDs if there are sixteen, else as hexadecimal digits."""
     if isinstance(column.type, pa.BaseExtensionType):
         column = column.cast(column.type.storage_type)
     if not (_is_binary(column.type) or pa.types.is_fixed_size_binary(column.type)):

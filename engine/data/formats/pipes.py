@@ -1,4 +1,4 @@
-"""A pipe gives its bytes once: it is copied to a file, which can be looked at as often as a reader needs."""
+"""A pipe can be read only once: it is copied to a file, which can be read as often as a reader needs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ CHUNK = 1 << 20
 
 @contextmanager
 def on_disk(path: Path, on_progress: OnProgress = ignore) -> Iterator[Path]:
-    """The path itself or, where it is a pipe, a temporary copy of all that comes out of it.
+    """The path itself or, if it is a pipe, a temporary copy of what it delivers.
 
-    Errors that arise inside speak of the path that was given, not of the copy.
+    Errors raised inside name the given path, not the copy.
 
     Args:
-        path: what somebody named: a file, a folder, a pipe such as `<(zcat log.gz)` or `/dev/stdin`.
-        on_progress: called with how much a pipe has given.
+        path: as given: a file, a folder, a pipe such as `<(zcat log.gz)` or `/dev/stdin`.
+        on_progress: called with how much was read from a pipe.
 
     Raises:
         DataError: the path is a device.
@@ -43,7 +43,7 @@ def _is_pipe(path: Path) -> bool:
     try:
         mode = path.stat().st_mode
     except OSError:
-        return False  # whoever reads it says what is wrong
+        return False  # the reader says what is wrong
     if stat.S_ISBLK(mode) or stat.S_ISCHR(mode):
         raise DataError("{path} is a device; give a file, a folder or a pipe.", path=path)
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)

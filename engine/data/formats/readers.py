@@ -1,4 +1,4 @@
-"""A path on disk -> raw tables: one function a format. What format it is, `engine.data.formats.detect` tells."""
+"""A path on disk -> raw tables, one function for each format; `engine.data.formats.detect` recognises the format."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ class RawTables:
     """A log as read, before any cleaning.
 
     Attributes:
-        name: short name for people.
+        name: a short name for people.
         format: "folder", "movielens", "atomic", "sequences" or "table".
         interactions: `user_id`, `item_id`, perhaps `timestamp` and `rating`, all as read (text; numbers and times as
             such only where Parquet typed them), and `line`, the number of the line or Parquet row.
         users: `user_id`, attributes, `line`; None when there is no such table.
         items: `item_id`, attributes, `line`; None likewise.
         notes: what was guessed, one sentence each.
-        malformed: rows that could not be split; they are in none of the tables.
+        malformed: rows that could not be split; they are not in the tables.
         kinds: for "users" and "items", the attributes that the file declares to be text or numbers.
         oracle: the contents of an `oracle.json` beside the log.
         source: the path as given.
@@ -74,15 +74,15 @@ _Tables = tuple[RawTable, RawTable | None, RawTable | None]
 
 
 def read(path: Path | str, config: DataConfig, on_progress: OnProgress = ignore) -> RawTables:
-    """The raw tables of a log, in whatever known format it is.
+    """The raw tables of a log, in any known format.
 
     Args:
         path: file, folder, pipe, or a pattern that names several files of one schema.
         config: may name the columns of the log.
-        on_progress: called with how much a pipe has given.
+        on_progress: called with how much was read from a pipe.
 
     Raises:
-        DataError: nothing usable is there; names the file, the line, the rule and the way out.
+        DataError: there is nothing usable; names the file, the line, the rule and what to do.
     """
     with on_disk(Path(path), on_progress) as place:
         return replace(_read(place, config), source=str(path))
@@ -116,7 +116,8 @@ def _read(path: Path, config: DataConfig) -> RawTables:
     )
 
 
-# ---- One function a format -------------------------------------------------------------------------------------------
+# ---- One function for each format
+# -------------------------------------------------------------------------------------------
 
 
 def _read_folder(log: Path, config: DataConfig) -> _Tables:
@@ -131,7 +132,7 @@ def _read_single(log: Path, config: DataConfig) -> _Tables:
 
 
 def _read_triples(log: Path, config: DataConfig) -> _Tables:
-    """`user item rating time`, parted by spaces, without a header."""
+    """`user item rating time`, separated by spaces, without a header."""
     names = triples_names(log)
     text = read_text(log)
     above = preface_of(log, text.data, has_header=False)
@@ -192,7 +193,7 @@ def _atomic_attributes(path: Path, name: TableName, key: str, given: str | None)
 
 
 def _read_sequences(log: Path, config: DataConfig) -> _Tables:
-    """`user item item ...` a line, and the item attributes of an `item2attributes.json` beside it."""
+    """`user item item ...` on each line, and the item attributes of an `item2attributes.json` beside it."""
     frame, malformed, notes = read_sequences(log)
     attributes = read_item_attributes(log, stem(log))
     items = None if attributes is None else RawTable(attributes, kinds={ATTRIBUTES: "text"})

@@ -1,4 +1,4 @@
-"""RecBole's atomic files: headers say `name:type`, tabs part fields, and lists of a session come as `name_list`."""
+"""RecBole's atomic files: `name:type` headers, fields separated by tabs, lists of a session called `name_list`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def open_atomic(path: Path) -> tuple[Delimited, dict[str, str]]:
     """An atomic file, its columns without their types, and the types by column.
 
     Raises:
-        DataError: the header is not one of an atomic file, or its fields cannot be told apart.
+        DataError: the header is not that of an atomic file, or its fields cannot be separated.
     """
     text = read_text(path)
     first = text.data.lstrip(b"\n").split(b"\n", 1)[0].decode()
@@ -60,10 +60,10 @@ def lists_of(types: dict[str, str]) -> dict[str, str]:
 
 
 def unfold(rows: RawTable, lists: dict[str, str]) -> RawTable:
-    """Whole sessions, a row for each place, from rows that hold a list of what came before and what came last.
+    """Full sessions, a row for each event, from rows that hold a list of earlier events and the last one.
 
-    Such files are often made of one session many times over, each time with one event more; what is the beginning of
-    another row of its user is not read again.
+    Such files often hold one session many times, each time with one event more; a row that is the beginning of another
+    row of its user is not read again.
 
     Args:
         rows: `user_id`, `item_id`, perhaps `timestamp`, `line`, and columns of lists.

@@ -1,4 +1,4 @@
-"""Text files of sequences: one user a line, `user item item ...`, oldest first, parted by white space."""
+"""Text files of sequences: one user on each line, `user item item ...`, oldest first, separated by white space."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ pc: Any = pyarrow.compute  # its functions are made at import, where a type chec
 def read_sequences(log: Path) -> tuple[pd.DataFrame, tuple[CleaningIssue, ...], list[Message]]:
     """Interactions, malformed rows and notes of a file of sequences.
 
-    Every item is an interaction, in the order of the line. A line with a user and no item is one malformed row.
+    Every item is an interaction, in the order of the line. A line with a user and no item is a malformed row.
 
     Raises:
-        DataError: the file is no readable text.
+        DataError: the file is not readable text.
     """
     text = read_text(log)
     above = preface_of(log, text.data, has_header=False)
     data = text.data[above.start :]
     lines = pc.utf8_trim_whitespace(pa.array(data.decode().split("\n"), type=pa.large_string()))
-    numbers = np.flatnonzero(pc.not_equal(lines, "").to_numpy(zero_copy_only=False))  # blank lines are no rows
+    numbers = np.flatnonzero(pc.not_equal(lines, "").to_numpy(zero_copy_only=False))  # blank lines are not rows
     words = pc.utf8_split_whitespace(lines.take(pa.array(numbers)))
     counts = pc.list_value_length(words).to_numpy(zero_copy_only=False)
     flat = pc.list_flatten(words)
@@ -69,7 +69,7 @@ def read_item_attributes(log: Path, stem: str) -> pd.DataFrame | None:
     """The `item2attributes.json` beside a log, a map of item to attribute ids, as a text column such as "1|2|3".
 
     Raises:
-        DataError: the file is there and is no such map.
+        DataError: the file exists but is not such a map.
     """
     beside = (log.with_name(name) for name in (f"{stem}_item2attributes.json", "item2attributes.json"))
     path = next((p for p in beside if p.exists()), None)

@@ -1,4 +1,4 @@
-"""One table on disk, text, Parquet or JSON: its columns first, then the rows of those that are wanted."""
+"""One table on disk, text, Parquet or JSON: first its columns, then the rows of the columns that are wanted."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RawTable:
         notes: what was guessed, one sentence each.
         malformed: rows that are in no table.
         kinds: the columns that the file declares to be text or numbers.
-        in_lists: each row is a place in somebody's list, so that none repeats another.
+        in_lists: each row is a place in a list, so that none is a duplicate of another.
     """
 
     frame: pd.DataFrame
@@ -41,7 +41,7 @@ class RawTable:
 
 
 class Table(Protocol):
-    """A table whose columns are known and whose rows are yet to be read."""
+    """A table whose columns are known and whose rows have not been read yet."""
 
     @property
     def path(self) -> Path:
@@ -226,7 +226,7 @@ def open_table(
         is_log: whether a row is an interaction, and not a user or an item.
 
     Raises:
-        DataError: the file is no table, or is larger than it may be.
+        DataError: the file is not a table, or is larger than it may be.
     """
     given = given or {}
     if is_parquet(path):
@@ -237,7 +237,7 @@ def open_table(
 
 
 def open_parts(path: Path, files: list[Path], given: Mapping[str, str] | None = None, *, is_log: bool = True) -> Table:
-    """Several files as one table; those without a row are passed over.
+    """Several files as one table; those without rows are skipped.
 
     Args:
         path: the folder or pattern that they were found by, for messages.
@@ -246,7 +246,7 @@ def open_parts(path: Path, files: list[Path], given: Mapping[str, str] | None = 
         is_log: whether a row is an interaction, and not a user or an item.
 
     Raises:
-        DataError: they have not the same columns, or none has a row.
+        DataError: they have different columns, or none has a row.
     """
     tables: list[Table] = []
     told: list[Mapping[str, str]] = []
