@@ -121,8 +121,7 @@ class _Rows:
         self._mended: list[tuple[np.ndarray, Message, str]] = []
 
     def ids(self, column: str) -> pd.Series:
-        """The ids of a column, without surrounding white space or a ".0" at the end of all; rows without an id are
-        dropped."""
+        """The ids of a column, without surrounding white space or a common ".0"; rows without an id are dropped."""
         raw = self.frame[column].astype("str").fillna("")
         bare = raw.str.strip()
         missing = missing_ids(bare)

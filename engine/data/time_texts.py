@@ -156,8 +156,7 @@ def _figures(words: Any, now: float, order: str | None) -> tuple[np.ndarray, np.
 
 
 def _fields(words: Any, pattern: str) -> dict[str, np.ndarray]:
-    """(n,) texts of each group of a pattern, "" without a match, and where the whole pattern `matched`; {} if
-    nowhere."""
+    """(n,) texts of each group of a pattern, "" without a match; and where it `matched` as a whole; {} if nowhere."""
     found = pc.extract_regex(words, pattern)
     matched = found.is_valid().to_numpy(zero_copy_only=False)
     if not matched.any():

@@ -1,6 +1,6 @@
-"""The models to beat: popularity, item kNN and EASE. Each fits when it is made and scores as a Recommender does.
+"""The models to beat: popularity, item kNN and EASE. Each is fitted when created and scores like any Recommender.
 
-All three see a user as a set: an item counts once in a history, however often it was met.
+All three see a history as a set: an item counts once, however often it occurs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from engine.model.item_similarity import ItemWeights, among_strongest, as_sets, 
 BaselineName = Literal["popularity", "itemknn", "ease"]
 
 MAX_SIMILARITIES = 50_000_000
-"""Most similarities that item kNN keeps (8 bytes each); a larger catalogue keeps each item's strongest ones only."""
+"""At most so many similarities are kept by item kNN (8 bytes each); a larger catalogue keeps only each item's
+strongest."""
 
 DOUBLE_UP_TO = 3_000
 """EASE is solved in double precision up to this many items, where it costs little, and in single precision above."""
@@ -31,11 +32,11 @@ SINGLE_UP_TO = 1e5
 _BLOCK = 1024
 
 _BLOCK_PRODUCTS = 1 << 23
-"""Item kNN multiplies as many rows at a time as take about this many products, so that their memory stays bounded."""
+"""Item kNN multiplies as many rows at a time as need about this many products, which bounds their memory."""
 
 
 class Popularity:
-    """Ranks items by how many training users met them, the same for everybody."""
+    """Ranks items by how many training users interacted with them, the same for every user."""
 
     name: Literal["popularity"] = "popularity"
 
@@ -51,16 +52,16 @@ class Popularity:
         self._scores = np.where(self.candidates, counts, -np.inf).astype(np.float32)
 
     def score(self, histories: Histories) -> np.ndarray:
-        """(B, n_items + 1) float32 user counts, -inf where an item is no candidate."""
+        """(B, n_items + 1) float32 user counts, -inf where an item is not a candidate."""
         return np.tile(self._scores, (len(histories), 1))
 
 
 class ItemKNN:
     """Ranks items by their similarity to the history: the sum of cosines between columns of the user-item matrix.
 
-    cos(i, j) = |U_i ∩ U_j| / sqrt(|U_i| |U_j|), where U_i are the training users who met item i; an item is no
-    neighbour of itself. Source: Sarwar et al., "Item-based collaborative filtering recommendation algorithms"
-    (WWW 2001), in its form for implicit feedback (Deshpande and Karypis, TOIS 2004).
+    cos(i, j) = |U_i ∩ U_j| / sqrt(|U_i| |U_j|), where U_i are the training users who interacted with item i; an item is
+    not its own neighbour. Source: Sarwar et al., "Item-based collaborative filtering recommendation algorithms" (WWW
+    2001), in its form for implicit feedback (Deshpande and Karypis, TOIS 2004).
     """
 
     name: Literal["itemknn"] = "itemknn"
@@ -71,15 +72,17 @@ class ItemKNN:
         Args:
             train: one row a user.
             n_items: size of the vocabulary.
-            neighbours: strongest neighbours kept for each candidate item, equal ones by lower index. None keeps all
-                of them while they fit into MAX_SIMILARITIES.
+            neighbours: strongest neighbours kept for each candidate item, ties by lower index. None keeps all of them
+                if they fit into MAX_SIMILARITIES.
         """
         users_items = as_sets(train, n_items)
         counts = np.asarray(users_items.sum(axis=0)).ravel()
         self.candidates = counts > 0
         if neighbours is None:
             neighbours = max(1, MAX_SIMILARITIES // (n_items + 1))
-        products = users_items.T @ np.diff(users_items.indptr).astype(np.float64)  # (n_items + 1,) that a row takes
+        products = users_items.T @ np.diff(users_items.indptr).astype(
+            np.float64
+        )  # (n_items + 1,) products that a row takes
         users_items.data *= (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)[users_items.indices]
         items_users = sp.csr_array(users_items.T)
         blocks = [
@@ -89,13 +92,13 @@ class ItemKNN:
         self._to_candidates = sp.csr_array(sp.vstack(blocks, format="csr").T)  # row: history item, column: candidate
 
     def score(self, histories: Histories) -> np.ndarray:
-        """(B, n_items + 1) float32 summed cosines, -inf where an item is no candidate."""
+        """(B, n_items + 1) float32 summed cosines, -inf where an item is not a candidate."""
         scores = sp.csr_array(as_sets(histories, len(self.candidates) - 1) @ self._to_candidates).toarray()
         scores[:, ~self.candidates] = -np.inf
         return scores
 
     def strongest(self) -> ItemWeights:
-        """The similarities in the form that a run keeps."""
+        """The similarities in the form that a run stores."""
         return strongest_of(self.name, self._to_candidates)
 
 
@@ -109,7 +112,7 @@ class EASE:
     name: Literal["ease"] = "ease"
 
     def __init__(self, train: Histories, n_items: int, l2: float = 200.0) -> None:
-        """Solve for the weights: one dense (n_items + 1)² matrix, inverted where it lies.
+        """Solve for the weights: one dense (n_items + 1)² matrix, inverted in place.
 
         Args:
             train: one row a user.
@@ -122,7 +125,8 @@ class EASE:
         users_items = as_sets(train, n_items)
         self.candidates = np.asarray(users_items.sum(axis=0)).ravel() > 0
         gram = users_items.T @ users_items
-        # The largest row sum bounds the largest eigenvalue; over l2 it bounds how much rounding is magnified.
+        # The largest row sum bounds the largest eigenvalue; divided by l2, it bounds how much rounding errors are
+        # amplified.
         hard = n_items <= DOUBLE_UP_TO or gram.sum(axis=1).max() > SINGLE_UP_TO * l2
         weights = None
         for precision in (np.float64,) if hard else (np.float32, np.float64):
@@ -144,20 +148,20 @@ class EASE:
         self._weights = np.ascontiguousarray(weights, dtype=np.float32)
 
     def score(self, histories: Histories) -> np.ndarray:
-        """(B, n_items + 1) float32 scores, -inf where an item is no candidate."""
+        """(B, n_items + 1) float32 scores, -inf where an item is not a candidate."""
         scores = as_sets(histories, len(self.candidates) - 1) @ self._weights
         scores[:, ~self.candidates] = -np.inf
         return scores
 
     def strongest(self) -> ItemWeights:
-        """The weights in the form that a run keeps; those of items that are no candidates are left out."""
+        """The weights in the form that a run stores, without those of items that are not candidates."""
         return strongest_of(self.name, np.where(self.candidates, self._weights, np.float32(0)))
 
 
 def build_baselines(split: Split, config: EvaluationConfig) -> list[Popularity | ItemKNN | EASE]:
     """The baselines of the configuration, fitted on the training part, in the order given.
 
-    EASE is left out of catalogues of `ease_max_items` items or more.
+    EASE is skipped for catalogues of `ease_max_items` items or more.
     """
     return [
         make_baseline(name, split, config)

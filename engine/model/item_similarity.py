@@ -1,7 +1,7 @@
-"""Item kNN and EASE in the small form that a run keeps: for each item, those that speak most for it or against it.
+"""Item kNN and EASE in the compact form that a run stores: for each item, the strongest weights for or against it.
 
-Both models score a history as a sum over its items, so a sparse matrix of what one item says about another is all there
-is to them. Up to `MAX_WEIGHTS` of them nothing is left out; a larger matrix keeps the strongest of each column.
+Both models score a history as a sum over its items, so a sparse matrix of item-to-item weights defines them fully. Up
+to `MAX_WEIGHTS` weights are all kept; a larger matrix keeps the strongest of each column.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine.data.dataset import Histories
 
 MAX_WEIGHTS = 4_000_000
 """Most weights kept, at 8 bytes each. EASE on 12,101 items then keeps 330 of each column and loses .0003 ± .0005 of
-NDCG@10 on validation; up to 2,000 items it is whole."""
+NDCG@10 on validation; up to 2,000 items it is complete."""
 
 _BLOCK = 512
 
@@ -32,7 +32,7 @@ class ItemWeights:
     Attributes:
         name: the model that the weights come from.
         matrix: (n_items + 1, n_items + 1) float32; row: an item of the history, column: an item to score. Columns are
-            sorted within a row, and none stands twice.
+            sorted within a row, without duplicates.
     """
 
     name: SetModel
@@ -44,11 +44,11 @@ class ItemWeights:
         return len(self.matrix.indptr) - 2
 
     def sums(self, histories: Histories) -> sp.csr_array:
-        """(B, n_items + 1) float32 scores; nothing where nothing speaks for an item, such as one met never before."""
+        """(B, n_items + 1) float32 scores; 0 for an item without weights, such as one that training never saw."""
         return sp.csr_array(as_sets(histories, self.n_items) @ self.matrix)
 
     def of_events(self, events: np.ndarray, items: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """What different events' items say: of every item, summed, and one by one of m items, or of all.
+        """The weights of different events' items: summed for every item, and one by one for m items, or for all.
 
         Returns:
             (n_items + 1,) float64 sums, and (E, m) float32 weights; m is n_items + 1 where no items are given.
@@ -61,7 +61,7 @@ class ItemWeights:
 def as_sets(histories: Histories, n_items: int) -> sp.csr_array:
     """(n, n_items + 1) float32 matrix with a 1 where a row holds an item."""
     ones = np.ones(len(histories.items), dtype=np.float32)
-    fits = len(histories.items) <= np.iinfo(np.int32).max  # wider indices would have a product copy the other factor's
+    fits = len(histories.items) <= np.iinfo(np.int32).max  # wider indices would make a product copy the other factor's
     parts = (ones, histories.items, histories.offsets.astype(np.int32) if fits else histories.offsets)
     matrix = sp.csr_array(parts, shape=(len(histories), n_items + 1), copy=True)  # what follows works in place
     matrix.sum_duplicates()
@@ -70,7 +70,7 @@ def as_sets(histories: Histories, n_items: int) -> sp.csr_array:
 
 
 def strongest_of(name: SetModel, weights: np.ndarray | sp.csr_array, limit: int = MAX_WEIGHTS) -> ItemWeights:
-    """The largest weights of each column by absolute value, equal ones by lower row; all of them if `limit` allows.
+    """The largest weights of each column by absolute value, ties by lower row; all of them if `limit` allows.
 
     Args:
         name: the model that the weights come from.
@@ -95,12 +95,12 @@ def strongest_of(name: SetModel, weights: np.ndarray | sp.csr_array, limit: int 
 
 
 def packed(data: np.ndarray, indices: np.ndarray, starts: np.ndarray) -> sp.csr_array:
-    """(n, n) matrix in the types that products are quickest with; its columns are sorted within each row."""
+    """(n, n) matrix in the types with which products are fastest; its columns are sorted within each row."""
     n = len(starts) - 1
     kind = np.int32 if len(data) <= np.iinfo(np.int32).max else np.int64
     parts = (data.astype(np.float32, copy=False), indices.astype(kind, copy=False), starts.astype(kind, copy=False))
     matrix = sp.csr_array(parts, shape=(n, n), copy=False)
-    matrix.has_sorted_indices = True  # else the first product would look through all of it
+    matrix.has_sorted_indices = True  # otherwise the first product would check all of it
     return matrix
 
 
@@ -112,18 +112,18 @@ def _of_block(block: np.ndarray, kept: int) -> sp.csc_array:
 
 
 def _cut(block: sp.csc_array, kept: int) -> sp.csc_array:
-    """The `kept` largest entries of each column of a sparse block, equal ones by lower row."""
+    """The `kept` largest entries of each column of a sparse block, ties by lower row."""
     columns = np.repeat(np.arange(len(block.indptr) - 1), np.diff(block.indptr))
     strong = among_strongest(columns, block.indices, np.abs(block.data), kept)
     return sp.csc_array((block.data[strong], (block.indices[strong], columns[strong])), shape=block.shape)
 
 
 def among_strongest(groups: np.ndarray, members: np.ndarray, values: np.ndarray, kept: int) -> np.ndarray:
-    """(n,) bool; True for the `kept` largest values of each group, equal ones by lower member.
+    """(n,) bool; True for the `kept` largest values of each group, ties by lower member.
 
     Args:
         groups: (n,) group of each entry, ascending from 0.
-        members: (n,) what tells the entries of a group apart.
+        members: (n,) distinguishes the entries of a group.
         values: (n,) float32, none below 0.
         kept: how many of a group stay.
     """
@@ -133,7 +133,8 @@ def among_strongest(groups: np.ndarray, members: np.ndarray, values: np.ndarray,
     if len(crowded) == 0:
         return strong
     group, value = groups[crowded], np.asarray(values[crowded], dtype=np.float32)
-    # The bits of floats that are not negative rise with their values: one sort of whole numbers orders all groups.
+    # The bits of non-negative floats, read as integers, are in the order of their values: one integer sort orders all
+    # groups.
     keys = (group.astype(np.uint64) << np.uint64(32)) | (~value.view(np.uint32)).astype(np.uint64)
     keys.sort()
     starts = np.flatnonzero(np.append(True, group[1:] != group[:-1]))
@@ -149,7 +150,7 @@ def among_strongest(groups: np.ndarray, members: np.ndarray, values: np.ndarray,
 
 
 def spans(sizes: np.ndarray, most: float) -> list[tuple[int, int]]:
-    """Stretches (start, stop) that together cover all of `sizes`, each adding up to `most` at most, or of one size."""
+    """Slices (start, stop) that together cover all of `sizes`, each with a sum of at most `most` or a single size."""
     ends = np.cumsum(sizes)
     out: list[tuple[int, int]] = []
     start = 0

@@ -1,8 +1,8 @@
-"""Text to directions by a sentence BERT: what a text means, where TF-IDF sees only its letters.
+"""Text to directions by a sentence BERT, which captures what a text means, where TF-IDF sees only its characters.
 
 The extra `tailscope[text]` brings the library and a small English model, whose weights come with its package; any other
-model is a folder that sentence-transformers can read. Nothing is fetched, no code of a model's folder is run, and
-weights are read from safetensors alone.
+model is a folder that sentence-transformers can read. Nothing is downloaded, no code from a model's folder is run, and
+weights are read only from safetensors.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _WAY_OUT = "install it with: pip install 'tailscope[text]'; or leave model.text_
 
 @dataclass(frozen=True)
 class SentenceSpace:
-    """The main directions of some texts' sentence vectors (Reimers and Gurevych 2019).
+    """The principal directions of the sentence vectors of some texts (Reimers and Gurevych 2019).
 
     Attributes:
         model: `MINILM`, or a folder.
-        mean: (width,) float32 mean of the vectors of the texts that it was learnt on.
+        mean: (width,) float32 mean vector of the texts that it was fitted on.
         components: (n_dimensions, width) float32 principal directions.
     """
 
@@ -41,10 +41,10 @@ class SentenceSpace:
     components: np.ndarray
 
     def directions(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_dimensions) float32, each row of length 1, or 0 where a text is empty.
+        """(n, n_dimensions) float32; each row has length 1, or 0 where a text is empty.
 
         Raises:
-            ConfigError: the model is not there.
+            ConfigError: the model does not exist.
         """
         found = (sentence_vectors(self.model, texts) - self.mean) @ self.components.T
         found[[not text.strip() for text in texts]] = 0.0
@@ -53,7 +53,7 @@ class SentenceSpace:
 
 
 def learn_sentence_space(texts: Sequence[str], size: int, seed: int, model: str) -> SentenceSpace | None:
-    """The space of some texts; None where fewer than two are not empty.
+    """The space of some texts; None if fewer than two are not empty.
 
     Args:
         texts: one for each row; may be empty.
@@ -62,7 +62,7 @@ def learn_sentence_space(texts: Sequence[str], size: int, seed: int, model: str)
         model: `MINILM`, or a folder.
 
     Raises:
-        ConfigError: the model is not there, or is no model.
+        ConfigError: the model does not exist, or is not a model.
     """
     from sklearn.decomposition import PCA  # here, since it takes a second to import
 
@@ -78,7 +78,7 @@ def sentence_vectors(model: str, texts: Sequence[str]) -> np.ndarray:
     """(n, width) float32 vectors of length 1.
 
     Raises:
-        ConfigError: the model is not there, or is no model.
+        ConfigError: the model does not exist, or is not a model.
     """
     return np.asarray(
         _loaded(model).encode(list(texts), batch_size=64, normalize_embeddings=True, show_progress_bar=False),
@@ -89,7 +89,7 @@ def sentence_vectors(model: str, texts: Sequence[str]) -> np.ndarray:
 @lru_cache(maxsize=1)
 def _loaded(model: str) -> Any:
     folder = _folder(model)
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # the library asks its hub for news of a model otherwise
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # otherwise the library asks its hub whether a model has changed
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:

@@ -1,8 +1,8 @@
-"""What is known of items, or of users, besides who met whom: categories, text and numbers -> arrays to be read.
+"""The content of items or users, that is, what is known besides interactions: categories, text, numbers -> arrays.
 
-Categories become tokens, one for each value of a column; text becomes directions in a space of its own
-(`engine.model.content.tfidf`); numbers are standardised and cut at five deviations. All items of the data count, met in
-training or not: content is known before anybody meets an item, so it leaks no target.
+Categories become tokens, one for each value of a column; text becomes directions in a text space
+(`engine.model.content.tfidf`); numbers are standardised and clipped at five standard deviations. All items of the data
+are used, trained on or not: content is known before anyone interacts with an item, so it leaks no target.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ from engine.model.content.sentence_bert import SentenceSpace, learn_sentence_spa
 from engine.model.content.tfidf import TextSpace, learn_text_space
 
 MOST_TOKENS = 32
-"""Categories of one row that are read; the rest of a longer list is left out."""
+"""Categories used of one row; the rest of a longer list is ignored."""
 
 FEW_ITEMS = 3
-"""A category has at least this many rows on average, else the column names rows rather than groups them."""
+"""A column has at least this many rows per category on average; otherwise it identifies rows rather than grouping
+them."""
 
 MOST_DEVIATIONS = 5.0
 
 
 @dataclass(frozen=True)
 class Content:
-    """Content of every row of a table, by number from 1; row 0 holds nothing: it is padding, or somebody unknown.
+    """Content of every row of a table, numbered from 1; row 0 is empty: it stands for padding, or an unknown user.
 
     Attributes:
-        tokens: (n_rows + 1, width) int64 category tokens, filled up with 0, which stands for none.
+        tokens: (n_rows + 1, width) int64 category tokens, padded with 0, which stands for none.
         token_names: (n_tokens,) "column=value" of tokens 1, 2, ...
-        token_columns: (n_tokens,) the columns of these: a column may itself hold an equals sign.
+        token_columns: (n_tokens,) their columns, since a column name may itself contain an equals sign.
         dense: (n_rows + 1, n_dense) float32: text directions of length 1 or 0, then numbers.
         dense_names: (n_dense,) "text:3" or a column.
-        text: the space that text directions are of; None where there is no text.
+        text: the space of the text directions; None where there is no text.
     """
 
     tokens: np.ndarray
@@ -49,7 +50,7 @@ class Content:
     text: TextSpace | SentenceSpace | None = None
 
     def values(self) -> dict[str, tuple[str, ...]]:
-        """The columns of categories, and the values that are known of each."""
+        """The columns of categories, with the known values of each."""
         found: dict[str, list[str]] = {}
         for name, column in zip(self.token_names, self.token_columns, strict=True):
             found.setdefault(column, []).append(name[len(column) + 1 :])
@@ -58,7 +59,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Contents:
-    """What is known of items and of users; None where it is nothing, or is not to be read."""
+    """The content of items and of users; None where there is none, or where it is not to be used."""
 
     items: Content | None = None
     users: Content | None = None
@@ -74,14 +75,14 @@ def table_content(
     """The content in a clean table of items or users; None where there is none.
 
     Args:
-        table: one row an item or user, in the vocabulary's order, as `engine.data.attributes` cleans it.
-        text_size: dimensions that text is cut to.
+        table: one row for each item or user, in the vocabulary's order, as `engine.data.attributes` cleans it.
+        text_size: dimensions that text is reduced to.
         seed: of the truncated SVD.
-        space: learnt elsewhere, to be used for text in place of one of the table's own.
-        text_model: the sentence BERT that reads text, see `engine.model.content.sentence_bert`; None: TF-IDF.
+        space: a text space fitted elsewhere, used instead of one fitted on this table.
+        text_model: the sentence BERT that encodes text, see `engine.model.content.sentence_bert`; None: TF-IDF.
 
     Raises:
-        ConfigError: there is text, and the sentence BERT is not there.
+        ConfigError: there is text, and the sentence BERT does not exist.
     """
     numbers, text, categories = _kinds(table)
     tokens, names, of_column = _tokens(table, categories)
@@ -111,7 +112,7 @@ def table_content(
 
 
 def has_content(table: pd.DataFrame) -> bool:
-    """Whether there is anything in a clean table of items or users that `table_content` would read."""
+    """Whether a clean table of items or users holds anything that `table_content` would use."""
     numbers, text, categories = _kinds(table)
     told = any(bool(table[column].fillna("").astype(str).str.strip().any()) for column in (*text, *categories))
     return told or any(bool(table[column + SCALED_SUFFIX].any()) for column in numbers)
@@ -122,23 +123,23 @@ def _kinds(table: pd.DataFrame) -> tuple[list[str], list[str], list[str]]:
     columns = display_columns(table)
     numbers = [c for c in columns if c + SCALED_SUFFIX in table.columns]
     text = [c for c in columns if c not in numbers and is_text(c, columns)]
-    twins = [c for c in columns if language_twin(c, columns) is not None]  # say the same once more
+    twins = [c for c in columns if language_twin(c, columns) is not None]  # repeat the same values
     return numbers, text, [c for c in columns if c not in numbers and c not in text and c not in twins]
 
 
 def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) -> tuple[np.ndarray, np.ndarray]:
-    """What the network reads of somebody or something that is in no table.
+    """The network's input for a user or item that is not in a table.
 
     Args:
-        content: of the table that training read.
-        table: that table, by whose numbers new ones are scaled.
-        values: column to value, as in the table; a list of categories is taken apart as there.
+        content: of the table used in training.
+        table: that table, whose scale is applied to numbers.
+        values: column to value, as in the table; a list of categories is split as there.
 
     Returns:
         (width,) int64 tokens and (n_dense,) float32.
 
     Raises:
-        EngineError: a column is not read, or a value was never met in it or is no number.
+        EngineError: a column is not used, or a value does not occur in it or is not a number.
     """
     grouped = dict.fromkeys(content.token_columns)
     numbers = [name for name in content.dense_names if name + SCALED_SUFFIX in table.columns]
@@ -164,7 +165,7 @@ def one_row(content: Content, table: pd.DataFrame, values: Mapping[str, str]) ->
 
 
 def text_columns(table: pd.DataFrame) -> list[str]:
-    """The columns that are read as text, where text is read at all."""
+    """The columns that are used as text, if text is used at all."""
     columns = display_columns(table)
     return [c for c in columns if is_text(c, columns)]
 
@@ -191,7 +192,7 @@ def _token(content: Content, column: str, value: str) -> int:
 
 
 def _scaled(column: str, text: str, known: np.ndarray) -> float:
-    """A number on the scale on which the table's are read."""
+    """A number on the scale of the table's standardised numbers."""
     try:
         value = float(text)
     except ValueError:
@@ -210,7 +211,7 @@ def _scaled(column: str, text: str, known: np.ndarray) -> float:
 
 
 def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[str], list[str]]:
-    """(n_rows + 1, width) tokens, their names and columns; what only one item has tells nothing and is left out."""
+    """(n_rows + 1, width) tokens, their names and columns; values that only one row has are left out."""
     rows: list[np.ndarray] = []
     tokens: list[np.ndarray] = []
     names: list[str] = []
@@ -242,7 +243,7 @@ def _tokens(table: pd.DataFrame, columns: list[str]) -> tuple[np.ndarray, list[s
 
 
 def _joined(table: pd.DataFrame, columns: list[str]) -> list[str]:
-    """Every row's text, of all its text columns."""
+    """Every row's text, from all its text columns."""
     joined = pd.Series("", index=table.index)
     for column in columns:
         joined = joined + " " + table[column].where(table[column] != UNKNOWN, "").astype(str)

@@ -1,7 +1,8 @@
-"""Text to directions: TF-IDF of character n-grams, cut to a few dimensions by a truncated SVD.
+"""Text to directions: TF-IDF of character n-grams, reduced to a few dimensions by a truncated SVD.
 
-Character n-grams need no word boundaries, so they serve Chinese too. The space is learnt on one table and kept, so that
-the items of another log can be put into it: what a network has learnt of its directions then holds for them as well.
+Character n-grams need no word boundaries, so they work for Chinese too. The space is fitted on one table and stored, so
+that the items of another log can be projected into it: what a network has learnt about its directions then applies to
+them too.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ class TextSpace:
     """A latent semantic space (Deerwester et al. 1990).
 
     Attributes:
-        ngrams: what is counted in a text.
+        ngrams: the n-grams that are counted in a text.
         idf: (n_ngrams,) float64 weight of each.
         components: (n_dimensions, n_ngrams) float32 directions.
     """
@@ -33,7 +34,7 @@ class TextSpace:
     components: np.ndarray
 
     def directions(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, n_dimensions) float32, each row of length 1, or 0 where a text holds none of the n-grams."""
+        """(n, n_dimensions) float32; each row has length 1, or 0 where a text contains none of the n-grams."""
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         vectoriser = TfidfVectorizer(vocabulary=list(self.ngrams), **_OPTIONS)
@@ -44,7 +45,7 @@ class TextSpace:
 
 
 def learn_text_space(texts: Sequence[str], size: int, seed: int) -> TextSpace | None:
-    """The space of some texts; None where they have too little in common for one.
+    """The space of some texts; None if they have too little in common.
 
     Args:
         texts: one for each row; may be empty.
@@ -59,7 +60,7 @@ def learn_text_space(texts: Sequence[str], size: int, seed: int) -> TextSpace | 
     vectoriser = TfidfVectorizer(min_df=2, max_df=0.5, max_features=MOST_NGRAMS, **_OPTIONS)
     try:
         matrix: Any = vectoriser.fit_transform(texts)
-    except ValueError:  # no n-gram is shared by two texts and not by half of all
+    except ValueError:  # no n-gram occurs in at least two and at most half of the texts
         return None
     size = min(size, *(n - 1 for n in matrix.shape))
     if size < 1:

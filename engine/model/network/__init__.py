@@ -1,1 +1,1 @@
-"""The network itself: item vectors, blocks, and what reads the next item out of them."""
+"""The network itself: item vectors, blocks, and the next-item state."""

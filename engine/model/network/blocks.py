@@ -1,7 +1,7 @@
-"""The parts of which all three architectures are built: attention within a sequence and across two, and the block.
+"""The building blocks of all three architectures: self-attention, cross-attention and the block.
 
-Letters in shapes are those of `engine.model.network.transformer`; M counts places of a sequence that reads another of L
-places.
+Letters in shapes are those of `engine.model.network.transformer`; M is the length of a sequence that attends to another
+of length L.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from engine.model.network.noise import Noise, drop
 
 
 class SelfAttention(nn.Module):
-    """Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1), weights always at hand."""
+    """Multi-head scaled dot-product attention (Vaswani et al. 2017, eq. 1), which always returns its weights."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -31,8 +31,8 @@ class SelfAttention(nn.Module):
 
         Args:
             x: (B, L, D).
-            blocked: bool, broadcast to (B, H, L query, L key); True where the query may not look. Every query must be
-                left at least one key.
+            blocked: bool, broadcast to (B, H, L query, L key); True where the query may not attend. Every query must
+                keep at least one key.
             noise: drops weights while training.
 
         Returns:
@@ -43,7 +43,7 @@ class SelfAttention(nn.Module):
         return self._mix(q, k, v, blocked, noise)
 
     def of_one(self, x: Tensor, blocked: Tensor, at: Tensor) -> Tensor:
-        """(B, 1, D) mixed values of one query a row, that at place `at`, (B,); otherwise as `forward`."""
+        """(B, 1, D) mixed values for a single query in each row, at place `at`, (B,); otherwise as `forward`."""
         B, L, D = x.shape
         rows = torch.arange(B, device=x.device)
         shape = (B, -1, self.n_heads, D // self.n_heads)
@@ -62,7 +62,7 @@ class SelfAttention(nn.Module):
 
 
 class CrossAttention(nn.Module):
-    """The same between two sequences (Vaswani et al. 2017, section 3.2.3): one asks, the other answers."""
+    """Cross-attention (Vaswani et al. 2017, section 3.2.3): queries from one sequence, keys and values from another."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -76,10 +76,10 @@ class CrossAttention(nn.Module):
         """Mixed values and weights.
 
         Args:
-            x: (B, M, D), which asks.
-            memory: (B, L, D), which is looked at.
-            blocked: (B, L) bool; True where nobody may look. Where that is everywhere, nothing is mixed in and the
-                weights are 0.
+            x: (B, M, D), the source of the queries.
+            memory: (B, L, D), the source of keys and values.
+            blocked: (B, L) bool; True for keys that may not be attended to. If that is all of a row, nothing is mixed
+                in and the weights are 0.
             noise: drops weights while training.
 
         Returns:
@@ -91,7 +91,7 @@ class CrossAttention(nn.Module):
         k, v = self.project_memory(memory).view(B, -1, 2, self.n_heads, width).permute(2, 0, 3, 1, 4)
         blocked = blocked[:, None, None, :]  # (B, 1, 1, L)
         scores = (q @ k.transpose(-2, -1) / math.sqrt(width)).masked_fill(blocked, -math.inf)  # (B, H, M, L)
-        weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)  # a row of -inf alone would be no number
+        weights = scores.softmax(dim=-1).masked_fill(blocked, 0.0)  # a row with only -inf would become NaN
         mixed = drop(weights, self.dropout, noise) @ v  # (B, H, M, D / H)
         return self.project_out(mixed.transpose(1, 2).reshape(B, M, D)), weights
 
@@ -100,7 +100,7 @@ class Block(nn.Module):
     """x + attention(norm(x)), x + cross-attention(norm(x)) where there is a memory, x + feed-forward(norm(x))."""
 
     def __init__(self, config: NetworkConfig, cross: bool = False) -> None:
-        """A block of a stack of its own, or of a decoder that looks across."""
+        """Create a block of an encoder, or of a decoder with cross-attention."""
         super().__init__()
         self.norm_attention = nn.LayerNorm(config.d_model)
         self.attention = SelfAttention(config)
@@ -114,13 +114,13 @@ class Block(nn.Module):
     def forward(
         self, x: Tensor, blocked: Tensor, noise: Noise | None, memory: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """One step of a stack.
+        """The output of one block.
 
         Args:
             x: (B, L, D).
             blocked: see `SelfAttention`.
             noise: dropout while training.
-            memory: what a decoder's block looks across at, (B, M, D), and where it may not, (B, M) bool.
+            memory: for a decoder, what cross-attention attends to, (B, M, D), and (B, M) bool, True where it may not.
 
         Returns:
             (B, L, D), the attention weights (B, H, L, L) and those of cross-attention (B, H, L, M), if any.
@@ -134,7 +134,7 @@ class Block(nn.Module):
         return self.feed(x, noise), weights, across
 
     def of_one(self, x: Tensor, blocked: Tensor, at: Tensor) -> Tensor:
-        """(B, 1, D) what `forward` gives at one place of each row, `at`, (B,), for a share of the work."""
+        """(B, 1, D) what `forward` gives at one place of each row, `at`, (B,), at a fraction of the cost."""
         rows = torch.arange(len(x), device=x.device)
         mixed = self.attention.of_one(self.norm_attention(x), blocked, at)
         return self.feed(x[rows, at][:, None] + mixed, None)

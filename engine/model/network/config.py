@@ -1,4 +1,4 @@
-"""What fixes a network's parameters and its forward pass."""
+"""The configuration that determines a network's parameters and forward pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Architecture = Literal["causal", "masked", "encoder-decoder"]
 
 @dataclass(frozen=True)
 class ContentShape:
-    """Sizes of a table's content: different category tokens, tokens a row, and columns of text and numbers."""
+    """Sizes of a table's content: number of category tokens, tokens per row, and columns of text and numbers."""
 
     n_tokens: int
     token_width: int
@@ -19,10 +19,10 @@ class ContentShape:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """What fixes the parameters' sizes and the forward pass; every field is a resolved setting of `ModelConfig`.
+    """What determines the parameters' sizes and the forward pass; each field is a resolved setting of `ModelConfig`.
 
-    `n_layers` blocks read the history; in an encoder-decoder as many again decode. `item_content` and `user_content`
-    are None where nothing is known of items or users, or nothing of it is to be read.
+    `n_layers` blocks read the history; an encoder-decoder has as many again to decode. `item_content` and
+    `user_content` are None where items or users have no content, or where it is not to be used.
     """
 
     n_items: int
@@ -41,6 +41,6 @@ class NetworkConfig:
 
     @classmethod
     def of(cls, values: dict[str, Any]) -> NetworkConfig:
-        """The shape that `dataclasses.asdict` made plain."""
+        """The shape from the plain values of `dataclasses.asdict`."""
         inner = {k: ContentShape(**values[k]) for k in ("item_content", "user_content") if values.get(k)}
         return cls(**{**values, **inner})

@@ -1,4 +1,4 @@
-"""What a network's content columns mean, on disk: the names of its categories and numbers, and its text space."""
+"""The meaning of a network's content columns, on disk: names of categories and numbers, and the text space."""
 
 from __future__ import annotations
 
@@ -40,25 +40,25 @@ def save_contents(contents: Contents, path: Path) -> None:
         if content.text is not None:
             arrays[f"{kind}.components"] = np.ascontiguousarray(content.text.components)
         words[kind] = json.dumps(names, ensure_ascii=False)
-    with atomic_write(path) as beside:  # no arrays with empty metadata make a header that nobody can read
+    with atomic_write(path) as beside:  # without arrays, empty metadata would make a header that cannot be read
         save_file(arrays, beside, metadata=words or None)
 
 
 def load_contents(
     path: Path, network: Transformer, item_columns: Sequence[str] = (), user_columns: Sequence[str] = ()
 ) -> Contents:
-    """The contents that `save_contents` wrote, with what the network's rows hold of them.
+    """The contents that `save_contents` wrote, with the rows that the network holds.
 
-    A network that reads of no content has none, whatever the file is: version 0.1 wrote one that cannot be read then.
+    A network without content has none, whatever the file is: version 0.1 wrote an unreadable one in that case.
 
     Args:
         path: of the file.
-        network: that it was written for.
-        item_columns, user_columns: of the tables, to tell "a=b" from "a" in files of version 0.1, which do not say
-            where a column ends.
+        network: the one it was written for.
+        item_columns, user_columns: of the tables, to distinguish "a=b" from "a" in files of version 0.1, which do not
+            mark where a column name ends.
 
     Raises:
-        RunError: the network reads of content, and the file is missing or damaged.
+        RunError: the network uses content, and the file is missing or damaged.
     """
     if network.item_vectors.content is None and network.user_vectors is None:
         return Contents()

@@ -1,4 +1,4 @@
-"""Vectors of what is known of a row of a table, be it an item or a user: its categories, text and numbers."""
+"""Content vectors of the rows of a table, items or users: of their categories, text and numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.model.network.config import ContentShape
 class ContentVectors(nn.Module):
     """A row's vector is the mean of its categories' vectors, plus a linear map of its text and numbers.
 
-    Rows are numbered from 1. Row 0, and a row of which nothing is known, has the vector 0.
+    Rows are numbered from 1. Row 0, and any row without content, has the vector 0.
     """
 
     def __init__(self, n_rows: int, d_model: int, shape: ContentShape) -> None:
@@ -30,7 +30,7 @@ class ContentVectors(nn.Module):
 
     @torch.no_grad()
     def begin(self, content: Content) -> None:
-        """Take in the content, which is of the shape that this was made for."""
+        """Load the content, which has the shape that this was created for."""
         if self.tokens is not None:
             self.tokens.copy_(torch.from_numpy(content.tokens))
         if self.dense is not None:
@@ -38,12 +38,12 @@ class ContentVectors(nn.Module):
 
     @torch.no_grad()
     def silence_padding(self) -> None:
-        """Set the vector of the category that stands for none to zero."""
+        """Set the vector of the token for no category to zero."""
         if self.categories is not None:
             self.categories.weight[PAD] = 0.0
 
     def described(self) -> np.ndarray:
-        """(n_rows + 1,) bool; True for rows of which anything is known."""
+        """(n_rows + 1,) bool; True for rows that have any content."""
         tables = [(t != 0).any(dim=1).cpu().numpy() for t in (self.tokens, self.dense) if t is not None]
         return np.logical_or.reduce(tables)
 

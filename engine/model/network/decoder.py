@@ -1,4 +1,4 @@
-"""The second half of an encoder-decoder: it reads what it has decoded so far and looks across at the history."""
+"""The second half of an encoder-decoder: it reads what it has decoded so far and attends to the history."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Decoder(nn.Module):
 
         Args:
             following: (B, M, D) vectors of the items decoded so far; M may be 0.
-            memory: the encoded history (B, L, D), and (B, L) bool, True where it may not be looked at.
+            memory: the encoded history (B, L, D), and (B, L) bool, True where it may not be attended to.
             noise: dropout while training.
-            user: (B, 1, D), what is known of each user, which joins every place; None for nothing.
+            user: (B, 1, D) content vector of each user, added at every place; None for none.
 
         Returns:
             (B, M + 1, D), of which place t follows the first t items; each block's self-attention

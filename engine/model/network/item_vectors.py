@@ -1,4 +1,4 @@
-"""What an item is to the network: a vector of its own, and what its content adds to it."""
+"""Item vectors: an id vector for each item, and what its content adds to it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from engine.model.network.gathered_rows import GatheredRows
 
 
 class ItemVectors(nn.Module):
-    """One vector for each item, the same where histories are read and where items are scored. Padding's is zero.
+    """One vector for each item, used both to read histories and to score items. That of padding is zero.
 
-    An item's vector is its own, plus the mean of its categories' vectors, plus a linear map of its text and numbers. An
-    item that training never meets keeps a vector of its own of zero, so content alone speaks for it.
+    An item's vector is its id vector, plus the mean of its categories' vectors, plus a linear map of its text and
+    numbers. An item that does not occur in training keeps an id vector of zero, so that only its content describes it.
     """
 
     def __init__(self, n_items: int, d_model: int, content: ContentShape | None = None) -> None:
@@ -30,7 +30,9 @@ class ItemVectors(nn.Module):
         self.content = ContentVectors(n_items, d_model, content) if content else None
         self._hidden: Tensor | None = None
         self._few: GatheredRows | None = None
-        self._gradient: tuple[Tensor, Tensor] | None = None  # the table's, and the rows in which it is not zero
+        self._gradient: tuple[Tensor, Tensor] | None = (
+            None  # the table's gradient, and the rows in which it is not zero
+        )
 
     @property
     def device(self) -> torch.device:
@@ -39,29 +41,29 @@ class ItemVectors(nn.Module):
 
     @property
     def has_content(self) -> bool:
-        """Whether anything but an item's own vector speaks for it."""
+        """Whether anything but the id vector describes an item."""
         return self.content is not None
 
     def described(self) -> np.ndarray:
-        """(V + 1,) bool; True for items of which any content is known."""
+        """(V + 1,) bool; True for items that have any content."""
         if self.content is None:
             return np.zeros(self.own.num_embeddings, dtype=bool)
         return self.content.described()
 
     @torch.no_grad()
     def silence_padding(self) -> None:
-        """Set the vectors that stand for nothing to zero."""
+        """Set the vectors of padding and of no category to zero."""
         self.own.weight[PAD] = 0.0
         if self.content is not None:
             self.content.silence_padding()
 
     @torch.no_grad()
     def begin(self, content: Content | None, met: Tensor) -> None:
-        """Take the content in, and take their own vectors from items that training never meets.
+        """Load the content, and zero the id vectors of items that do not occur in training.
 
         Args:
-            content: of the shape that this was made for.
-            met: (V + 1,) bool; True for items that training meets.
+            content: of the shape that this was created for.
+            met: (V + 1,) bool; True for items that occur in training.
         """
         self.own.weight[~met.to(self.device)] = 0.0
         if self.content is not None and content is not None:
@@ -69,9 +71,9 @@ class ItemVectors(nn.Module):
 
     @contextmanager
     def hiding(self, own: Tensor | None) -> Iterator[None]:
-        """Within this, the items marked in `own`, (V + 1,) bool, have no vector of their own, so content must do.
+        """Within this, the items marked in `own`, (V + 1,) bool, have no id vector, so that content must suffice.
 
-        It teaches content to speak for items that nobody has met yet (Volkovs et al. 2017, DropoutNet).
+        It teaches the content to describe new items (Volkovs et al. 2017, DropoutNet).
         """
         self._hidden = own
         try:
@@ -80,9 +82,9 @@ class ItemVectors(nn.Module):
             self._hidden = None
 
     def few(self, items: Tensor) -> GatheredRows:
-        """The rows of the (n,) items that a step reads: each is fetched, and gets its gradient, once.
+        """The rows of the (n,) items that a step reads: each is fetched once and gets its gradient once.
 
-        Every lookup in the whole table would make a gradient as large as the table.
+        Each lookup in the full table would create a gradient as large as the table.
         """
         rows = torch.cat([items, items.new_zeros(1)]).unique()
         places = items.new_zeros(self.own.num_embeddings)
@@ -91,10 +93,10 @@ class ItemVectors(nn.Module):
 
     @torch.no_grad()
     def take_gradient(self, few: GatheredRows) -> None:
-        """Give the table the gradient that its few rows have; the others' is zero.
+        """Give the table the gradient of its few rows; the others' is zero.
 
-        One piece of memory serves all steps, of which only the rows of the step before are cleared: to fill a table
-        with zeros costs more than the rest of this.
+        All steps share one buffer, in which only the rows of the previous step are cleared: filling a table with zeros
+        costs more than everything else here.
         """
         assert few.values.grad is not None
         gradient, written = self._gradient or (torch.zeros_like(self.own.weight), few.rows)
@@ -105,9 +107,9 @@ class ItemVectors(nn.Module):
 
     @contextmanager
     def reading(self, few: GatheredRows | None) -> Iterator[None]:
-        """Within this, own vectors are read from copies of a few rows.
+        """Within this, id vectors are read from copies of a few rows.
 
-        Only items that are among them may be asked for; padding's place is 0. None reads the whole table.
+        Only those items may be looked up; padding's place is 0. None reads the full table.
         """
         self._few = few
         try:
@@ -133,7 +135,7 @@ class ItemVectors(nn.Module):
 
 
 class KnownVectors(nn.Module):
-    """Every item's vector, ready made: what `ItemVectors` gives, for a network whose training is done."""
+    """Every item's vector, precomputed: what `ItemVectors` gives, for a network whose training is done."""
 
     def __init__(self, vectors: Tensor) -> None:
         """Keep (V + 1, D) vectors; row 0 is padding's."""

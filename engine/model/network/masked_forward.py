@@ -5,7 +5,7 @@ Nothing attends to a hidden event, so hidden events are not computed, except the
 it. The first block's projections depend on the event alone and are computed once for all sets. In a causal network, the
 leading events that are either all kept or all hidden are computed once.
 
-Letters in shapes are those of `engine.model.network.transformer`; S places are left of L.
+Letters in shapes are those of `engine.model.network.transformer`; S places remain of L.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from engine.model.network.blocks import Block, SelfAttention
 from engine.model.network.transformer import Transformer
 
 _PLACES = 2048
-"""Places worked for at a time: few enough for what is made of them to stay in a processor's cache."""
+"""Places computed at a time: few enough for their intermediate results to stay in a processor's cache."""
 
 Projected = tuple[Tensor, Tensor, Tensor]
 """Queries, keys and values, each (H, ..., places, D / H)."""
@@ -29,7 +29,7 @@ Projected = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class _Places:
-    """What stands at each place before the first block, and its projections there; the last reads out if it is hidden.
+    """The input and its projections at each place before the first block; the last place is the next-item state's.
 
     Attributes:
         vectors: (P, D).
@@ -41,13 +41,13 @@ class _Places:
 
 
 def masked_hidden(network: Transformer, items: Tensor, keep_mask: Tensor, users: Tensor | None = None) -> Tensor:
-    """(n, D) states that read out the next item.
+    """(n, D) next-item states.
 
     Args:
         network: not in training.
         items: (L,) int64 a history, oldest first; L between 1 and `max_len`.
         keep_mask: (n, L) bool; False hides an event.
-        users: (1,) row of the users' content; None for somebody unknown.
+        users: (1,) row of the users' content; None for an unknown user.
     """
     sets, which = torch.unique(keep_mask, dim=0, return_inverse=True)
     user = None if network.user_vectors is None or users is None else network.user_vectors(users)  # (1, D)
@@ -69,14 +69,14 @@ def masked_hidden(network: Transformer, items: Tensor, keep_mask: Tensor, users:
 
 
 def _shared(sets: Tensor) -> int:
-    """How many events at the start are all there or all hidden in every set; never the newest."""
+    """How many leading events are, in every set, either all kept or all hidden; never the newest."""
     differs = (sets != sets[:, :1]).any(dim=0)  # (L,)
     differs[-1] = True
     return int(differs.int().argmax())
 
 
 def _places(network: Transformer, items: Tensor, user: Tensor | None) -> _Places:
-    """Every place of the history, and after them the one that reads out where no event does."""
+    """Every place of the history, and after them the one of the next-item state where it is no event's."""
     L, architecture = len(items), network.config.architecture
     at = torch.arange(L + 1)
     if architecture == "causal":
@@ -94,7 +94,7 @@ def _places(network: Transformer, items: Tensor, user: Tensor | None) -> _Places
 
 
 def _kept(network: Transformer, keep_mask: Tensor) -> Tensor:
-    """(n, L + 1) bool places that are worked for: the events that are there, and one more where it must read out."""
+    """(n, L + 1) bool places that are computed: the kept events, and one more if the next item is read from it."""
     if network.config.architecture == "causal":
         more = ~keep_mask[:, -1]
     elif network.config.architecture == "masked":
@@ -105,7 +105,7 @@ def _kept(network: Transformer, keep_mask: Tensor) -> Tensor:
 
 
 def _parts(sizes: Tensor) -> list[slice]:
-    """Stretches of rows, of which none is much wider than the others in it, with `_PLACES` places at most."""
+    """Slices of rows of similar width, with `_PLACES` places at most."""
     out: list[slice] = []
     start, widths = 0, sizes.tolist()
     while start < len(widths):
@@ -125,7 +125,7 @@ def _packed(kept: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _earlier(network: Transformer, places: _Places, n: int) -> list[tuple[Tensor, Tensor]]:
-    """Each block's keys and values, (H, n, D / H), of the first n events, all of them there."""
+    """Each block's keys and values, (H, n, D / H), of the first n events, all kept."""
     x, projected = places.vectors[:n], cast(Projected, tuple(part[:, :n] for part in places.projected))
     at = torch.arange(n)
     future = at[None, :] > at[:, None]
@@ -147,10 +147,10 @@ def _read_out(
     earlier: list[tuple[Tensor, Tensor]] | None,
     user: Tensor | None,
 ) -> Tensor:
-    """(B, D) states of sets whose places are `at`, (B, S); each block is also shown the keys and values `earlier`."""
+    """(B, D) states of sets whose places are `at`, (B, S); each block also attends to the keys and values `earlier`."""
     S = at.shape[1]
     own = torch.eye(S, dtype=torch.bool)
-    blocked = is_pad[:, None, :] & ~own  # (B, S query, S key): padding sees itself, as it must see something
+    blocked = is_pad[:, None, :] & ~own  # (B, S query, S key): padding attends to itself, since it needs some key
     if network.config.architecture == "causal":
         blocked = blocked | torch.ones(S, S, dtype=torch.bool).triu(1)
     x = places.vectors[at]
@@ -158,7 +158,7 @@ def _read_out(
     for i in range(len(network.blocks)):
         block = cast(Block, network.blocks[i])
         projected = projected if i == 0 else _project(block.attention, block.norm_attention(x))
-        if network.decoder is None and i == len(network.blocks) - 1:  # the last place alone reads out
+        if network.decoder is None and i == len(network.blocks) - 1:  # only the state at the last place is needed
             x, blocked = x[:, -1:], blocked[:, -1:]
             projected = projected[0][:, :, -1:], *projected[1:]
         x = block.feed(x + _mixed(block.attention, projected, blocked, earlier[i] if earlier else None), None)
@@ -184,8 +184,8 @@ def _mixed(
     Args:
         attention: the layer.
         projected: queries (H, ..., query, D / H), keys and values (H, ..., key, D / H).
-        blocked: (..., query, key) bool; True where the query may not look.
-        earlier: keys and values of n events that all queries may look at, (H, n, D / H).
+        blocked: (..., query, key) bool; True where the query may not attend.
+        earlier: keys and values of n events that all queries may attend to, (H, n, D / H).
     """
     q, k, v = projected
     q = q / q.shape[-1] ** 0.5

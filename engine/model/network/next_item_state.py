@@ -1,4 +1,4 @@
-"""What a network makes of histories: the state that reads out the next item, and how well that ranks on validation."""
+"""The next-item states of histories, and how well they rank on validation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from engine.model.chunks import rows_at_once
 from engine.model.network.transformer import Transformer
 
 VALIDATION_K = 10
-"""Training stops by NDCG at this list length."""
+"""Early stopping uses NDCG at this list length."""
 
 
 @torch.no_grad()
@@ -23,7 +23,7 @@ def validation_ndcg(
 ) -> float:
     """Mean NDCG@10 of rows of one or more targets, between 0 and 1, as `engine.evaluation.metrics.accuracy` defines it.
 
-    At most `chunk` rows are scored at once, fewer over a large catalogue.
+    At most `chunk` rows are scored together, fewer over a large catalogue.
     """
     discounts = 1.0 / np.log2(np.arange(2, VALIDATION_K + 2))
     ideal = np.cumsum(discounts)[np.minimum(holdout.targets.lengths, VALIDATION_K) - 1]  # (U,)
@@ -53,9 +53,9 @@ def validation_ndcg(
 
 
 def next_item_states(network: Transformer, histories: Histories) -> Tensor:
-    """(n, D) state of each history that reads out its next item; only the last `max_len` events count.
+    """(n, D) next-item state of each history; only the last `max_len` events count.
 
-    Rows of like length go through the network together, so that padding costs little.
+    Rows of similar length go through the network together, so that padding costs little.
     """
     device = network.item_vectors.device
     cut = histories.last(network.config.max_len)
@@ -72,7 +72,7 @@ def next_item_states(network: Transformer, histories: Histories) -> Tensor:
 
 
 def user_rows(network: Transformer, users: np.ndarray | None) -> Tensor | None:
-    """(B,) rows of the network's user content for user indices: one more, 0 for `NOBODY`; None where none is read."""
+    """(B,) rows of the network's user content: user index plus one, 0 for `NOBODY`; None where it is not used."""
     if network.user_vectors is None or users is None:
         return None
     return torch.from_numpy(users + 1).to(network.item_vectors.device)

@@ -1,8 +1,8 @@
-"""Random numbers for training: dropout from a generator that is handed in, never from torch's global one.
+"""Random numbers for training: dropout from a generator that is passed in, never from torch's global one.
 
-On a CPU torch draws dropout's numbers one at a time, which took a fifth of a step; a byte a place from NumPy is many
-times faster. A byte tells 256ths: a rate that is near enough to one (`NEAR`) is that, and of any other the places on
-the byte at the edge, one in 256, are decided by a finer number, so that it is the rate that was asked for.
+On a CPU torch draws dropout's numbers one at a time, which took a fifth of a step; one byte per place from NumPy is
+many times faster. A byte resolves multiples of 1/256. A rate close enough to one (`NEAR`) is rounded to it; for other
+rates, the places whose byte lies on the boundary, one in 256, are decided by a finer number, so that the rate is exact.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 
 NEAR = 0.02
-"""How far a multiple of 1/256 may be off the rate asked for, as a share of that and of what the rate leaves."""
+"""How far a multiple of 1/256 may differ from the rate, as a share of the rate and of 1 minus the rate."""
 
 
 class Noise:
-    """The randomness of one epoch: same seed and device, same numbers."""
+    """The randomness of one epoch: the same seed and device give the same numbers."""
 
     def __init__(self, seed: tuple[int, ...], device: torch.device, input_noise: float = 0.0) -> None:
         """Start from a seed of any length; `input_noise` is what `jitter` adds."""
@@ -44,7 +44,7 @@ class Noise:
         return chosen
 
     def _bytes(self, shape: torch.Size | tuple[int, ...]) -> Tensor:
-        """(...) uint8 numbers, each as likely as any other."""
+        """(...) uint8 numbers, uniformly distributed."""
         return torch.frombuffer(bytearray(self.rng.bytes(int(np.prod(shape)))), dtype=torch.uint8).view(shape)
 
     def absences(self, rows: int, length: int, share: float) -> Tensor:
@@ -53,7 +53,7 @@ class Noise:
         return torch.from_numpy(hidden & (self.rng.random((rows, 1)) < share)).to(self.device)
 
     def dropout(self, x: Tensor, share: float) -> Tensor:
-        """x with a random `share` of places zero and the rest scaled up, so that its mean stays (Srivastava 2014)."""
+        """x with a random `share` of places zero and the rest scaled up to keep the mean (Srivastava 2014)."""
         if share == 0:
             return x
         kept = self.mask(x.shape, share).logical_not_()
@@ -74,7 +74,7 @@ class Noise:
 
 
 def _places(share: float) -> tuple[int, float]:
-    """A rate as bytes that are under it, of 256, and how much of the next belongs to it; 0 where bytes are enough."""
+    """How many of the 256 bytes lie below a rate, and the share of the next that does too; 0 where bytes suffice."""
     near = round(share * 256)
     if abs(near / 256 - share) <= NEAR * min(share, 1 - share):
         return near, 0.0

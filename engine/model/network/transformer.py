@@ -1,9 +1,9 @@
-"""The network: pre-norm Transformer blocks over item vectors, arranged in one of three ways, and what scores items.
+"""The network: pre-norm Transformer blocks over item vectors, in one of three arrangements, and the item scores.
 
-- causal (GPT style): each event sees earlier events; the newest event's place reads out the next item.
-- masked (BERT style): all events see each other; a [MASK] at the place after the newest event reads it out.
-- encoder-decoder (Vaswani et al. 2017): the history is encoded as in masked; a decoder that starts from START alone
-  and looks across at it reads the next item out.
+- causal (GPT style): each event attends to earlier events; the next item is read from the newest event's place.
+- masked (BERT style): all events attend to each other; the next item is read from a [MASK] after the newest event.
+- encoder-decoder (Vaswani et al. 2017): the history is encoded as in masked; the next item is read from a decoder that
+starts from START alone and attends to the history.
 
 Letters in shapes: B sequences, L positions, D = d_model, H heads, V items (tables hold V + 1 rows: 0 is padding).
 """
@@ -29,18 +29,18 @@ from engine.model.network.noise import Noise, drop
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """Hidden states, and attentions where they were asked for.
+    """Hidden states, and attentions if requested.
 
     Attributes:
         hidden: (B, L, D) after the last norm. Causal: place t has seen places 0..t. Masked: every place has seen every
             other. Encoder-decoder: the decoder's M + 1 places, place t after START and t following items. From
-            `next_item_state`: (B, D), the state that reads out the next item.
-        attentions: (n_layers, B, H, L query, L key) of the history's places, rows sum to 1; None unless asked for.
+            `next_item_state`: (B, D).
+        attentions: (n_layers, B, H, L query, L key) of the history's places, rows sum to 1; None unless requested.
         decoded: (n_layers, B, H, M + 1, M + 1), the decoder's self-attention; None without a decoder.
-        cross: (n_layers, B, H, M + 1, L), what the decoder looked at in the history; rows sum to 1, or are 0 where no
-            event is there to be looked at; None without a decoder.
-        sources: the weights that `attentions` and `cross` were put together from, (B, H, query, key) layer by layer,
-            the decoder's last. `hidden` was made from these, so a gradient can be asked for with respect to them.
+        cross: (n_layers, B, H, M + 1, L), the decoder's attention to the history; rows sum to 1, or are 0 where there
+            is no event to attend to; None without a decoder.
+        sources: the weights from which `attentions` and `cross` are assembled, (B, H, query, key) layer by layer, the
+            decoder's last. `hidden` was computed from these, so gradients with respect to them are available.
     """
 
     hidden: Tensor
@@ -51,7 +51,7 @@ class ModelOutput:
 
 
 class Transformer(nn.Module):
-    """A Transformer whose item vectors serve as input and, tied, as output."""
+    """A Transformer whose item vectors are both input and output (tied)."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -107,14 +107,14 @@ class Transformer(nn.Module):
 
         Args:
             items: (B, L) int64, oldest first, padded with 0 at the right; L at most `max_len`, one more if masked,
-                where `mask` stands for an item to be filled in.
-            is_masked: (B, L) bool; True hides an event: its vector is zero and no other event may look at it, while
-                its place stays, so the others do not move. None hides nothing.
-            attentions: return the attention weights too. Hidden states are the same either way.
+                where `mask` stands for an item to predict.
+            is_masked: (B, L) bool; True hides an event: its vector is zero and no other event may attend to it, but it
+                keeps its place, so that the others do not move. None hides nothing.
+            attentions: also return the attention weights. Hidden states are the same either way.
             noise: source of dropout while training; without it nothing is dropped.
             following: (B, M) items that a decoder reads after START, padded likewise; None for START alone.
-            users: (B,) int64 rows of the users' content, whose vectors join every place; 0 or None is somebody of whom
-                nothing is known.
+            users: (B,) int64 rows of the users' content, whose vectors are added at every place; 0 or None stands for a
+                user without known attributes.
             next_item_at: (B,) the one place of each row whose state is wanted. `hidden` is then (B, 1, D) and the last
                 block computes only that place. Not for training, nor with attentions, nor in an encoder-decoder.
         """
@@ -143,20 +143,22 @@ class Transformer(nn.Module):
         return ModelOutput(self.norm(x), seen, torch.stack(own), torch.stack(across), (*kept, *across))
 
     def _causal(self, items: Tensor, is_masked: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Vectors with their places' (B, L, D), and where a query may not look: the future and the absent."""
+        """(B, L, D) item plus position vectors, and where a query may not attend: the future and hidden events."""
         at = torch.arange(items.shape[1], device=items.device)
         blocked = at[None, :] > at[:, None]  # (L query, L key)
         if is_masked is not None:
             items = items.masked_fill(is_masked, PAD)
-            hidden_key = is_masked[:, None, :] & (at[None, :] != at[:, None])  # (B, L, L): a place still sees itself
+            hidden_key = is_masked[:, None, :] & (
+                at[None, :] != at[:, None]
+            )  # (B, L, L): a place still attends to itself
             blocked = (blocked | hidden_key)[:, None]  # (B, 1, L, L)
         return self.item_vectors(items) + self.position_vectors(at), blocked, is_masked
 
     def _both_ways(self, items: Tensor, is_masked: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
-        """The same where all see all: (B, L, D), where a query may not look, and the places that nobody may look at.
+        """For full attention: (B, L, D) vectors, where a query may not attend, and places that no query may attend to.
 
-        Places are counted back from the newest, since what follows it is asked for: the newest has the same place in a
-        short history as in a long one.
+        Positions are counted back from the newest event, since what follows it is predicted: the newest has the same
+        position in a short history as in a long one.
         """
         L = items.shape[1]
         at = torch.arange(L, device=items.device)
@@ -166,7 +168,9 @@ class Transformer(nn.Module):
         if is_masked is not None:
             is_masked = is_masked & ~masked
             items, nobody = items.masked_fill(is_masked, PAD), nobody | is_masked
-        blocked = (nobody[:, None, :] & (at[None, :] != at[:, None]))[:, None]  # (B, 1, L, L): a place sees itself
+        blocked = (nobody[:, None, :] & (at[None, :] != at[:, None]))[
+            :, None
+        ]  # (B, 1, L, L): a place attends to itself
         vectors = self.item_vectors(items.masked_fill(masked, PAD))
         if self.mask_vectors is not None:
             vectors = torch.where(masked[..., None], self.mask_vectors, vectors)
@@ -180,13 +184,13 @@ class Transformer(nn.Module):
         attentions: bool = False,
         users: Tensor | None = None,
     ) -> ModelOutput:
-        """The state of each history that reads out its next item: `hidden` is (B, D).
+        """The next-item state of each history: `hidden` is (B, D).
 
         Args:
             items: (B, L) int64 as for `forward`, without [MASK]; L between 1 and `max_len`.
             lengths: (B,) real events of each row; may be 0.
             is_masked: (B, L) bool as for `forward`.
-            attentions: return the attention weights too; a masked network's have one place more, that of [MASK].
+            attentions: also return the attention weights; a masked network's have one more place, that of [MASK].
             users: (B,) as for `forward`.
         """
         rows = torch.arange(len(items), device=items.device)
@@ -212,7 +216,7 @@ class Transformer(nn.Module):
         Use its `forward` and `next_item_state`. This network, which other threads may be using, is left as it is.
 
         Args:
-            items: gives the (..., D) vectors of numbers of any shape; 0 stays padding, and `mask` stays [MASK].
+            items: gives the (..., D) vectors of item indices of any shape; 0 stays padding, and `mask` stays [MASK].
             users: gives the (B, D) vectors of the `users` passed to `forward`.
         """
         twin = copy.copy(self)
@@ -220,7 +224,7 @@ class Transformer(nn.Module):
         return twin
 
     def output_vectors(self, items: Tensor | None = None) -> Tensor:
-        """(M, D) what hidden states are multiplied with to score items; None for all V + 1."""
+        """(M, D) output vectors, by which hidden states are multiplied to score items; None for all V + 1."""
         vectors = self.item_vectors.all() if items is None else self.item_vectors(items)
         return unit(vectors) if self.config.output == "cosine" else vectors
 
@@ -235,9 +239,9 @@ class Transformer(nn.Module):
 
         Args:
             hidden: (N, D).
-            items: (M,) item indices; None for all V + 1, whose column 0 means nothing.
-            vectors: what `output_vectors` gives for these items, from a caller who scores them again and again.
-            out: (N, M) float32 where to write them; not while training.
+            items: (M,) item indices; None for all V + 1, where column 0 has no meaning.
+            vectors: what `output_vectors` gives for these items, for callers that score them repeatedly.
+            out: (N, M) float32, where to write the logits; not for training.
 
         Returns:
             (N, M) logits: cosine / temperature, or dot product + bias.
@@ -258,12 +262,12 @@ class Transformer(nn.Module):
 
 
 def blank(config: NetworkConfig) -> Transformer:
-    """A network without weights yet; unlike the constructor it draws nothing from torch's global generator."""
+    """A network without initialised weights; unlike the constructor it draws nothing from torch's global generator."""
     with torch.device("meta"):
         network = Transformer(config)
     return network.to_empty(device="cpu")
 
 
 def unit(x: Tensor) -> Tensor:
-    """Vectors cut to length 1; a zero vector stays zero."""
+    """Vectors scaled to length 1; a zero vector stays zero."""
     return F.normalize(x, dim=-1, eps=1e-8)

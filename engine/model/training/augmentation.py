@@ -1,9 +1,9 @@
-"""Training windows changed at random, so that no two epochs show quite the same data.
+"""Random changes to training windows, so that no two epochs show exactly the same data.
 
-Windows are changed when an epoch begins, before they share batches, so that batches still hold almost no padding. Rows
-are windows of two items or more (`engine.model.training.batching.windows`) before and after. Crop and reorder are those
-of Xie et al. (ICDE 2022, CL4SRec) and substitution that of Liu et al. (2021, CoSeRec), without the contrastive loss of
-either; their masking is `model.event_dropout`.
+Windows are changed at the start of an epoch, before they are batched, so that batches still hold almost no padding.
+Rows are windows of two or more items (`engine.model.training.batching.windows`) before and after. Crop and reorder are
+those of Xie et al. (ICDE 2022, CL4SRec) and substitution that of Liu et al. (2021, CoSeRec), without the contrastive
+loss of either; their masking is `model.event_dropout`.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from engine.model.baselines import ItemKNN
 from engine.model.training.batching import rows_of_windows
 
 LONGEST_STRETCH = 4
-"""Most neighbouring items that `reorder` shuffles."""
+"""`reorder` shuffles at most so many neighbouring items."""
 
 SUBSTITUTED = 0.2
 """Share of a window's events that `substitute` replaces."""
 
 SIMILAR = 10
-"""Nearest neighbours of an item that may stand in for it."""
+"""Nearest neighbours of an item that may replace it."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to windows, and what it takes.
+    """The random changes to windows, and the data they need.
 
     Attributes:
         settings: shares; 0 is off and draws nothing.
-        is_head: (n_windows,) bool; True where a head user's history was cut to the window. Empty if not needed.
+        is_head: (n_windows,) bool; True for windows of a head user. Empty if not needed.
         tail_lengths: training lengths of tail users, at least 2 each. Empty if not needed.
         similar: (n_items + 1, SIMILAR) neighbours of each item, padded with 0 at the right. Empty if not needed.
     """
@@ -55,13 +55,13 @@ class Augmentation:
         return reorder(windows, s.reorder, rng) if s.reorder else windows
 
     def inputs(self, items: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """(B, L) what the network reads of a batch; what it should find stays as it was."""
+        """(B, L) the changed input of a batch; its targets stay as they were."""
         share = self.settings.substitute
         return substitute(items, self.similar, share, rng) if share else items
 
 
 def augmentation_of(split: Split, config: RunConfig) -> Augmentation:
-    """What the settings ask for, made ready on the training part; `config` is resolved."""
+    """The augmentation of the settings, prepared on the training part; `config` is resolved."""
     s = config.augmentation
     nothing = np.empty(0, dtype=np.int64)
     is_head, tail_lengths = nothing.astype(bool), nothing
@@ -76,7 +76,7 @@ def augmentation_of(split: Split, config: RunConfig) -> Augmentation:
 
 
 def crop(windows: Histories, share: float, rng: np.random.Generator) -> Histories:
-    """A random contiguous part, of at least two items, in place of a random `share` of the windows."""
+    """Windows of which a random `share` is replaced by a random contiguous part of at least two items."""
     lengths = windows.lengths
     chosen = rng.random(len(windows)) < share
     kept = np.where(chosen, rng.integers(2, lengths + 1), lengths)
@@ -87,7 +87,7 @@ def crop(windows: Histories, share: float, rng: np.random.Generator) -> Historie
 def reorder(windows: Histories, share: float, rng: np.random.Generator) -> Histories:
     """Two to LONGEST_STRETCH neighbouring items shuffled in a random `share` of the windows.
 
-    A window's last item, the newest that is sought, keeps its place, so windows of two items stay as they are.
+    A window's last item, its newest target, keeps its place, so windows of two items stay as they are.
     """
     lengths = windows.lengths
     chosen = np.flatnonzero((rng.random(len(windows)) < share) & (lengths >= 3))
@@ -104,14 +104,14 @@ def reorder(windows: Histories, share: float, rng: np.random.Generator) -> Histo
 def truncate(
     windows: Histories, is_head: np.ndarray, lengths: np.ndarray, share: float, rng: np.random.Generator
 ) -> Histories:
-    """A random `share` of head users' windows cut to their newest items, as many as a tail user has.
+    """The windows, with a random `share` of head users' truncated to the newest items, as many as a tail user has.
 
     Args:
         windows: rows of two items or more.
-        is_head: (n,) bool; windows that may be cut.
-        lengths: one or more lengths of at least 2, of which each cut draws one.
+        is_head: (n,) bool; windows that may be truncated.
+        lengths: one or more lengths of at least 2, from which each truncation draws.
         share: between 0 and 1.
-        rng: decides.
+        rng: source of the draws.
     """
     chosen = (rng.random(len(windows)) < share) & is_head
     drawn = np.minimum(rng.choice(lengths, len(windows)), windows.lengths)
@@ -126,7 +126,7 @@ def substitute(items: np.ndarray, similar: np.ndarray, share: float, rng: np.ran
         items: (B, L) item indices, 0 where there is none; indices past the vocabulary, such as [MASK], stay.
         similar: (n_items + 1, k) from `similar_items`; an item without neighbours stays.
         share: between 0 and 1.
-        rng: decides.
+        rng: source of the draws.
     """
     chosen = (rng.random((len(items), 1)) < share) & (rng.random(items.shape) < SUBSTITUTED)
     at = np.nonzero(chosen & (items != PAD) & (items < len(similar)))
@@ -139,12 +139,12 @@ def substitute(items: np.ndarray, similar: np.ndarray, share: float, rng: np.ran
 
 
 def similar_items(train: Histories, n_items: int) -> np.ndarray:
-    """(n_items + 1, SIMILAR) int64 the items whose users are most alike, by cosine; padded with 0 at the right."""
+    """(n_items + 1, SIMILAR) int64 items with the most similar users, by cosine; padded with 0 at the right."""
     columns = ItemKNN(train, n_items, SIMILAR).strongest().matrix.tocsc()
     return Histories(columns.indptr.astype(np.int64), columns.indices).padded(SIMILAR)
 
 
 def head_cut(lengths: np.ndarray, share: float) -> int:
-    """Length of the shortest training history in the head; a test holds it to `engine.evaluation.cohorts`."""
+    """Length of the shortest training history in the head; a test compares it with `engine.evaluation.cohorts`."""
     present = np.sort(lengths[lengths > 0])[::-1]
     return int(present[max(math.ceil(share * len(present) - 1e-9), 1) - 1])

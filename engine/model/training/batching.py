@@ -1,7 +1,7 @@
-"""Histories to training batches that hold almost no padding.
+"""Histories -> training batches with almost no padding.
 
-Histories are cut into windows, windows of nearly the same length share a batch, and a batch is as many windows as its
-budget of tokens allows. Rows of one batch differ in length by a step or two at most, so little is wasted.
+Histories are cut into windows, windows of nearly the same length share a batch, and a batch holds as many windows as
+its token budget allows. Rows of a batch differ in length by one or two at most, so little is wasted.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from engine.data.dataset import Histories
 
 
 def windows(histories: Histories, max_len: int) -> Histories:
-    """Rows of 2 to max_len + 1 items that together ask for every next item once.
+    """Rows of 2 to max_len + 1 items in which, taken together, every next item is a target once.
 
-    A history longer than max_len + 1 is cut from its end, so its most recent events share one whole window; neighbours
-    overlap by the one item that is target in one and input in the next.
+    A history longer than max_len + 1 is divided from its end, so that its most recent events form one full window;
+    neighbouring windows overlap by one item, the target in one and input in the next.
     """
     row = rows_of_windows(histories, max_len)
     nth = np.arange(len(row)) - np.searchsorted(row, row)
@@ -28,7 +28,7 @@ def windows(histories: Histories, max_len: int) -> Histories:
 
 
 def rows_of_windows(histories: Histories, max_len: int) -> np.ndarray:
-    """(n_windows,) int64, ascending; which history each window is cut from. One of fewer than two items gives none."""
+    """(n_windows,) int64, ascending; the history of each window. A history of fewer than two items gives none."""
     pieces = -(-(histories.lengths - 1) // max_len)  # windows a history needs
     return np.repeat(np.arange(len(histories)), np.maximum(pieces, 0))
 
@@ -38,8 +38,9 @@ def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iter
 
     Args:
         cut: what `windows` returned.
-        batch_tokens: B times (W - 1) at most, since a window's last item is only sought, unless one window is longer.
-        rng: decides which windows of a length meet, and the order of the batches.
+        batch_tokens: at most B times (W - 1), since a window's last item is only a target, unless a single window is
+            longer.
+        rng: decides which windows of a length share a batch, and the order of the batches.
     """
     lengths = cut.lengths - 1
     order = rng.permutation(len(cut))
@@ -50,12 +51,12 @@ def batches(cut: Histories, batch_tokens: int, rng: np.random.Generator) -> Iter
 
 
 def count_batches(cut: Histories, batch_tokens: int) -> int:
-    """How many batches one pass takes."""
+    """The number of batches in one pass."""
     return len(_bounds(np.sort(cut.lengths - 1), batch_tokens)) - 1
 
 
 def _bounds(lengths: np.ndarray, batch_tokens: int) -> list[int]:
-    """Cuts of an ascending list of lengths so that rows times longest stays within the budget."""
+    """Bounds of batches in an ascending list of lengths, such that rows times longest stays within the budget."""
     bounds = [0]
     while bounds[-1] < len(lengths):
         start = bounds[-1]
@@ -67,7 +68,7 @@ def _bounds(lengths: np.ndarray, batch_tokens: int) -> list[int]:
 
 
 def padding_share(cut: Histories, batch_tokens: int) -> float:
-    """Share of a pass's places that are padding, between 0 and 1."""
+    """Share of padding among the places of a pass, between 0 and 1."""
     lengths = np.sort(cut.lengths - 1)
     bounds = _bounds(lengths, batch_tokens)
     places = sum((b - a) * int(lengths[b - 1]) for a, b in pairwise(bounds))

@@ -1,4 +1,4 @@
-"""Weights and checkpoints as safetensors files: plain numbers with plain text, nothing to unpickle."""
+"""Weights and checkpoints as safetensors files: plain numbers and text, nothing to unpickle."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def save_network(network: Transformer, path: Path) -> None:
 
 
 def load_network(path: Path) -> Transformer:
-    """The network that `save_network` wrote, ready to score.
+    """The network that `save_network` wrote, ready for scoring.
 
     Raises:
         RunError: the file is missing or damaged.
@@ -48,7 +48,7 @@ def load_network(path: Path) -> Transformer:
 
 
 def _check_sizes(shape: NetworkConfig, tensors: dict[str, torch.Tensor]) -> None:
-    """Return if a network of this shape could have these weights; before room is taken for it.
+    """Return if a network of this shape could have these weights; called before memory is allocated for it.
 
     Raises:
         ValueError: it is far larger.
@@ -61,7 +61,7 @@ def _check_sizes(shape: NetworkConfig, tensors: dict[str, torch.Tensor]) -> None
 
 
 def _check_values(network: Transformer) -> None:
-    """Return if every weight is a number, and every row of content names categories that there are.
+    """Return if every weight is a number, and every row of content refers to existing categories.
 
     Raises:
         ValueError: not so.
@@ -77,7 +77,7 @@ def _check_values(network: Transformer) -> None:
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write a checkpoint beside its place and rename it in: a reader finds the old one or the new one, whole."""
+    """Write a checkpoint atomically: a reader finds the complete old one or the complete new one."""
     tensors = {f"network/{k}": v for k, v in checkpoint.network.items()}
     tensors |= {f"best/{k}": v for k, v in checkpoint.best.items()}
     tensors |= {f"averaged/{k}": v for k, v in checkpoint.averaged.items()}

@@ -1,4 +1,4 @@
-"""Settings that the data's size decides, where nobody has set them."""
+"""Defaults that depend on the size of the data, for settings that are unset."""
 
 from __future__ import annotations
 
@@ -13,29 +13,28 @@ from engine.data.splits import Split
 from engine.model.content.tables import has_content
 
 LONG_HISTORY = 40
-"""Mean training length from which users count as having long histories, as in film logs."""
+"""Mean training length from which histories count as long, as in film logs."""
 
 DENSE_ITEMS = 20
-"""Mean training interactions of an item from which item vectors are learnt well enough to need less dropout."""
+"""Mean training interactions per item from which item vectors need less dropout."""
 
 FULL_SOFTMAX_ITEMS = 3_000
-"""Up to this many items the softmax runs over all of them."""
+"""Up to this many items the softmax covers all of them."""
 
 
 def resolve(config: RunConfig, split: Split, items: pd.DataFrame | None = None) -> RunConfig:
-    """The configuration with every unset field of `model` and `training` filled in, and what was seen decided upon.
+    """The configuration with every unset field of `model` and `training` filled in, and `exclude_seen` resolved.
 
-    What fits depends on the size of the training part and on whether items have content; how far to go, on
-    `training.preset`. The values were found by NDCG@10 on validation targets: of 5-core shop logs for short histories,
-    of film logs for long ones.
+    The values depend on the size of the training part, on whether items have content, and on `training.preset`. They
+    were chosen by NDCG@10 on validation targets: of 5-core shop logs for short histories, of film logs for long ones.
 
     Args:
         config: as given.
         split: its training part is measured.
-        items: the clean table of items; without one, they are taken to have content if the settings want it read.
+        items: the clean table of items; without one, items are assumed to have content if the settings use it.
     """
     config = resolve_exclude_seen(config, [split])
-    lengths = split.train.lengths[split.train.lengths > 0]  # who comes later says nothing of what is trained on
+    lengths = split.train.lengths[split.train.lengths > 0]  # users who come later say nothing about the training part
     long = _mean(lengths[lengths >= 2]) >= LONG_HISTORY
     dense = _mean(np.bincount(split.train.items)[1:]) >= DENSE_ITEMS
     sparse = not long and not dense and config.training.preset == "best"
@@ -71,7 +70,7 @@ def _model(lengths: np.ndarray, long: bool, dense: bool, rich: bool) -> dict[str
 
 
 def _training(n_items: int, long: bool, sparse: bool, rich: bool) -> dict[str, Any]:
-    """`sparse`: to be learnt as well as can be from few events an item; `rich`: so, and items have content."""
+    """`sparse`: few events per item, and the best preset; `rich`: the same, and items have content."""
     return {
         "max_epochs": 44 if rich else 32 if long else 60,
         "pretrain_epochs": 10 if rich else 0,

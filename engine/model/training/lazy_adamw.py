@@ -1,17 +1,16 @@
-"""AdamW and a running average over a large table of which a step touches few rows: the others catch up when needed.
+"""AdamW and a running average for a large table of which a step touches few rows; the others catch up when needed.
 
-Dense AdamW moves every row in every step: one without a gradient still decays, and drifts on for some steps by what is
-left of its momentum. At a million rows that costs many times what the rest of a step does. Here a row is left as it is
-until a step reads it, and is then moved at once by what dense steps would have done meanwhile. After the k steps
-s + 1 ... t without a gradient, with step sizes lr, bias corrections c_i = sqrt(1 - beta2^i) / (1 - beta1^i) and
-r = beta1 / sqrt(beta2):
+Dense AdamW moves every row in every step: a row without a gradient still decays, and drifts for some steps by its
+remaining momentum. With a million rows that costs many times the rest of a step. Here a row is left alone until a step
+reads it, and then makes up for all steps it has missed in one update. After the k steps s + 1 ... t without a gradient,
+with step sizes lr, bias corrections c_i = sqrt(1 - beta2^i) / (1 - beta1^i) and r = beta1 / sqrt(beta2):
 
     w -> w prod(1 - lr_i decay) - m / (sqrt(v) + epsilon) sum(r^(i - s) c_i lr_i)
     m -> m beta1^k,   v -> v beta2^k,   average -> average prod(kept_i) + w (1 - prod(kept_i))
 
-This is what dense steps do but for three small things: epsilon stays as it was against a falling v, the drift itself
-does not decay, and the average takes the row to have been where it ends up. Dense: Loshchilov and Hutter, "Decoupled
-weight decay regularization" (ICLR 2019), algorithm 2.
+This equals dense steps except for three small differences: epsilon stays as it was while v falls, the drift itself does
+not decay, and the average treats the row as if it had been at its final place all along. Dense: Loshchilov and Hutter,
+"Decoupled weight decay regularization" (ICLR 2019), algorithm 2.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ from torch import Tensor
 from engine.model.network.gathered_rows import GatheredRows
 
 LAZY_FROM = 50_000
-"""Catalogues of this many items or more are trained so, where each step asks for a sample of them."""
+"""Catalogues of this many items or more are trained this way, if each step uses a sample of them."""
 
 _BLOCK = 1 << 16
 
 _REACH = 128
-"""Steps after which momentum is spent: r to this power is under a hundred thousandth."""
+"""Steps after which momentum is spent: r to this power is below 0.00001."""
 
 
 class LazyAdamW:
-    """The moments of a table's rows, and how far behind each of them is."""
+    """The moments of a table's rows, and how many steps each row is behind."""
 
     def __init__(self, table: Tensor, average: Tensor | None, betas: tuple[float, float], decay: float) -> None:
-        """Begin with rows that are up to date.
+        """Start with all rows up to date.
 
         Args:
             table: (n, D) float32, moved in place.
-            average: (n, D) its running average, likewise; None for none.
+            average: (n, D) its running average, moved in place too; None for none.
             betas: AdamW's.
             decay: AdamW's decoupled decay.
         """
@@ -56,13 +55,13 @@ class LazyAdamW:
         """Every row is up to date."""
         self._last = torch.zeros(len(self.table), dtype=torch.int64, device=self.table.device)
         # By step since then: running sums of logarithms, in double precision since their differences are small, and the
-        # drift that a row that was left behind there has missed.
+        # drift missed by a row that was last updated there.
         self._now = 0
         self._decays, self._kept, self._drifts = (np.zeros(1024) for _ in range(3))
 
     @torch.no_grad()
     def take(self, needed: Tensor) -> GatheredRows:
-        """The distinct rows among the (n,) row numbers needed, brought up to date, and row 0, padding's."""
+        """The distinct rows among the (n,) row numbers needed, brought up to date, and row 0, which is padding."""
         rows = torch.cat([needed.reshape(-1), needed.new_zeros(1)]).unique()
         self._catch_up(rows)
         self._places[rows] = torch.arange(len(rows), device=rows.device)
@@ -70,12 +69,12 @@ class LazyAdamW:
 
     @torch.no_grad()
     def step(self, taken: GatheredRows, size: float, kept: float) -> None:
-        """One step of AdamW on the rows taken, by the gradient of their copy; all others fall behind by one.
+        """One AdamW step on the gathered rows, by the gradient of their copy; all others fall behind by one.
 
         Args:
             taken: what `take` gave.
             size: the learning rate.
-            kept: share of the old average that stays.
+            kept: share of the old average that is kept.
         """
         beta1, beta2 = self.betas
         rows, gradient = taken.rows, taken.values.grad
@@ -94,25 +93,25 @@ class LazyAdamW:
 
     @torch.no_grad()
     def finish(self) -> None:
-        """Bring all rows up to date, so that table, average and moments are what dense steps would have left."""
+        """Bring all rows up to date, so that table, average and moments are as after dense steps."""
         for start in range(0, len(self.table), _BLOCK):
             stop = min(start + _BLOCK, len(self.table))
             self._catch_up(torch.arange(start, stop, device=self.table.device))
         self._begin()
 
     def state(self) -> dict[str, Tensor]:
-        """What `restore` needs beside the table and its average, once `finish` has been called."""
+        """What `restore` needs besides the table and its average, after `finish`."""
         return {"m": self.m, "v": self.v, "steps": torch.tensor(self.steps)}
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `state` gave."""
+        """Continue from what `state` gave."""
         self.m.copy_(state["m"])
         self.v.copy_(state["v"])
         self.steps = int(state["steps"])
         self._begin()
 
     def _note(self, size: float, drift: float, kept: float) -> None:
-        """Put a step down in the books."""
+        """Record a step."""
         now = self._now = self._now + 1
         if now == len(self._decays):
             books = (self._decays, self._kept, self._drifts)
@@ -124,7 +123,7 @@ class LazyAdamW:
         self._drifts[first:now] += drift * r ** np.arange(now - first, 0, -1)
 
     def _catch_up(self, rows: Tensor) -> None:
-        """Move rows by what they have missed since the step that last touched them."""
+        """Apply to rows all steps that they have missed."""
         last = self._last[rows]
         behind = last < self._now
         rows, last = rows[behind], last[behind].cpu().numpy()

@@ -1,4 +1,4 @@
-"""The training loop: batches in, the weights of the best validation out. It touches no global state."""
+"""The training loop: from batches to the weights of the best validation. It touches no global state."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that training needs to go on as if it had never stopped.
+    """Everything that training needs to resume as if it had never stopped.
 
     Attributes:
         network: current weights by name.
         best: weights of the best validation so far; the current ones before the first.
         averaged: running average of the weights; empty where `training.average` is 0.
-        optimiser: AdamW's moments and steps, by "index.name", and those of late rows, by "late.name".
-        log: the epochs behind it.
+        optimiser: AdamW's moments and steps, by "index.name", and those of lazily updated rows, by "late.name".
+        log: the epochs so far.
     """
 
     network: dict[str, Tensor]
@@ -72,7 +72,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Trained:
-    """A network with the weights of its best validation, and how it came about."""
+    """A network with the weights of its best validation, and how its training went."""
 
     network: Transformer
     log: tuple[Epoch, ...]
@@ -85,7 +85,7 @@ def choose_device(wish: str) -> torch.device:
     """The device that a `training.device` setting means on this machine.
 
     Raises:
-        TrainingError: the wished device is not there.
+        TrainingError: the requested device is not available.
     """
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wish == "auto":
@@ -136,18 +136,18 @@ def train(
 ) -> Trained:
     """The trained network.
 
-    Every epoch draws from a seed of its own, never from a global generator, so training resumed from a checkpoint goes
-    on exactly as it would have.
-    An interrupt (Ctrl-C) ends training; the best weights so far are returned.
+    Every epoch has its own seed and never uses a global generator, so training resumed from a checkpoint continues
+    exactly as it would have. An interrupt (Ctrl-C) ends training; the best weights so far are returned.
 
     Args:
-        split: trains on `split.train`, stops by `split.valid`.
+        split: `split.train` is trained on, `split.valid` decides when to stop.
         config: resolved settings.
         on_progress: called after every epoch, and now and then within one.
-        save: called after every epoch with a function that makes a checkpoint, should one be wanted.
+        save: called after every epoch with a function that creates a checkpoint if one is wanted.
         resume: a checkpoint of the same split, settings and contents.
-        contents: what is known of items, to be part of their vectors, and of users, to be heard at every place.
-        start: weights learnt elsewhere; drawn at random where they give none.
+        contents: the content of items, which becomes part of their vectors, and of users, which is added at every
+            place.
+        start: weights from another training; those it lacks are drawn at random.
 
     Raises:
         TrainingError: the loss is not a finite number, memory ran out, or no history is long enough to learn from.
@@ -155,7 +155,7 @@ def train(
     with within_memory(config):
         loop = _Loop(split, config, on_progress, resume, contents, start)
         stopped_by: Stop
-        try:  # asked before every epoch, since a checkpoint may hold training that was about to stop
+        try:  # checked before every epoch, since a checkpoint may be of a training that was about to stop
             while not (reason := loop.reason_to_stop()) and loop.epoch < loop.max_epochs:
                 loop.run_epoch()
                 if save:
@@ -167,7 +167,7 @@ def train(
 
 
 class _Loop:
-    """The moving parts of one training; lives only inside `train`."""
+    """The state of one training; exists only inside `train`."""
 
     def __init__(
         self,
@@ -235,12 +235,12 @@ class _Loop:
 
     @property
     def out_of_time(self) -> bool:
-        """Whether training has lasted as long as it may."""
+        """Whether the time limit has been reached."""
         limit = self.config.training.max_seconds
         return limit is not None and self.seconds >= limit
 
     def run_epoch(self) -> None:
-        """One pass, or as much of it as there is time for, then a validation if one is due."""
+        """One pass, or as much of it as the time limit allows, then a validation if one is due."""
         t = self.config.training
         number = self.epoch + 1
         noise = self.noise((t.seed, number), self.device, self.config.augmentation.input_noise)
@@ -252,9 +252,9 @@ class _Loop:
             step = self.epoch * self.n_batches + i * self.n_batches / n_batches  # as if all epochs had as many
             loss, size = self._step(self.task(part.padded(), noise.rng), part.users, step, noise)
             total, count = total + loss * size, count + size
-            if self.out_of_time:  # what was learnt of this epoch is worth a look, so it is validated as a whole one
+            if self.out_of_time:  # a partial epoch is validated like a full one
                 break
-            if i % 20 == 19 and i + 1 < n_batches:  # the whole epoch is reported below, with its validation
+            if i % 20 == 19 and i + 1 < n_batches:  # the full epoch is reported below, with its validation
                 self._report(number, (i + 1) / n_batches, total / count)
         if self.late:
             self.late.finish()
@@ -307,7 +307,7 @@ class _Loop:
             vectors.take_gradient(few)
         norm = torch.nn.utils.clip_grad_norm_([*self.learnt, *apart], t.clip_norm)
         value = loss.item()
-        self._check_finite(value, norm.item())  # before the step, so that no checkpoint holds spoilt weights
+        self._check_finite(value, norm.item())  # before the step, so that no checkpoint holds corrupted weights
         self.optimiser.step()
         if t.l1:
             self._soften(size * t.l1)
@@ -319,7 +319,7 @@ class _Loop:
         return value, int(hidden.shape[0])
 
     def _read(self, *items: Tensor | None) -> Tensor:
-        """The items that a step reads, again and again; [MASK] is none."""
+        """The items that a step reads, with repetitions; [MASK] is not an item."""
         flat = torch.cat([part.reshape(-1) for part in items if part is not None])
         return flat.masked_fill(flat == self.network.mask, PAD)
 
@@ -338,7 +338,7 @@ class _Loop:
         )
 
     def validate(self) -> float:
-        """NDCG@10 on the validation targets: full ranking, seen items left out, ties pessimistic."""
+        """NDCG@10 on the validation targets: full ranking, seen items excluded, ties pessimistic."""
         return validation_ndcg(self.averaged, self.valid, self.split.candidates, self.config.evaluation.seen_left_out)
 
     @property
@@ -351,7 +351,7 @@ class _Loop:
         return max(scored, key=lambda e: (e.valid_ndcg or 0.0, -e.epoch)).epoch if scored else self.epoch
 
     def reason_to_stop(self) -> Stop | None:
-        """Why training should end now, if it should."""
+        """Why training should stop now, or None."""
         t = self.config.training
         since = sum(1 for e in self.log if e.valid_ndcg is not None and e.epoch > self.best_epoch)
         if t.patience and since >= t.patience:
@@ -361,10 +361,10 @@ class _Loop:
         return None
 
     def finish(self, stopped_by: Stop) -> Trained:
-        """The network with its best weights; the current ones where no validation was reached."""
+        """The network with its best weights; the current ones if there was no validation."""
         if self.late:
             self.late.finish()
-        network = blank(self.network.config) if self.compiled else self.network  # what is kept is not compiled
+        network = blank(self.network.config) if self.compiled else self.network  # the returned network is not compiled
         network.load_state_dict(self.best if self.best_ndcg is not None else _copy(self.averaged))
         network.eval()
         return Trained(network.cpu(), tuple(self.log), self.best_epoch, stopped_by, self.seconds)
@@ -399,13 +399,13 @@ class _Loop:
 
     @torch.no_grad()
     def _soften(self, by: float) -> None:
-        """Move items' own vectors towards zero: the proximal step of an L1 penalty (Daubechies et al. 2004)."""
+        """Move the items' id vectors towards zero: the proximal step of an L1 penalty (Daubechies et al. 2004)."""
         own = self.network.item_vectors.own.weight
         own.copy_(torch.nn.functional.softshrink(own, by))
 
     @torch.no_grad()
     def _average(self, kept: float) -> None:
-        """Move the averaged weights towards the current ones; a share `kept` of the old average stays."""
+        """Move the averaged weights towards the current ones; a share `kept` of the old average is kept."""
         for average, weights in zip(self.means, self.learnt, strict=True):
             average.lerp_(weights, 1 - kept)
 

@@ -14,19 +14,19 @@ from engine.model.network.transformer import Transformer
 def softmax_loss(
     network: Transformer, hidden: Tensor, targets: Tensor, others: Tensor, smoothing: float = 0.0
 ) -> Tensor:
-    """Mean cross-entropy of the next item among itself and other items that all positions share.
+    """Mean cross-entropy of the next item against other items that all positions share.
 
-    With `others` = all items it is the full softmax; with a uniform draw it is the sampled softmax (Jean et al. 2015,
-    section 3). An item among the others that is a position's own target does not count twice there.
+    With all items as `others` this is the full softmax; with a uniform sample it is the sampled softmax (Jean et al.
+    2015, section 3). An item among the others that is a position's own target does not count twice there.
 
     Args:
         network: gives the logits.
         hidden: (N, D).
         targets: (N,) item indices.
         others: (M,) item indices.
-        smoothing: this share of the target's probability goes to all K items of a position's softmax alike, itself
-            included: q = (1 - smoothing) on the target + smoothing / K everywhere (Szegedy et al. 2016, section 7).
-            A draw counts as often as it was drawn.
+        smoothing: this share of the target's probability is spread evenly over all K items of a position's softmax,
+            itself included: q = (1 - smoothing) on the target + smoothing / K everywhere (Szegedy et al. 2016, section
+            7). An item drawn several times counts as often.
     """
     positive = network.logits_of_pairs(hidden, targets).float()  # (N,)
     negative = network.logits(hidden, others).float()  # (N, M), float32 after products in bfloat16 too
@@ -34,12 +34,12 @@ def softmax_loss(
 
 
 def _own_targets(targets: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Where an item among the others is a position's own target.
+    """Where one of the other items is a position's own target.
 
-    They are few, so naming their places costs far less than comparing all N x M pairs and filling by a mask.
+    They are few, so listing their places is far cheaper than comparing all N x M pairs and filling by a mask.
 
     Returns:
-        The rows and the columns of these places, and (N,) how many each position has.
+        The rows and columns of these places, and (N,) how many each position has.
     """
     ordered, order = others.sort()
     first = torch.searchsorted(ordered, targets)
@@ -50,10 +50,10 @@ def _own_targets(targets: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tenso
 
 
 class _SharedSoftmax(torch.autograd.Function):
-    """The mean cross-entropy -sum(q log p) above, with the (N, M) matrix read as few times as can be.
+    """The mean cross-entropy -sum(q log p) above, with as few passes over the (N, M) matrix as possible.
 
-    Without smoothing it is mean(logsumexp([positive, negative]) - positive). It overwrites `negative`, which nothing
-    else needs: the gradient of the product that made it needs only its inputs.
+    Without smoothing it is mean(logsumexp([positive, negative]) - positive). It overwrites `negative`, which is not
+    needed elsewhere: the gradient of the product that made it needs only its inputs.
     """
 
     @staticmethod

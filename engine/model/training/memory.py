@@ -1,4 +1,4 @@
-"""Memory that runs out while training, told with the settings that decide how much is needed."""
+"""Running out of memory in training, reported with the settings that decide how much is needed."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from engine.config import RunConfig
 from engine.errors import TrainingError
 
 _WORDS = ("out of memory", "not enough memory", "can't allocate memory", "cannot allocate memory")
-"""What torch says of it on its devices, in an error that is often a plain RuntimeError."""
+"""torch's words for it on its devices, in an error that is often a plain RuntimeError."""
 
 
 @contextmanager
 def within_memory(config: RunConfig) -> Iterator[None]:
-    """Within this, memory that runs out is a TrainingError that names the way out; `config` is resolved.
+    """Within this, running out of memory raises a TrainingError that says what to do; `config` is resolved.
 
     Raises:
         TrainingError: memory ran out.

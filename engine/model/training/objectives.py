@@ -1,6 +1,6 @@
-"""What a batch of windows asks of each architecture: next items, masked items, or the rest of the window.
+"""The training objective of each architecture for a batch of windows: next items, masked items, or the continuation.
 
-A window is a stretch of a history; see `engine.model.training.batching`. Rows are (B, W) int64, padded with 0 at the
+A window is a slice of a history; see `engine.model.training.batching`. Rows are (B, W) int64, padded with 0 at the
 right.
 """
 
@@ -17,11 +17,11 @@ from engine.model.network.config import Architecture
 
 @dataclass(frozen=True)
 class Batch:
-    """What a network reads, and the items that it should find.
+    """The input of a network, and its targets.
 
     Attributes:
         items: (B, L) int64, padded with 0 at the right.
-        targets: (B, M) int64, the item sought at each place of the network's hidden states; 0 where none is sought.
+        targets: (B, M) int64, the target item at each place of the network's hidden states; 0 where there is none.
         following: (B, M - 1) int64, what a decoder reads after START; None without a decoder.
     """
 
@@ -34,7 +34,7 @@ Task = Callable[[np.ndarray, np.random.Generator], Batch]
 
 
 def task_of(architecture: Architecture, mask: int, mask_share: float) -> Task:
-    """What an architecture is trained to do with windows."""
+    """The training objective of an architecture."""
     if architecture == "causal":
         return lambda rows, _: next_items(rows)
     if architecture == "masked":
@@ -43,15 +43,15 @@ def task_of(architecture: Architecture, mask: int, mask_share: float) -> Task:
 
 
 def next_items(rows: np.ndarray) -> Batch:
-    """At each event the one that follows it."""
+    """At each event, predict the one that follows it."""
     return Batch(rows[:, :-1], rows[:, 1:])
 
 
 def masked_items(rows: np.ndarray, rng: np.random.Generator, mask: int, share: float) -> Batch:
-    """Items hidden behind `mask`, to be filled in from both sides (Devlin et al. 2019; Sun et al. 2019, BERT4Rec).
+    """Predict masked items from both sides (Devlin et al. 2019; Sun et al. 2019, BERT4Rec).
 
-    Half of the rows have their last item alone hidden, which is what recommending asks; the others have a random
-    `share` of theirs, at least one.
+    In half of the rows only the last item is masked, as when recommending; in the others a random `share` of the items,
+    at least one.
     """
     real = rows != PAD
     lengths = real.sum(1)
@@ -66,10 +66,10 @@ def masked_items(rows: np.ndarray, rng: np.random.Generator, mask: int, share: f
 
 
 def continuation(rows: np.ndarray, rng: np.random.Generator) -> Batch:
-    """What follows a random cut, to be decoded item by item from what is before it.
+    """Predict what follows a random cut, item by item, from what precedes it.
 
-    All rows are cut at one place, so that neither half holds more padding than the rows did. A cut before the first
-    event teaches what to recommend to a newcomer.
+    All rows are cut at the same place, so that neither half holds more padding than the rows did. A cut before the
+    first event teaches what to recommend to a new user.
     """
     cut = int(rng.integers(0, int((rows != PAD).sum(1).min())))
     before, after = rows[:, : max(cut, 1)], rows[:, cut:]

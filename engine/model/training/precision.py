@@ -1,4 +1,4 @@
-"""What makes a step of training cheaper: half-width numbers where the device is built for them, and compiled blocks."""
+"""Cheaper training steps: half precision where the device supports it, and compiled blocks."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from engine.model.network.noise import Noise
 from engine.model.network.transformer import Transformer
 
 BACKEND = "inductor"
-"""What torch compiles with."""
+"""torch's compiler backend."""
 
 
 def arithmetic(settings: TrainingConfig, device: torch.device) -> AbstractContextManager[object]:
-    """Within this, forward passes multiply in the precision that the settings ask for.
+    """Within this, forward passes multiply in the precision of the settings.
 
-    bfloat16 is by automatic casting (Micikevicius et al. 2018): weights, norms, softmax, loss and the optimiser stay
-    float32, and since bfloat16 has the range of float32, no loss is scaled.
+    bfloat16 uses automatic casting (Micikevicius et al. 2018): weights, norms, softmax, loss and the optimiser stay
+    float32, and since bfloat16 has the range of float32, no loss scaling is needed.
     """
     half = settings.precision == "bfloat16"
     if settings.precision == "auto" and device.type == "cuda":
@@ -29,15 +29,14 @@ def arithmetic(settings: TrainingConfig, device: torch.device) -> AbstractContex
 
 
 def compile_blocks(network: Transformer) -> type[Noise] | None:
-    """Have torch compile a network's blocks for sequences of any length; None, with a warning, where it cannot.
+    """Compile a network's blocks for sequences of any length; None, with a warning, if torch cannot.
 
     Returns:
-        The noise to train them with: its draws stay out of the compiled code, which each would else have made anew.
+        The noise to train them with, whose draws stay outside the compiled code; otherwise each would cause a
+        recompilation.
     """
     try:
-        torch.compile(lambda x: x.sin() + 1, backend=BACKEND)(
-            torch.zeros(2)
-        )  # where there is no compiler, it shows here
+        torch.compile(lambda x: x.sin() + 1, backend=BACKEND)(torch.zeros(2))  # a missing compiler shows here
     except (RuntimeError, OSError, ImportError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]
         warnings.warn(

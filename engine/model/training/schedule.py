@@ -1,4 +1,4 @@
-"""How large a step of training is: a rise from nothing, then a constant or a fall."""
+"""The learning rate schedule: a warm-up from zero, then constant or falling."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def step_size(settings: TrainingConfig, step: float, steps: int) -> float:
     Args:
         settings: resolved.
         step: steps done before this one.
-        steps: steps of a training that nothing stops early.
+        steps: all steps of a training without early stopping.
     """
     assert settings.learning_rate
     peak = settings.learning_rate

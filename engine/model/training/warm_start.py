@@ -1,8 +1,8 @@
-"""Pre-training, then fine-tuning: what the first stage asks, and how weights learnt elsewhere are taken over.
+"""Pre-training and fine-tuning: the settings of the first stage, and how weights from another training are taken over.
 
-The first stage reads both ways and fills in masked items, whatever the architecture of the second, since the blocks
-are the same; beside it every item is to be found from its content. Weights that belong to no item (blocks, norms, the
-map of text) are taken over as they are, those of items and categories by their names.
+The first stage predicts masked items with full attention, whatever the architecture of the second, since the blocks are
+the same; in addition every item is predicted from its content. Weights that do not belong to items (blocks, norms, the
+map of text) are taken over as they are, those of items and categories by name.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from engine.model.network.transformer import Transformer
 
 @dataclass(frozen=True)
 class Start:
-    """Weights to begin from.
+    """Weights to start from.
 
     Attributes:
         network: trained before, perhaps on another log.
-        contents: what it read of items and users; their text is in the space that is used now.
-        items: (V + 1,) int64, for each item of now its index there; 0 where it was none.
-        seconds: spent on them within this training, which its clock begins with.
+        contents: its content of items and users; their text is in the space that is used now.
+        items: (V + 1,) int64, for each current item its index there; 0 if it was not there.
+        seconds: time already spent on them within this training, where its clock starts.
     """
 
     network: Transformer
@@ -37,7 +37,7 @@ class Start:
 
 
 def first_stage(config: RunConfig) -> RunConfig:
-    """The settings of pre-training, from resolved ones that ask for it."""
+    """The settings of pre-training, from resolved settings that include it."""
     n = config.training.pretrain_epochs or 0
     return config.replace(
         {
@@ -55,12 +55,12 @@ def first_stage(config: RunConfig) -> RunConfig:
 
 @torch.no_grad()
 def begin_from(network: Transformer, start: Start, contents: Contents) -> None:
-    """Take over all weights that the two networks share; the others stay as they were drawn.
+    """Take over all weights that the two networks share; the others keep their initial values.
 
     Args:
-        network: initialised, with its content taken in.
+        network: initialised, with its content loaded.
         start: a network of the same width.
-        contents: what `network` reads.
+        contents: of `network`.
     """
     mine, theirs = dict(network.named_parameters()), dict(start.network.named_parameters())
     same_places = network.config.architecture == start.network.config.architecture
@@ -68,7 +68,9 @@ def begin_from(network: Transformer, start: Start, contents: Contents) -> None:
         held = theirs.get(name)
         if held is None or name.startswith(("item_vectors.", "user_vectors.", "bias")):
             continue
-        if name == "position_vectors.weight":  # they count from the newest event in one architecture, not in another
+        if (
+            name == "position_vectors.weight"
+        ):  # positions count from the newest event in one architecture, not in another
             n = min(len(weights), len(held)) if same_places else 0
             weights[:n] = held[:n]
         elif weights.shape == held.shape:
@@ -87,7 +89,7 @@ def begin_from(network: Transformer, start: Start, contents: Contents) -> None:
 
 
 def _take_content(vectors: ContentVectors, held: ContentVectors, now: Content, then: Content) -> None:
-    """Vectors of categories by their names, and columns of the map by theirs."""
+    """Take over vectors of categories by name, and columns of the linear map by name."""
     if vectors.categories is not None and held.categories is not None:
         tokens = torch.tensor([0, *_places(now.token_names, then.token_names)])
         _take_rows(vectors.categories.weight, held.categories.weight, tokens)
@@ -98,7 +100,7 @@ def _take_content(vectors: ContentVectors, held: ContentVectors, now: Content, t
 
 
 def _places(names: tuple[str, ...], among: tuple[str, ...]) -> list[int]:
-    """Each name's place in the other list, from 1; 0 where it is not in it."""
+    """Each name's place in the other list, from 1; 0 if it is not in it."""
     at = {name: i for i, name in enumerate(among, start=1)}
     return [at.get(name, 0) for name in names]
 
