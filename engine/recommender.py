@@ -77,7 +77,7 @@ class Explainable(Recommender, Protocol):
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             keep_mask: (n, L) bool; False hides an event.
             items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
-            user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
+            user: index of the user, whose attributes stay in sight; `NOBODY` for an unknown user.
 
         Returns:
             (n, m) float64 scores; all events present gives those of `score`.
@@ -169,7 +169,7 @@ class TransformerRecommender:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             keep_mask: (n, L) bool; False hides an event.
             items: (m,) the items whose logits are asked for; None for all V + 1, whose column 0 means nothing.
-            user: index of the user, whose attributes stay in sight; `NOBODY` for somebody unknown.
+            user: index of the user, whose attributes stay in sight; `NOBODY` for an unknown user.
 
         Returns:
             (n, m) float64 logits.

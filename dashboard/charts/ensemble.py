@@ -89,7 +89,7 @@ def influence(weights: EnsembleWeights, dark: bool) -> go.Figure:
         tickfont={"color": p.text, "size": 12},
     )
     fig.update_xaxes(
-        title_text=_("share of the ensemble's say"), range=[0, 1], tickformat=".0%", dtick=0.2, showgrid=False
+        title_text=_("share of the ensemble's weight"), range=[0, 1], tickformat=".0%", dtick=0.2, showgrid=False
     )
     fig.update_layout(
         barmode="overlay",

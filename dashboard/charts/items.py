@@ -229,7 +229,7 @@ def exposure(table: pd.DataFrame, item: str, dark: bool) -> go.Figure:
             bgcolor=rgba(p.background, 0.8),
         )
     ends = [-0.1, float(np.log10(worst)) + 0.1]
-    fig.update_xaxes(title_text=_("rank by popularity, 1 is met most"), type="log", dtick=1, range=ends)
+    fig.update_xaxes(title_text=_("rank by popularity, 1 is the most popular"), type="log", dtick=1, range=ends)
     fig.update_yaxes(title_text=_("rank by lists, 1 is in most"), type="log", dtick=1, range=list(reversed(ends)))
     fig.update_layout(
         showlegend=True,

@@ -70,7 +70,7 @@ def explain(
     runs: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
-    """Why an item scores as it does for a user, or for somebody new: SHAP values of the events in the history."""
+    """Why an item scores as it does for a user, or for a new user: SHAP values of the events in the history."""
     answer = Answer(json)
     items, known = new_events(user, events, held_out), known_about(about, events)
     if whole_list and item is not None:
@@ -257,7 +257,7 @@ def _players(players: Sequence[Player], exact: bool, adds: str) -> Table:
 
 
 def _who(answer: Attribution) -> str:
-    return "somebody new" if answer.user_id is None else f"user {answer.user_id}"
+    return "a new user" if answer.user_id is None else f"user {answer.user_id}"
 
 
 def _how(answer: Attribution, what: str) -> Text:

@@ -48,7 +48,7 @@ def cleaning(report: CleaningReport | None, dataset: Dataset | None = None) -> d
 
 
 def recommendations(given: Recommendations) -> dict[str, Any]:
-    """Of `recommend`: `user` is null for somebody new."""
+    """Of `recommend`: `user` is null for a new user."""
     history = [
         {
             "position": event.position,

@@ -54,7 +54,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console entry point: a problem that the caller can mend ends as a message and exit code 1."""
+    """The console entry point: a problem that the caller can fix ends as a message and exit code 1."""
     streams.prepare()
     try:
         with streams.told():
@@ -89,7 +89,7 @@ def recommend(
     runs: RunsDir = RUNS,
     json: Json = False,
 ) -> None:
-    """What a run recommends next: to a user of the data, or to somebody new from the events given."""
+    """What a run recommends next: to a user of the data, or to a new user from the events given."""
     answer = Answer(json)
     items, known = new_events(user, events, held_out), known_about(about, events)
     with answer.working():

@@ -80,7 +80,7 @@ Events = Annotated[
     typer.Option(
         "--events",
         metavar="ITEM,ITEM,…",
-        help='Somebody new: the item ids that they met, oldest first; "" for nothing at all. Instead of --user.',
+        help='A new user: the ids of their items, oldest first; "" for nothing at all. Instead of --user.',
     ),
 ]
 About = Annotated[
@@ -88,7 +88,7 @@ About = Annotated[
     typer.Option(
         "--about",
         metavar="COLUMN=VALUE",
-        help="With --events: what is known of somebody new, as in the users' table; may be given several times.",
+        help="With --events: what is known of the new user, as in the users' table; may be given several times.",
     ),
 ]
 HeldOut = Annotated[
@@ -128,7 +128,9 @@ def read_settings(
 def known_about(about: list[str] | None, events: str | None) -> list[str]:
     """What --about tells, each COLUMN=VALUE."""
     if about and events is None:
-        raise typer.BadParameter("--about tells of somebody new: give --events too; the data tell of their own users.")
+        raise typer.BadParameter(
+            "--about describes a new user: give --events too; users of the data have their own attributes."
+        )
     pairs = [text.partition("=") for text in about or ()]
     if wrong := [column for column, equals, value in pairs if not (column.strip() and equals and value.strip())]:
         raise typer.BadParameter(f"--about {wrong[0]!r} must read COLUMN=VALUE, for example region=North.")
@@ -149,7 +151,7 @@ def by_column(about: Sequence[str], run: engine.Run) -> dict[str, str]:
 def new_events(user: str | None, events: str | None, held_out: bool) -> list[str]:
     """The item ids given to --events, read as a line of CSV; none where --user says who it is."""
     if (user is None) == (events is None):
-        raise typer.BadParameter('give either --user ID or --events "ITEM,ITEM"; --events "" is somebody unknown.')
+        raise typer.BadParameter('give either --user ID or --events "ITEM,ITEM"; --events "" is an unknown user.')
     if events is not None and held_out:
         raise typer.BadParameter("--held-out hides an event of the data's users; with --events just leave it out.")
     items = next(csv.reader([events or ""], skipinitialspace=True), [])

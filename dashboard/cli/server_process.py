@@ -162,7 +162,7 @@ def _wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int) 
     while time.monotonic() < deadline:
         if server.poll() is not None:
             raise EngineError(
-                "The dashboard's server ended at once (exit code {returncode}); its words are above.",
+                "The dashboard's server stopped immediately (exit code {returncode}); its output is above.",
                 returncode=server.returncode,
             )
         connection = http.client.HTTPConnection(host, port, timeout=2)

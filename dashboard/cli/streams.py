@@ -75,7 +75,7 @@ def told() -> Iterator[None]:
                 "The answer cannot be written to standard output ({reason}).", reason=reason
             ) from None
         raise engine.EngineError(
-            "{path} cannot be written or read ({reason}); mend that, or name another place.",
+            "{path} cannot be written or read ({reason}); fix that, or choose another path.",
             path=error.filename,
             reason=reason,
         ) from error

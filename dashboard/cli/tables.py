@@ -279,7 +279,7 @@ def recommendation_tables(answer: Recommendations) -> list[Table | Text]:
         cells = (str(item.rank), item.item_id, item.title + mark, item.category or "–", f"{item.score:.3f}")
         ranked.add_row(*(Text(cell) for cell in cells), style="bold" if item.is_held_out else "")
     part = "all" if len(shown) == len(answer.history) else f"the last {len(shown)} of"
-    who = "Somebody new" if answer.user_id is None else f"User {answer.user_id}"
+    who = "New user" if answer.user_id is None else f"User {answer.user_id}"
     heading = f"{who}: {part} {len(answer.history):,} events, oldest first"
     known: list[Table | Text] = [Text(heading, style="bold"), history]
     if not answer.history:

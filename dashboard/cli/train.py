@@ -103,7 +103,7 @@ def validate(
     no_time: NoTime = False,
     json: Json = False,
 ) -> None:
-    """Read and clean a log without training: what is kept, mended and dropped, and why."""
+    """Read and clean a log without training: what is kept, corrected and dropped, and why."""
     answer = Answer(json)
     settings = read_settings(
         config, changes, None, user, item, time_column, rating, min_rating, None, time_format, no_time
@@ -154,7 +154,7 @@ def _evaluation_settings(run: engine.Run, config: Path | None, changes: list[str
             if value != getattr(held, key):  # a file that the run was trained with may say it all again
                 raise engine.ConfigError(
                     "{section}.{key} = {value!r} changes what was trained, and run {name!r} has {held!r}; it can be "
-                    "measured otherwise by evaluation.… alone. Leave it out, or train anew with it.",
+                    "measured otherwise by evaluation.… alone. Leave it out, or train with it again.",
                     section=section,
                     key=key,
                     value=value,

@@ -173,7 +173,8 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
         ]
         out.append(
             paragraph(
-                _("What could be had at best: {name}.").format(name=fairness_text.ceiling_name(ceiling.kind)), "note"
+                _("The best that could be reached: {name}.").format(name=fairness_text.ceiling_name(ceiling.kind)),
+                "note",
             )
         )
         out.append(table([_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")], rows_of))
@@ -232,12 +233,15 @@ def _limits(run: engine.Run) -> list[str]:
     e = run.config.evaluation
     said = [
         _(
-            "Intervals hold {confidence} of the time over users drawn anew; they say nothing of another training or of "
-            "other data."
+            "Intervals hold {confidence} of the time over new samples of users; they say nothing about another "
+            "training or other data."
         ).format(confidence=percent(e.confidence)),
         common_text.recommendable(run.config),
         _("A held-out item is what the user did next, not all that would have pleased; low figures are normal."),
-        _("The truncation experiment shortens what is known when asking; what head users gave to training stays."),
+        _(
+            "The truncation experiment shortens what is known at the time of asking; what head users contributed to "
+            "training stays."
+        ),
     ]
     if run.split.protocol == "leave-last-out":
         said.append(_("Leave-last-out lets training see events of some users that came after the targets of others."))

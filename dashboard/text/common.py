@@ -183,10 +183,10 @@ def recommendable(settings: RunConfig) -> str:
     """Which items can be recommended at all."""
     if settings.evaluation.new_items:
         return _(
-            "Items that training never met are ranked too, by what is known of them; the baselines cannot recommend "
-            "these, and miss targets among them."
+            "Items that do not occur in training are ranked too, by what is known of them; the baselines cannot "
+            "recommend these, and miss targets among them."
         )
-    return _("Only items that training met can be recommended; a target outside them counts as a miss.")
+    return _("Only items that occur in training can be recommended; a target outside them counts as a miss.")
 
 
 def listing(parts: list[str]) -> str:

@@ -112,9 +112,9 @@ def kind_name(kind: str) -> str:
         "popular": _("popular item"),
         "novel": _("long-tail item"),
         "unseen": _("item never met in training"),
-        "none": _("no similar user met it"),
-        "weak": _("few similar users met it"),
-        "strong": _("many similar users met it"),
+        "none": _("no similar user had it"),
+        "weak": _("few similar users had it"),
+        "strong": _("many similar users had it"),
     }[kind]
 
 
@@ -124,9 +124,12 @@ def targets(found: Targets, model: str) -> str:
         return _("Head and tail users seek no kind of item in common, so they cannot be compared at equal targets.")
     equal = found.equal[model]
     text = {
-        "kind": _("At equal popularity of what they seek, tail minus head is {equal}; what they seek makes {mix}."),
+        "kind": _(
+            "At equal popularity of what they seek, tail minus head is {equal}; what they seek accounts for {mix}."
+        ),
         "support": _(
-            "Where similar users cover the target equally well, tail minus head is {equal}; unequal cover makes {mix}."
+            "Where similar users cover the target equally well, tail minus head is {equal}; unequal coverage "
+            "accounts for {mix}."
         ),
     }[found.by]
     return text.format(equal=span(equal.equal), mix=span(equal.mix))

@@ -44,10 +44,10 @@ def way_out(cohort: str, lengths: tuple[int, int], run: str) -> str:
         "Groups of users by other things than activity can still be held against each other on the page Head vs tail."
     )
     if lengths[0] == lengths[1]:
-        alone = _("All their training histories are equally long, so that no threshold parts them.")
+        alone = _("All their training histories are equally long, so no threshold separates them.")
         return f"{alone} {groups}"
     text = {
-        "head": _("A smaller share parts them: tailscope evaluate {run} --set {setting}=SHARE, or train with it."),
-        "tail": _("A larger share parts them: tailscope evaluate {run} --set {setting}=SHARE, or train with it."),
+        "head": _("A smaller share separates them: tailscope evaluate {run} --set {setting}=SHARE, or train with it."),
+        "tail": _("A larger share separates them: tailscope evaluate {run} --set {setting}=SHARE, or train with it."),
     }[cohort]
     return f"{text.format(run=run, setting=SHARE)} {groups}"

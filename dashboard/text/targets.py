@@ -30,9 +30,9 @@ def repeats(evaluation: Evaluation, answers: str, metric: str) -> str:
         return ""
     share = _("{share} of the targets are in their user's history already.").format(share=percent(facts.seen))
     rule = (
-        _("What is quoted leaves seen items out of every list, so that each of these is a miss.")
+        _("The quoted figures leave seen items out of every list, so each of these is a miss.")
         if facts.seen_left_out
-        else _("What is quoted leaves seen items in, so that these can be found too.")
+        else _("The quoted figures leave seen items in, so these can be found too.")
     )
     text = f"{share} {rule}"
     other = facts.otherwise.get(answers, {}).get("all", {}).get(metric)

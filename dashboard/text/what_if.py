@@ -62,12 +62,12 @@ def verdict(found: WhatIf, k: int) -> str:
 
 
 def newcomer(n: int, confidence: Confidence | None) -> str:
-    """The first line where somebody new is made up: how far their events have brought the list."""
+    """The first line where a new user is made up: how far their events have brought the list."""
     if confidence is None:
         return _("Nothing is left to recommend")
     share = percent(confidence.share)
     if n == 0:
-        return _("Nobody yet: the first {k} hold {share} of what the model expects").format(
+        return _("A new user, no events yet: the first {k} hold {share} of what the model expects").format(
             k=count(confidence.k), share=share
         )
     return ngettext(
@@ -90,7 +90,7 @@ def sure(now: Confidence, before: Confidence | None, growth: ColdStartCurve | No
     """What the confidence is, what it is not, and how often such lists were right."""
     lines = [
         _(
-            "Confidence {share}: the softmax of all scores gives the first {k} so much; it lies as if spread evenly "
+            "Confidence {share}: the softmax of all scores gives the first {k} this much, as if it were spread evenly "
             "over {spread} items."
         ).format(share=percent(now.share), k=count(now.k), spread=count(now.spread))
     ]
@@ -116,8 +116,8 @@ def sure(now: Confidence, before: Confidence | None, growth: ColdStartCurve | No
         )
     lines.append(
         _(
-            "It is what the model believes, at a temperature fitted on validation users, and no promise: a list can be "
-            "sure and wrong."
+            "It is what the model believes, at a temperature fitted on validation users, and not a promise: a list "
+            "can be confident and wrong."
         )
     )
     return lines
@@ -195,8 +195,8 @@ def placed(growth: ColdStartCurve, n: int) -> str:
             n=count(growth.enough - n)
         )
     text = ngettext(
-        "This person has {n} event: lists made from {at} had {metric} {value}.",
-        "This person has {n} events: lists made from {at} had {metric} {value}.",
+        "This user has {n} event: lists made from {at} had {metric} {value}.",
+        "This user has {n} events: lists made from {at} had {metric} {value}.",
         n,
     ).format(n=count(n), at=count(at.n), metric=metric_name(growth.metric), value=figure(at.quality.value))
     return text + rest

@@ -196,7 +196,7 @@ def draw() -> None:
 
 def hand_over(page: Page, metric: str) -> None:
     """The findings as one file for somebody else."""
-    components.section(_("Hand it over"))
+    components.section(_("Share it"))
     st.download_button(
         _("Download the report"),
         data=lambda: report(page.run, metric, page.lang).encode(),

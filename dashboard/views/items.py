@@ -64,15 +64,15 @@ def who_gets_it(about: engine.ItemProfile) -> str:
         if about.n_lists[cohort]
     ]
     if about.exposure == 0:
-        how = _("No list of {k} holds it, though it was met {n} times.").format(
+        how = _("No list of {k} holds it, though it has {n} training events.").format(
             k=count(about.k), n=count(about.popularity)
         )
     elif about.exposure_rank * ALIKE < about.popularity_rank:
-        how = _("It is shown more than it is met.")
+        how = _("It is recommended more often than its popularity suggests.")
     elif about.exposure_rank > ALIKE * about.popularity_rank:
-        how = _("It is shown less than it is met.")
+        how = _("It is recommended less often than its popularity suggests.")
     else:
-        how = _("It is shown about as much as it is met.")
+        how = _("It is recommended about as often as its popularity suggests.")
     return _("{parts}. {how}").format(parts=common_text.listing(parts), how=how)
 
 
@@ -108,7 +108,7 @@ def near(page: Page, about: engine.ItemProfile) -> None:
         if not what_if_cache.has_content(page.key):
             components.note(_("This run read no categories or text of its items."))
             return
-        components.note(_("By categories and text alone, whoever met them."))
+        components.note(_("By categories and text alone, whoever had them."))
         _neighbours(what_if_cache.neighbours(page.key, about.item_id, "content", page.lang), "content")
 
 
@@ -165,7 +165,7 @@ def who_gets(page: Page, about: engine.ItemProfile) -> None:
             _("Cohort"): found["cohort"].map(common_text.cohort_name),
             _("Training events"): found["history_length"],
             _("Place in the list"): found["place"],
-            _("Met it next"): found["is_held_out"],
+            _("Had it next"): found["is_held_out"],
         }
     )
 

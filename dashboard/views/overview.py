@@ -159,7 +159,7 @@ def cleaning(page: Page) -> None:
             ]
             columns = [_("Table"), _("Reason"), _("Action"), _("Rows"), _("First lines"), _("Example")]
             components.frame(
-                pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Rows dropped or mended, by reason")
+                pd.DataFrame(rows, columns=columns), hide_index=True, alt=_("Rows dropped or corrected, by reason")
             )
         else:
             components.note(_("Every row was usable as it stood."))

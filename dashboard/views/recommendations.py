@@ -130,7 +130,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
         )
         st.page_link(
             "views/what_if.py",
-            label=_("What would they be offered, had they met other things?"),
+            label=_("What would they be offered with a different history?"),
             icon=":material/edit_note:",
             query_params=state.link(),
         )

@@ -1,4 +1,4 @@
-"""What if: how would the list change, had this person met other things, or were they somebody else?"""
+"""What if: how would the list change with a different history, or for somebody else?"""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
     elif draft.is_edited:
         headline = what_if_text.verdict(found, K)
     else:
-        headline = _("What if {user} had met other things? Nothing is changed yet").format(user=page.user)
+        headline = _("What if {user} had a different history? Nothing is changed yet").format(user=page.user)
     if draft.start == "user":
         known = what_if_cache.attributes_of(page.key, page.user)
         now = known if draft.edit.about is None else dict(draft.edit.about)
@@ -74,7 +74,7 @@ def new_list(
     items, explained = found.answer.items, _explained(found, asked)
     blocks: list[Block] = [Heading(_("What it would offer"))]
     if not items:
-        told = _("There is nothing left to offer: this person has had every item.")
+        told = _("There is nothing left to offer: this user has had every item.")
         sheet([[*blocks, Note(told)]], "new_list")
         return
     moved = {one.item_id: one for one in found.moved}

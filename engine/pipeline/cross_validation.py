@@ -96,7 +96,7 @@ def cross_validate(
 ) -> CrossValidation:
     """The figures of the network, its ensemble and its baselines over several splits, each trained anew.
 
-    By users: everybody is kept out of the training of one fold and measured there as somebody new
+    By users: everybody is kept out of the training of one fold and measured there as a new user
     (`engine.data.splits.user_folds`). By time: each fold trains on what came before its window and is tested on that
     window (`engine.data.splits.windows_in_time`); `evaluation.test_share` is the width of a window.
 

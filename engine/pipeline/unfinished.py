@@ -80,7 +80,7 @@ def allowed_changes(changes: Iterable[str]) -> dict[str, Any]:
             if section != "training" or key not in CHANGEABLE:
                 raise ConfigError(
                     "{section}.{key} cannot change in the middle of a training; training.… can for {changeable}. "
-                    "Train anew with it under another --name.",
+                    "Train with it again under another --name.",
                     section=section,
                     key=key,
                     changeable=", ".join(CHANGEABLE),

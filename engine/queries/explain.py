@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class NewUser:
-    """Somebody who is not in the data.
+    """A user who is not in the data.
 
     Attributes:
         item_ids: what they met, oldest first; at least one.
@@ -72,7 +72,7 @@ def explain_for(
     max_events: int = 20,
     attributes: Mapping[str, str] | None = None,
 ) -> Attribution:
-    """Shapley values of events given now, for one item's score to somebody who is not in the data.
+    """Shapley values of events given now, for one item's score to a user who is not in the data.
 
     Args:
         run: the run.
@@ -110,7 +110,7 @@ def explain_list(
 
     Args:
         run: the run.
-        who: a user's id, or somebody who is not in the data.
+        who: a user's id, or a user who is not in the data.
         k: length of the list; fewer where no more can be recommended.
         view: of a user's history.
         lang: of the titles.

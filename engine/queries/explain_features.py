@@ -45,7 +45,7 @@ class FeatureAttribution:
     """Which of the things known gave one item its score: `base` plus the features' values is `score`.
 
     Attributes:
-        user_id: None for somebody who is not in the data.
+        user_id: None for a user who is not in the data.
         item_id, title: the item's.
         rank: the item's rank among unseen candidates; None if it was seen.
         score: the item's score with everything known.

@@ -40,7 +40,7 @@ class Counterfactual:
     """Without which events an item would leave the top k.
 
     Attributes:
-        user_id: None for somebody who is not in the data.
+        user_id: None for a user who is not in the data.
         item_id, title: the item's.
         k: length of the list.
         rank: the item's rank now, at most k.
@@ -88,7 +88,7 @@ def explain_without(
 
     Args:
         run: the run.
-        who: a user's id, or somebody who is not in the data.
+        who: a user's id, or a user who is not in the data.
         item_id: the item; the top recommendation when not given.
         k: length of the list that it would leave.
         view: of a user's history.

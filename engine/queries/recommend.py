@@ -24,7 +24,7 @@ from engine.runs.store import Run
 
 @dataclass(frozen=True)
 class Query:
-    """Whom a question is about and what is known of them: `user_id` is None for somebody who is not in the data."""
+    """Whom a question is about and what is known of them: `user_id` is None for a user who is not in the data."""
 
     user_id: str | None
     view: View
@@ -87,7 +87,7 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
 def recommend_for(
     run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", attributes: Mapping[str, str] | None = None
 ) -> Recommendations:
-    """The k best items for somebody who is not in the data, from events given now; nothing is trained.
+    """The k best items for a user who is not in the data, from events given now; nothing is trained.
 
     Without any event the network answers from a place that holds nothing, which `model.event_dropout` has taught it to
     do: what people go on to when nothing of them is known, which is close to what is popular.

@@ -24,7 +24,7 @@ def score_differences(
     """Each item held against another: the first of the list, or for that one the second.
 
     Args:
-        run: the run, which knows what is known of somebody who is not in the data.
+        run: the run, which knows what is known of a user who is not in the data.
         query: of whom.
         scores: what `engine.queries.recommend.scores_for` gave.
         items: (m,) indices.

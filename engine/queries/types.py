@@ -76,7 +76,7 @@ class Recommendations:
     """A ranked list for one user.
 
     Attributes:
-        user_id: None for somebody who is not in the data.
+        user_id: None for a user who is not in the data.
         history: the events it follows from, oldest first.
         items: best first.
         held_out: the (first) test target, if this view holds one out.
@@ -104,7 +104,7 @@ class AttentionMap:
     """Attention over a user's most recent L events, with its axis labels.
 
     Attributes:
-        user_id: None for somebody who is not in the data.
+        user_id: None for a user who is not in the data.
         weights: (n_layers, n_heads, query, key) float32, NaN where nobody looks; see
             `engine.explanation.attention.Attention` for its rows.
         labels: a title for each query, oldest first; keys have the first of them. A query that is no event is called
@@ -187,7 +187,7 @@ class Attribution:
     """Why one item has its score: `base` plus the players' values is `score`.
 
     Attributes:
-        user_id: None for somebody who is not in the data.
+        user_id: None for a user who is not in the data.
         rank: the item's rank among unseen candidates; None if it was seen.
         score, base: the item's score with all events, and with none; the Transformer's is a raw logit.
         players: oldest first.

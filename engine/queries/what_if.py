@@ -1,4 +1,4 @@
-"""What if somebody had met other things, or were somebody else? Their list, what moved in it and why, without training.
+"""What if a user had a different history, or were another user? The list, what moved in it and why, without training.
 
 A person here is a list of events and what is known of them, whether or not the data has such a person. Two persons are
 put to the same model, and the second's answer is told as it differs from the first's.
@@ -43,12 +43,12 @@ QUICK_EVENTS = 12
 
 @dataclass(frozen=True)
 class HypotheticalUser:
-    """Somebody, as the model knows them.
+    """A user as the model knows them: a history, and attributes.
 
     Attributes:
         item_ids: what they met, oldest first.
-        as_user: a user of the data whose attributes they have; None for somebody who is not in the data.
-        attributes: what is known of somebody who is not in the data: column of the users' table to value.
+        as_user: a user of the data whose attributes they have; None for a user who is not in the data.
+        attributes: what is known of a user who is not in the data: column of the users' table to value.
 
     >>> somebody = engine.HypotheticalUser(item_ids=("i10", "i11"), attributes=(("region", "North"),))
     >>> [item.rank for item in engine.what_if(run, somebody, k=3).answer.items]
@@ -62,7 +62,7 @@ class HypotheticalUser:
 
 @dataclass(frozen=True, eq=False)
 class ScoredUser:
-    """Somebody whom the model has been asked about; see `score_hypothetical`.
+    """A user whom the model has been asked about; see `score_hypothetical`.
 
     Attributes:
         user: who.

@@ -32,7 +32,7 @@ def test_it_is_measured_when_somebody_asks_for_it_and_then_shown(
 ) -> None:
     app = open_view("explain", evidence="trust", user="u017")
     assert not app.exception
-    assert "It takes a minute or two, once for a run." in shown(app)
+    assert "It takes a minute or two, once per run." in shown(app)
     plain = engine.faithfulness_of
     monkeypatch.setattr("engine.faithfulness_of", lambda run, on_progress: plain(run, 12, 0, on_progress))
     app.button(key="measure_trust").click().run()

@@ -431,7 +431,7 @@ def test_head_vs_tail_tells_why_who_and_what_the_figures_mean(open_view: Open) -
     app = open_view("gap")
     said = shown(app)
     headers = {re.sub(r"\\(.)", r"\1", str(header.value)) for header in app.header}
-    assert headers >= {"Why is there a gap?", "Groups of users", "What the lists are like", "Hand it over"}
+    assert headers >= {"Why is there a gap?", "Groups of users", "What the lists are like", "Share it"}
     assert "What the figures mean" in said
     assert re.search(r"NDCG@10: gap .+ = short histories .+ \+ different users", said)
 

@@ -168,7 +168,7 @@ def test_an_address_that_names_no_edit_is_told_and_can_be_dropped(open_view: Ope
 
 def test_somebody_made_up_from_nothing_grows_event_by_event(open_view: Open, run: engine.Run) -> None:
     app = open_view("what_if", start="nobody")
-    assert first_line(app).startswith("Nobody yet: the first 10 hold ")
+    assert first_line(app).startswith("A new user, no events yet: the first 10 hold ")
     assert "Without an event there is nothing to look at" in shown(app)
     popular = engine.find_items(run, limit=1)["item_id"].iloc[0]
     press(app, "history", "found", "pick", 0)
@@ -185,7 +185,7 @@ def test_another_user_in_the_address_does_not_inherit_an_edit(open_view: Open) -
     app.query_params["user"] = "u020"
     del app.query_params["events"]
     app.run()
-    assert "What if u020 had met other things?" in first_line(app)
+    assert "What if u020 had a different history?" in first_line(app)
 
 
 def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engine.Run) -> None:
@@ -199,7 +199,7 @@ def test_an_items_page_says_who_gets_it_and_leads_on(open_view: Open, run: engin
     near = engine.neighbours(run, item)
     assert any(list(t["Title"]) == [n.title for n in near] for t in tables if "Cosine" in t.columns)
     users = engine.receivers(run, item)["user_id"].tolist()[:200]
-    assert next(t["User"].tolist() for t in tables if "Met it next" in t.columns) == users
+    assert next(t["User"].tolist() for t in tables if "Had it next" in t.columns) == users
     links = [e.proto.query_string for e in app.get("page_link")]
     assert [re.search(r"user=([^&]+)", link)[1] for link in links] == users[:5]  # pyright: ignore[reportOptionalSubscript]
     app.text_input(key="find_item_text").input("Stove no. 2").run()

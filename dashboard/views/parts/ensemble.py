@@ -21,7 +21,7 @@ def members(page: Page) -> None:
         return
     weights = page.run.ensemble.weights
     components.section(_("How much each model counts in the ensemble"))
-    alt = _("For each range of history lengths, a bar parted among the members of the ensemble.")
+    alt = _("For each range of history lengths, a bar divided among the members of the ensemble.")
     components.chart(charts.influence(weights, page.dark), "influence", alt)
     components.note(common_text.validation_figures(weights) + " " + common_text.answering_rule())
     components.note(

@@ -35,7 +35,7 @@ def _offer(page: Page) -> None:
     components.note(
         _(
             "Events are hidden and shown in the order that SHAP, attention, recency or chance calls important, for up "
-            "to 200 users: a good order moves the score at once. It takes a minute or two, once for a run."
+            "to 200 users: a good order moves the score right away. It takes a minute or two, once per run."
         )
     )
     _button(page)
@@ -57,7 +57,7 @@ def _under_way(page: Page) -> None:
     work = faithfulness_cache.faithfulness(page.key)
     if work.found is not None or work.error is not None:
         st.rerun()
-    st.progress(work.done, text=_("Measuring beside the page: {share} done").format(share=percent(work.done)))
+    st.progress(work.done, text=_("Measuring in the background: {share} done").format(share=percent(work.done)))
 
 
 def _board(page: Page, found: engine.Faithfulness) -> None:

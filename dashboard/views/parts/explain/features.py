@@ -39,8 +39,8 @@ def features(page: Page, item: str) -> None:
     if found.model == "ensemble":
         notes.append(
             _(
-                "The other members read which items were met and nothing of what they are: a member's whole part of "
-                "the score stands as one bar."
+                "The other members read which items the history holds, and nothing of what they are: a member's "
+                "whole part of the score stands as one bar."
             )
         )
     notes.append(

@@ -81,6 +81,6 @@ def _under_way(page: Page) -> None:
     if work.found is not None or work.error is not None:
         st.rerun()
     st.progress(
-        work.done, text=_("Explaining many users beside the page: {share} done").format(share=percent(work.done))
+        work.done, text=_("Explaining many users in the background: {share} done").format(share=percent(work.done))
     )
-    components.note(_("It takes a minute or two, once for a run; other pages can be used meanwhile."))
+    components.note(_("It takes a minute or two, once per run; other pages can be used meanwhile."))

@@ -52,9 +52,7 @@ def one_cohort(page: Page, metric: str, by: Literal["users", "items"]) -> None:
     reports = {m: models[m].users if by == "users" else models[m].items for m in ordered_models(page, metric)}
     if by == "items":
         only = only_cohort(page, by)
-        components.section(
-            _("All that was sought is head items") if only == "head" else _("All that was sought is tail items")
-        )
+        components.section(_("All targets are head items") if only == "head" else _("All targets are tail items"))
     scores = {
         m: {cohort: part.metrics[metric] for cohort, part in parts.items() if part.n} for m, parts in reports.items()
     }

@@ -33,8 +33,8 @@ def own_lists(page: Page, metric: str) -> None:
     )
     components.note(
         _(
-            "Made for the users who are tested here, from what came before. The file is read, measured and forgotten. "
-            "Up to {rows} rows are read, and {size} MB where it is packed."
+            "Lists for the users who are tested here, made from what came before. The file is read, measured and not "
+            "kept. Up to {rows} rows are read, and {size} MB where it is packed."
         ).format(
             rows=count(external_lists_cache.LIMIT.max_rows or 0),
             size=count((external_lists_cache.LIMIT.max_bytes or 0) / 10**6),
@@ -66,7 +66,7 @@ def own_lists(page: Page, metric: str) -> None:
     components.chart(
         charts.cohorts(scores, sizes, metric, page.dark, None, page.run.answers),
         "own_cohorts",
-        _("This run's model and the lists that were brought, head and tail."),
+        _("This run's model and the uploaded lists, head and tail."),
     )
     rows = [
         (common_text.model_name(model), common_text.cohort_name(cohort), sizes[cohort], e.value, e.low, e.high)
@@ -74,7 +74,7 @@ def own_lists(page: Page, metric: str) -> None:
         for cohort, e in parts.items()
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), common_text.metric_name(metric), _("Low"), _("High")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Lists that were brought"))
+    components.table_twin(pd.DataFrame(rows, columns=columns), _("Uploaded lists"))
     _more(page, metric, file, (user, item), found)
 
 
@@ -96,7 +96,12 @@ def _columns(file: external_lists_cache.Brought) -> tuple[str | None, str | None
         for role, label in _labels().items():
             chosen.append(
                 st.selectbox(
-                    label, names, index=None, key=f"own_{role}_{file.id}", placeholder=_("Told by its name"), width=260
+                    label,
+                    names,
+                    index=None,
+                    key=f"own_{role}_{file.id}",
+                    placeholder=_("Recognised by its name"),
+                    width=260,
                 )
             )
     return chosen[0], chosen[1]

@@ -123,6 +123,6 @@ def _ceiling(page: Page, found: engine.Diagnosis) -> None:
             if page.run.answers in c.shortfall
         ]
         title = fairness_text.ceiling_name(ceiling.kind)
-        components.note(_("What could be had at best: {name}.").format(name=title))
+        components.note(_("The best that could be reached: {name}.").format(name=title))
         columns = [_("Cohort"), _("Users"), _("Ceiling"), _("This model against it")]
         components.frame(pd.DataFrame(rows, columns=columns), hide_index=True, alt=title)

@@ -42,19 +42,20 @@ def section(page: Page, about: engine.ItemProfile) -> None:
         components.note(_note(found, page.user))
         _twin(table, history, listed, _("A map of the catalogue"))
     with right:
-        components.section(_("Shown against met"))
+        components.section(_("Recommended against popular"))
         alt = _(
-            "Each item's rank by lists against its rank by popularity; on the line it is shown as much as it is met."
+            "Each item's rank by lists against its rank by popularity; on the line, it is recommended as often as "
+            "its popularity suggests."
         )
         _clickable(charts.exposure(table, about.item_id, page.dark), "exposure", alt)
         n_unseen = int((table["exposure"].to_numpy() == 0).sum())
         components.note(
             _(
-                "Above the dotted line: shown more than met. Ranks are among all items; {n} of the {total} items on "
-                "the map are in no list and not drawn."
+                "Above the dotted line: recommended more often than its popularity suggests. Ranks are among all "
+                "items; {n} of the {total} items on the map are in no list and not drawn."
             ).format(n=count(n_unseen), total=count(len(table)))
         )
-        _twin(table.sort_values("exposure_rank", kind="stable"), history, listed, _("Shown against met"))
+        _twin(table.sort_values("exposure_rank", kind="stable"), history, listed, _("Recommended against popular"))
 
 
 def _controls(page: Page) -> tuple[engine.Method, str]:
@@ -88,7 +89,7 @@ def _controls(page: Page) -> tuple[engine.Method, str]:
 
 def _waiting(page: Page, method: engine.Method) -> str:
     if method == "tsne" and not what_if_cache.has_tsne(page.key):
-        return _("Laying the items out by t-SNE, once for this run: some ten seconds to a minute…")
+        return _("Laying out the items by t-SNE, once per run: ten seconds to a minute…")
     return _("Drawing the map…")
 
 

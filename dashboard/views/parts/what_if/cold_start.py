@@ -26,8 +26,8 @@ def answer(growth: engine.ColdStartCurve | None, n: int) -> list[Block]:
     if growth is not None:
         return [title, Text(what_if_text.placed(growth, n), lead=what_if_text.enough(growth))]
     told = _(
-        "Test users with long histories are asked with their newest 0, 1, 2, 3, 5, 8, … events alone, and held "
-        "against the average user. It is measured once for a run, in some seconds to a minute."
+        "Test users with long histories are tested with only their newest 0, 1, 2, 3, 5, 8, … events, and compared "
+        "with the average user. Measured once per run, in a few seconds to a minute."
     )
     return [title, Note(told)]
 
@@ -48,13 +48,13 @@ def evidence(page: Page, growth: engine.ColdStartCurve | None) -> None:
     components.note(what_if_text.own_level(growth))
     components.note(
         _(
-            "What these users gave to training stays in the model, and what they had met is not offered again: the "
-            "curve is of what is known when the question is put."
+            "What these users contributed to training stays in the model, and items that they already had are not "
+            "offered again: the curve is about what is known at the time of asking."
         )
         if page.run.config.evaluation.exclude_seen is not False
         else _(
-            "What these users gave to training stays in the model: the curve is of what is known when the question is "
-            "put."
+            "What these users contributed to training stays in the model: the curve is about what is known at the "
+            "time of asking."
         )
     )
     rows = [

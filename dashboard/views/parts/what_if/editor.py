@@ -102,7 +102,7 @@ def toolbar(above: Sequence[Block], draft: Draft) -> None:
     presses |= {"undo": state.undo_choices, "reset": reset}
     tools = (
         Button("user", _("This user"), text=_("This user"), on=not nobody),
-        Button("nobody", _("Nobody yet"), text=_("Nobody yet"), on=nobody),
+        Button("nobody", _("New user"), text=_("New user"), on=nobody),
         Button("undo", _("Undo"), "undo", _("Undo"), off=not state.can_undo()),
         Button("reset", _("Reset"), "reset", _("Reset"), off=not draft.is_edited),
     )

@@ -32,7 +32,7 @@ def test_recommend_json(tailscope: Tailscope, tiny_run_dir: Path, run: engine.Ru
 def test_nothing_known(tailscope: Tailscope, tiny_run_dir: Path):
     command = ("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir)
     out = tailscope(*command).out
-    assert "Somebody new: no event is known" in out
+    assert "New user: no event is known" in out
     assert "Recommended next" in out
     assert (
         len(tailscope("recommend", TINY_RUN, "--events", "", "--runs", tiny_run_dir, "--json").document["items"]) == 10
@@ -46,7 +46,7 @@ def test_explain(tailscope: Tailscope, tiny_run_dir: Path):
     assert [part["item_id"] for part in document["attributions"]] == ["i03", "i04", "i05"]
     total = document["base"] + sum(part["value"] for part in document["attributions"])
     assert total == pytest.approx(document["score"], abs=1e-4)
-    assert "for somebody new?" in tailscope(*command).out
+    assert "for a new user?" in tailscope(*command).out
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_events_that_cannot_be_explained(tailscope: Tailscope, tiny_run_dir: Pat
         ([], "give either --user ID or --events"),
         (["--user", "u005", "--events", "i01"], "give either --user ID or --events"),
         (["--events", "i01", "--held-out"], "with --events just leave it out"),
-        (["--user", "u005", "--about", "region=north"], "--about tells of somebody new: give --events too"),
+        (["--user", "u005", "--about", "region=north"], "--about describes a new user: give --events too"),
         (["--events", "i01", "--about", "north"], "--about 'north' must read COLUMN=VALUE"),
     ],
 )

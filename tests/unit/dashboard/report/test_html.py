@@ -86,7 +86,7 @@ def test_what_is_said_of_the_protocol_follows_the_settings():
         config = engine.load_config(None, [f"evaluation.exclude_seen={str(seen).lower()}",
                                            f"evaluation.new_items={str(new).lower()}"])  # fmt: skip
         assert ("left out" in common_text.ranked(config)) == seen
-        assert ("Only items that training met" in common_text.recommendable(config)) == (not new)
+        assert ("Only items that occur in training" in common_text.recommendable(config)) == (not new)
 
 
 def test_the_command_writes_it_and_keeps_what_is_there(tailscope: Tailscope, tiny_run_dir: Path, tmp_path: Path):

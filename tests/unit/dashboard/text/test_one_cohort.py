@@ -21,7 +21,7 @@ def test_the_threshold_and_the_users_are_named(cohort: str, n: int) -> None:
 @pytest.mark.parametrize(("cohort", "share"), [("head", "smaller"), ("tail", "larger")])
 def test_a_share_is_advised_only_where_one_can_part_the_users(cohort: str, share: str) -> None:
     apart, alike = (one_cohort.way_out(cohort, lengths, "shop") for lengths in ((5, 9), (5, 5)))
-    assert apart.startswith(f"A {share} share parts them: tailscope evaluate shop --set evaluation.head_share=")
+    assert apart.startswith(f"A {share} share separates them: tailscope evaluate shop --set evaluation.head_share=")
     assert "--set" not in alike
     assert "no threshold" in alike
     assert all("Groups of users" in said for said in (apart, alike))

@@ -48,7 +48,7 @@ def test_they_add_up_to_the_score_in_every_architecture(
 
 
 def test_a_user_of_whom_nothing_is_known_is_what_absent_attributes_leave(run: engine.Run) -> None:
-    """By the network's own code: the score with both attributes absent is that of somebody unknown."""
+    """By the network's own code: the score with both attributes absent is that of an unknown user."""
     parts, user = run_parts(run), 7
     history = run.dataset.histories[user]
     item = int(np.flatnonzero(run.recommender.candidates)[0])

@@ -1,4 +1,4 @@
-"""Somebody who is not in the data gets the answers that a user with the same history gets, and unknowns something."""
+"""A user who is not in the data gets the answers that a user with the same history gets, and unknowns something."""
 
 from __future__ import annotations
 
