@@ -1,7 +1,7 @@
-"""Head and tail, of users and of items: the only definition.
+"""The one definition of head and tail, of users and of items.
 
-Cut on the training part alone, so that what is held out decides nothing. Ties at a cut all fall on the head side, so
-that no two users with histories of one length are ever told apart; the head can therefore hold more than its share.
+They are cut on the training part alone, so that held-out events have no influence. Ties at the cut all belong to the
+head, so that users with equally long histories are never separated; the head can therefore be larger than its share.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Cohorts:
         item_is_head: (n_items + 1,) bool; padding is False.
         user_cut: length of the shortest training history in the head.
         item_cut: training interactions of the least popular item in the head.
-        user_share: the share of users that was asked for; what it came to is in `user_sizes`.
+        user_share: the share of users that was requested; the actual sizes are in `user_sizes`.
         item_share: likewise of items.
     """
 
@@ -42,7 +42,7 @@ class Cohorts:
 
     @property
     def item_sizes(self) -> dict[str, int]:
-        """Items in "head" and "tail"; an item never met in training is tail."""
+        """Items in "head" and "tail"; an item that does not occur in training is tail."""
         head = int(self.item_is_head.sum())
         return {"head": head, "tail": len(self.item_is_head) - 1 - head}
 
@@ -55,7 +55,7 @@ def make_cohorts(split: Split, head_share: float, item_head_share: float) -> Coh
     tail. Where all users have one length, all are head and the tail is empty.
 
     Args:
-        split: its training part decides.
+        split: its training part is used.
         head_share: between 0 and 1.
         item_head_share: between 0 and 1.
     """
@@ -67,9 +67,9 @@ def make_cohorts(split: Split, head_share: float, item_head_share: float) -> Coh
 
 
 def _cut(sizes: np.ndarray, share: float) -> int:
-    """The smallest size in the head; at least 1, which keeps the empty ones out."""
+    """The smallest size in the head; at least 1, which excludes empty ones."""
     present = np.sort(sizes[sizes > 0])[::-1]
     if len(present) == 0:
         return 1
-    wanted = math.ceil(share * len(present) - 1e-9)  # 0.07 of 100 is 7, though floating point makes it a little more
+    wanted = math.ceil(share * len(present) - 1e-9)  # 0.07 of 100 is 7, though in floating point it is slightly more
     return int(present[max(wanted, 1) - 1])

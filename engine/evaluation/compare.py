@@ -23,16 +23,16 @@ USERS: tuple[Users, ...] = get_args(Users)
 
 @dataclass(frozen=True)
 class Measured:
-    """A run as far as a comparison needs it.
+    """The parts of a run that a comparison needs.
 
     Attributes:
         run: its name.
         fingerprint: a hash of its data; see `engine.runs.folder.fingerprint`.
-        config: its settings, with all that the data decided filled in.
+        config: its settings, with the defaults chosen by the data filled in.
         train_seconds: time in training the network.
         epochs: passes over the training part.
         evaluation: its figures.
-        answers: the model of it that recommends.
+        answers: its model that recommends.
     """
 
     run: str
@@ -49,9 +49,9 @@ class Difference:
     """How much better a model serves the same users than the first of the table.
 
     Attributes:
-        comparison: the paired difference; its own p-value and verdict stand alone.
+        comparison: the paired difference; its own p-value and verdict are uncorrected.
         p_holm: the p-value corrected for all differences of the table (Holm 1979).
-        significant: the interval of the difference leaves out 0 and `p_holm` agrees at the same level.
+        significant: the interval of the difference excludes 0 and `p_holm` agrees at the same level.
     """
 
     comparison: Comparison
@@ -88,8 +88,8 @@ class RunComparison:
         confidence: coverage of the intervals.
         runs: names, in the order given.
         sizes: test users in "all", "head" and "tail".
-        models: the rows: the base, if one was chosen; then what each run trained, then the baselines. A baseline that
-            several runs measured to the same figures stands there once, under the first of them.
+        models: the rows: the base, if one was chosen; then what each run trained, then the baselines. A baseline for
+            which several runs have the same figures appears once, under the first of them.
         settings: "section.key" -> its value in each run, for settings that are not the same in all.
     """
 
@@ -110,7 +110,7 @@ def comparable_models(runs: Sequence[Measured], metric: str = "ndcg@10") -> tupl
         metric: one that all of them measured.
 
     Raises:
-        EngineError: there is no run, one is named twice, the runs differ in data, protocol, test users or cohorts, or
+        EngineError: no run is given, one is named twice, the runs differ in data, protocol, test users or cohorts, or
             one has not measured the metric.
 
     >>> engine.comparable_models([engine.measured_run("tiny", runs)])
@@ -128,10 +128,10 @@ def compare(runs: Sequence[Measured], metric: str = "ndcg@10", base: tuple[str, 
     Args:
         runs: of different names, on the same data.
         metric: one that all of them measured.
-        base: run and model to be the first row, against which the others are held; see `comparable_models`.
+        base: run and model of the first row, with which the others are compared; see `comparable_models`.
 
     Raises:
-        EngineError: as of `comparable_models`, or the base is none of its rows.
+        EngineError: as for `comparable_models`, or the base is not one of its rows.
 
     >>> table = engine.compare([engine.measured_run("tiny", runs)])
     >>> table.sizes
@@ -191,7 +191,7 @@ def different_settings(runs: Sequence[Measured]) -> dict[str, tuple[Any, ...]]:
 
 
 def _checked_rows(runs: Sequence[Measured], metric: str) -> list[tuple[Measured, str]]:
-    """The rows of a comparison, once it is known that there can be one."""
+    """The rows of a comparison, after checking that the runs can be compared."""
     if not runs:
         raise EngineError("There is nothing to compare: name at least one run; `tailscope runs` lists them.")
     for at, run in enumerate(runs):
@@ -265,7 +265,7 @@ def _is_baseline(model: str) -> bool:
 
 
 def _rows(runs: Sequence[Measured], metric: str) -> list[tuple[Measured, str]]:
-    """What each run trained, run by run, then the baselines, without those that repeat another's figures."""
+    """The models that each run trained, run by run, then the baselines, without those that repeat another's figures."""
     rows = [(run, model) for run in runs for model in run.evaluation.models if not _is_baseline(model)]
     shown: dict[str, list[np.ndarray]] = {}
     for run in runs:
@@ -284,7 +284,7 @@ def _key(run: Measured, model: str) -> str:
 
 
 def _merged(rows: Sequence[tuple[Measured, str]], metric: str) -> Evaluation:
-    """One evaluation that holds every row's figures under a name of its own."""
+    """One evaluation with every row's figures under a distinct name."""
     frames, models = [], {}
     for run, model in rows:
         frame = run.evaluation.per_user

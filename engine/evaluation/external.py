@@ -1,4 +1,4 @@
-"""Lists that another system made, measured as our own models are."""
+"""Lists of another system, measured like those of our own models."""
 
 from __future__ import annotations
 
@@ -19,15 +19,14 @@ from engine.evaluation.targets import target_facts
 def evaluate_external(
     lists: ExternalLists, split: Split, cohorts: Cohorts, config: EvaluationConfig, facts: ItemFacts | None = None
 ) -> Evaluation:
-    """The figures of given lists on the test part of a split.
+    """The figures of external lists on the test part of a split.
 
-    A target's rank is its place in the user's list, and a target outside it is a miss; so is every target of a user who
-    was given no list. Whether a list holds what the user had met already is not looked at: it is measured as it was
-    made.
+    A target's rank is its place in the user's list, and a target outside it is a miss; so is every target of a user
+    without a list. Lists may contain items that the user has seen already; they are measured as they are.
 
     Args:
         lists: the lists.
-        split: its test part is asked.
+        split: its test part is used.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
         facts: of the items, with their categories where the data has some; without categories when not given.
@@ -55,7 +54,7 @@ def evaluate_external(
 
 
 def _ranking(lists: ExternalLists, split: Split, config: EvaluationConfig) -> Ranking:
-    """The places of the targets, and the lists, cut to the longest length that is measured."""
+    """The places of the targets, and the lists, truncated to the longest length that is measured."""
     width = split.n_items + 1
     held = lists.items.positions() * width + lists.items.items
     order = np.argsort(held, kind="stable")

@@ -1,4 +1,4 @@
-"""Where a recommender ranks what users did next, among everything that it could have recommended."""
+"""The ranks that a recommender gives to users' next items, among everything that it could have recommended."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from engine.recommender import Recommender, score_chunks, top_of
 
 @dataclass(frozen=True)
 class Ranking:
-    """One recommender's answers to a holdout.
+    """One recommender's ranks and lists for a holdout.
 
     Attributes:
         ranks: (n_targets in all,) int32, aligned with `holdout.targets.items`; 1 is best, 0 is a miss.
-        top: (n_users, k) int32 item indices recommended to each user, best first; 0 where there was nothing more.
-        otherwise: as ranks, had seen items been left in where they were left out, and the other way round; where asked.
+        top: (n_users, k) int32 item indices recommended to each user, best first; 0 where there was nothing more to
+            recommend.
+        otherwise: the ranks under the other rule for seen items, excluded instead of included or the reverse; if
+            requested.
     """
 
     ranks: np.ndarray
@@ -32,13 +34,13 @@ def ranks_of_targets(
 ) -> np.ndarray:
     """(n_targets in all,) int32 ranks of the targets among all candidates, aligned with `holdout.targets.items`.
 
-    A rank of 0 is a miss: the target is no candidate, or is left out because the history holds it. An item that scores
-    as much as a target is counted before it (ties rank pessimistically), so a constant score earns nothing.
+    A rank of 0 is a miss: the target is not a candidate, or is excluded because the history holds it. Items with the
+    same score as a target count as ranked before it (pessimistic ties), so a constant score gains nothing.
 
     Args:
-        recommender: what is asked.
+        recommender: the model to measure.
         holdout: histories and the targets that followed; the targets of one user are distinct.
-        exclude_seen: leave the history's own items out of the ranking.
+        exclude_seen: exclude the items of the history from the ranking.
         chunk: users scored at a time.
 
     Raises:
@@ -59,13 +61,13 @@ def rank_targets(
     """Ranks of the targets and the top k of every user, from one scoring of each user.
 
     Args:
-        recommender: what is asked.
+        recommender: the model to measure.
         holdout: histories and the targets that followed.
         k: length of the lists kept; 0 for none.
-        exclude_seen: leave the history's own items out of the ranking.
+        exclude_seen: exclude the items of the history from the ranking.
         chunk: users scored at a time.
         on_progress: called with the share of users done, after each chunk.
-        both: rank with seen items left out and with them left in; the lists are those of what was asked.
+        both: also rank under the other rule for seen items; the lists follow `exclude_seen`.
 
     Raises:
         EngineError: a score is not a number.
@@ -95,8 +97,8 @@ def rank_targets(
 def ranks_in(scores: np.ndarray, targets: Histories) -> np.ndarray:
     """(n_targets in all,) int32 ranks of each row's targets in a (B, n_items + 1) matrix; 0 where a target scores -inf.
 
-    No sorting: a rank is the number of scores at least as high. Targets of one row that score the same take the last
-    places of their tie, one each, so that two of them never share a rank.
+    No sorting: a rank is the number of scores at least as high. Tied targets of one row take the last places of their
+    tie, one each, so that no two of them share a rank.
     """
     owners = targets.positions()
     own = scores[owners, targets.items]

@@ -26,7 +26,7 @@ from engine.recommender import Recommender
 
 COHORTS = ("head", "tail")
 
-_SCORING_SHARE = 0.95  # of the time, as far as progress goes; intervals are quick
+_SCORING_SHARE = 0.95  # share of the progress; intervals are quick
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,9 @@ class CohortReport:
 
     Attributes:
         n: how many users.
-        metrics: mean over them of "ndcg@10" and the like and of "log_rank"; but for cohorts by items, figures of their
-            lists as well, such as "aplt@10" and "coverage@10" (see `engine.evaluation.metrics.beyond_accuracy`). Empty
-            when n is 0, since nothing was measured; what is undefined for all of them is left out.
+        metrics: mean over them of "ndcg@10" and the like and of "log_rank"; and, except for cohorts by items, of their
+            lists, such as "aplt@10" and "coverage@10" (see `engine.evaluation.metrics.beyond_accuracy`). Empty when n
+            is 0; figures that are undefined for all of these users are left out.
     """
 
     n: int
@@ -105,10 +105,10 @@ class Evaluation:
             0 is a miss), `log_rank` (see `engine.evaluation.metrics.accuracy`), then a column a metric and a column a
             figure of the user's list, NaN where that is undefined (see `engine.evaluation.metrics.beyond_accuracy`).
         lists: what each model recommends to each user: (n_test_users, longest k) int32 item indices, best first, 0
-            where there was nothing more; rows in the order of `per_user`. A run of before lists were kept has those of
-            the model that answers alone.
-        targets: what was sought, and whether seen items were left out; None where that is not known, as in a
-            comparison of runs of before it was kept.
+            where there was nothing more; rows in the order of `per_user`. Older runs hold only those of the model that
+            answers.
+        targets: facts about the targets, and whether seen items were excluded; None where that is unknown, as in
+            comparisons of older runs.
     """
 
     protocol: str
@@ -124,7 +124,7 @@ class Evaluation:
 
     @property
     def list_metrics(self) -> tuple[str, ...]:
-        """Names of the figures of users' lists, such as "aplt@10"; none in a run of before they were measured."""
+        """Names of the figures of users' lists, such as "aplt@10"; none in older runs."""
         return tuple(c for c in self.per_user.columns if "@" in c and c.partition("@")[0] in PER_USER)
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Evaluation:
         lists: Mapping[str, np.ndarray] | None = None,
         targets: TargetFacts | None = None,
     ) -> Evaluation:
-        """The inverse of to_dict, given what it leaves out."""
+        """The inverse of to_dict, given the parts that it leaves out."""
         reports = {name: ModelReport.from_dict(report) for name, report in models.items()}
         return cls(protocol, reports, per_user, dict(lists or {}), targets)
 
@@ -161,7 +161,7 @@ def evaluate(
 
     Args:
         recommenders: of different names.
-        split: asks its test part.
+        split: its test part is used.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
         on_progress: called with what is being done and the share done, from 0 to 1.
@@ -212,13 +212,13 @@ def measured(
     config: EvaluationConfig,
     facts: ItemFacts,
 ) -> tuple[pd.DataFrame, ModelReport]:
-    """The rows of `Evaluation.per_user` and the report of one model, from how it ranked.
+    """The rows of `Evaluation.per_user` and the report of one model, from its ranking.
 
     Args:
         name: of the model.
-        ranking: its answers to the test part.
-        candidates: (n_items + 1,) bool; what it could have recommended.
-        split: its test part was asked.
+        ranking: of the test part.
+        candidates: (n_items + 1,) bool; the items that it could have recommended.
+        split: its test part was used.
         cohorts: of the same split.
         config: list lengths, intervals, seed.
         facts: of the items.
@@ -238,7 +238,7 @@ def _per_user(
     offsets = test.targets.offsets
     first_target = test.targets.items[offsets[:-1]]
     cohort_names = np.array(["tail", "head"])
-    # A miss is the worst rank, so let it sort last while the best one is looked for.
+    # A miss is the worst rank, so it must sort last in the search for the best one.
     best = np.minimum.reduceat(np.where(ranking.ranks > 0, ranking.ranks, np.iinfo(np.int32).max), offsets[:-1])
     best = np.where(best == np.iinfo(np.int32).max, 0, best).astype(np.int32)
     return pd.DataFrame(
@@ -265,8 +265,8 @@ def _report(
 ) -> ModelReport:
     metrics = [column for column in frame.columns if "@" in column]
     levels = Levels.of(frame[metrics].to_numpy())
-    # One stream of draws a cohort: adding a model or a cohort leaves the other intervals alone. Figures that take as
-    # many values as there are users have streams of their own, since they are drawn user by user.
+    # One random stream per cohort: adding a model or a cohort leaves the other intervals as they are. Figures with as
+    # many values as users have streams of their own, since they are resampled user by user.
     root = np.random.default_rng(config.seed)
     streams, others = iter(root.spawn(1 + 2 * len(COHORTS))), iter(root.spawn(1 + 2 * len(COHORTS)))
     log_rank = {"log_rank": frame["log_rank"].to_numpy()}
@@ -290,7 +290,7 @@ def _report(
 def _otherwise(
     ranks: np.ndarray, frame: pd.DataFrame, split: Split, config: EvaluationConfig
 ) -> dict[str, dict[str, Estimate]]:
-    """A model's figures of accuracy under the rule that is not quoted, for `TargetFacts.otherwise`."""
+    """A model's accuracy under the other rule for seen items, for `TargetFacts.otherwise`."""
     figures = per_user_metrics(ranks, split.test.targets.offsets, config.ks)
     levels = Levels.of(np.column_stack(list(figures.values())))
     user_cohorts = frame["user_cohort"].to_numpy()

@@ -1,4 +1,4 @@
-"""What can be said of the targets of a test before any model is asked, and the figures of the rule not quoted."""
+"""Facts about the test targets that need no model, and accuracy under the other rule for seen items."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from engine.data.splits import Split
 from engine.evaluation.stats.bootstrap import Estimate
 
 WORTH_SAYING = 0.01
-"""Share of repeats from which both rules are measured and reports speak of them."""
+"""From this share of repeats on, both rules are measured and reports mention them."""
 
 
 @dataclass(frozen=True)
 class TargetFacts:
-    """What was sought, and under which rule.
+    """Facts about the targets, and the rule for seen items.
 
     Attributes:
         n: test targets.
-        n_items: items of the training part, which are what is ranked.
-        seen: share of the targets that their histories hold already.
-        untrained: share of the targets that training never met.
-        lost: share of the targets that are untrained, or seen and left out: misses for whoever ranks training items.
-        seen_left_out: whether the figures quoted leave out of every list what the history holds.
+        n_items: items of the training part, which are ranked.
+        seen: share of the targets that are already in their histories.
+        untrained: share of the targets that do not occur in training.
+        lost: share of the targets that are untrained, or seen and excluded: misses for any model that ranks training
+            items.
+        seen_left_out: whether the main figures exclude seen items from every list.
         otherwise: model -> "all", "head" or "tail" users -> metric of accuracy, under the other rule; empty where
-            repeats are too few for it to matter, and in runs of before it was measured.
+            repeats are too few to matter, and in older runs.
     """
 
     n: int

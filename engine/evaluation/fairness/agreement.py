@@ -1,4 +1,4 @@
-"""What all metrics say of the gap between head and tail together, so that a verdict is no surer than its evidence."""
+"""The gap between head and tail by all metrics together, so that a verdict is no more certain than its evidence."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from engine.evaluation.report import Evaluation
 
 @dataclass(frozen=True)
 class GapByAllMetrics:
-    """The gap by one metric and by all others, so that a verdict is no surer than its evidence.
+    """The gap by one metric and by all others, so that a verdict is no more certain than its evidence.
 
     Attributes:
-        gap: by the metric that was asked for.
+        gap: by the chosen metric.
         others: by every other metric of lists of the same length, then by the log of the rank; in the evaluation's
             order.
     """
@@ -25,11 +25,11 @@ class GapByAllMetrics:
 
     @property
     def hits(self) -> Gap | None:
-        """Whether the right item is in the list at all, wherever it stands; None where that was not measured."""
+        """The gap by hit rate: whether the target is in the list at all, at any rank; None if that was not measured."""
         return self.others.get(f"hr@{self.gap.metric.partition('@')[2]}")
 
     def agreeing(self, verdict: Verdict) -> tuple[str, ...]:
-        """Names of the metrics that say so, the one that was asked for first."""
+        """Names of the metrics with this verdict, the chosen one first."""
         return tuple(metric for metric, found in self._all() if found.verdict == verdict)
 
     def _all(self) -> list[tuple[str, Gap]]:
@@ -43,12 +43,12 @@ def gap_by_all_metrics(
     by: Literal["users", "items"] = "users",
     config: EvaluationConfig | None = None,
 ) -> GapByAllMetrics:
-    """The head-tail gap of a model by a metric, and what all other metrics say of it.
+    """The head-tail gap of a model by one metric and by all others.
 
-    Args: as of `gap`. With one target a user some metrics are the same but for a factor, and say the same.
+    Args: as for `gap`. With one target per user some metrics are equal up to a factor, and agree.
 
     Raises:
-        EngineError: as of `gap`.
+        EngineError: as for `gap`.
 
     >>> found = engine.gap_by_all_metrics(evaluation, "ndcg@10")
     >>> found.gap.metric, sorted(found.others)

@@ -1,4 +1,4 @@
-"""How far a model stays below what could be had: the oracle where the data has one, else the best of all models."""
+"""How far a model is below its ceiling: the oracle where the data has one, else the best of all models."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ Kind = Literal["oracle", "best of all models"]
 
 @dataclass(frozen=True)
 class CohortCeiling:
-    """A cohort against its ceiling.
+    """The distance of a cohort from its ceiling.
 
     Attributes:
         n: users.
-        ceiling: the mean that could be had; the oracle's has no interval, its ends are the figure itself.
-        shortfall: model minus ceiling, by model; below 0 where there is something left to gain (above 0 for a metric of
-            which lower is better).
+        ceiling: the attainable mean; the oracle's has no interval, its ends are the figure itself.
+        shortfall: model minus ceiling, by model; below 0 where something is left to gain (above 0 for a metric where
+            lower is better).
     """
 
     n: int
@@ -47,13 +47,13 @@ class CohortCeiling:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """What could be had at best.
+    """The best attainable figures.
 
     Attributes:
-        kind: "oracle": what the generator of the data, which knows its laws, would score from the same histories (see
-            `engine.data.oracle.fair_ceiling`). "best of all models": the mean of each user's best figure among the
-            models, as if somebody knew beforehand which model will do best for whom. That is optimistic: of several
-            models one is right by luck, the more so the more there are.
+        kind: "oracle": what the generator of the data, which knows the true probabilities, would score from the same
+            histories (see `engine.data.oracle.fair_ceiling`). "best of all models": the mean of each user's best figure
+            among the models, as if one knew beforehand which model is best for which user. That is optimistic: of
+            several models one is right by luck, the more so the more models there are.
         metric: such as "ndcg@10".
         cohorts: "all", "head" and "tail" users; those without a user are left out.
     """
@@ -80,11 +80,11 @@ class Ceiling:
 def ceilings(
     evaluation: Evaluation, metric: str, config: EvaluationConfig, oracle: Mapping[str, Any] | None = None
 ) -> tuple[Ceiling, ...]:
-    """The ceilings that are known: the oracle's, if it speaks of this metric and these users, and the best of models.
+    """The known ceilings: the oracle's, if it covers this metric and these users, and that of the best model.
 
     Intervals are over users and those of `engine.evaluation.stats.intervals`; a model and the best of all models are
-    paired user by user, and what the model lacks is itself a figure of hits, between 0 and what one hit is worth.
-    Beside the oracle only the model's own spread counts: the oracle's figures of single users are not in its file.
+    paired user by user, and the shortfall is itself a figure of hits, between 0 and the value of one hit. Against the
+    oracle only the model's own spread counts: the oracle's file has no figures of single users.
 
     Args:
         evaluation: what was measured.
@@ -98,7 +98,7 @@ def ceilings(
     values = np.column_stack([rows[m].set_index("user_idx")[metric].loc[first["user_idx"]] for m in models])
     lower = term_of(metric).better == "lower"
     best = (values.min(axis=1) if lower else values.max(axis=1))[:, None]
-    # What each model lacks, never below 0; as a shortfall it has the sign of model minus best.
+    # What each model lacks, never below 0; the shortfall has the sign of model minus best.
     lacks, sign = (values - best, 1.0) if lower else (best - values, -1.0)
     side = np.asarray(first["user_cohort"])
     inside = {"all": np.ones(len(side), dtype=bool), **{cohort: side == cohort for cohort in COHORTS}}
@@ -112,7 +112,7 @@ def ceilings(
         n, size = int(chosen.sum()), len(models)
         every = _means(table, chosen, metric, config, rng)
         short = {m: _signed(e, sign) for m, e in zip(models, every[size + 1 :], strict=True)}
-        if size == 1:  # the best of one model is that model, whoever the users are
+        if size == 1:  # the best of a single model is that model, whoever the users are
             short = {models[0]: Estimate(0.0, 0.0, 0.0)}
         found["best of all models"][cohort] = CohortCeiling(n, every[size], short)
         if cohort in fair:
@@ -125,7 +125,7 @@ def ceilings(
 def _means(
     table: Levels, chosen: np.ndarray, metric: str, config: EvaluationConfig, rng: np.random.Generator
 ) -> list[Estimate]:
-    """The means of a table's columns over the chosen users, all of them figures of one metric."""
+    """The means of a table's columns over the chosen users; all columns are figures of one metric."""
     counts = np.bincount(table.codes[chosen], minlength=len(table.values))
     drawn = resampled_means(table, chosen, config.bootstrap_samples, rng)
     lows, highs = mean_ends((metric,) * table.values.shape[1], table.values, counts, drawn, config.confidence)
@@ -141,14 +141,14 @@ def _signed(given: Estimate, sign: float) -> Estimate:
 def oracle_figures(
     oracle: Mapping[str, Any] | None, metric: str, evaluation: Evaluation, config: EvaluationConfig
 ) -> dict[str, float]:
-    """What the oracle reaches for "all", "head" and "tail" users, as far as it speaks of what was measured.
+    """The oracle's figures for "all", "head" and "tail" users, as far as they apply to what was measured.
 
-    Everything that quotes an oracle asks here: its figures are of one metric, one protocol and one cut of users, and
-    beside others they would be the ceiling of something else. A cohort must also hold as many users as it was asked of.
+    All users of an oracle call this: its figures are of one metric, one protocol and one cut of users, and would be the
+    ceiling of something else otherwise. A cohort must also have as many users as the oracle's.
 
     Args:
-        oracle: what `engine.data.oracle.read_oracle` gave; None where the data have none.
-        metric: a metric; where it was not measured there is nothing to hold against a ceiling.
+        oracle: what `engine.data.oracle.read_oracle` gave; None where the data has none.
+        metric: a metric; if it was not measured there is nothing to compare with a ceiling.
         evaluation: what was measured.
         config: of that evaluation; its cut of head and tail counts.
 

@@ -21,12 +21,12 @@ from engine.evaluation.stats.hypothesis_tests import Moments
 Better = Literal["higher", "lower"]
 
 ALPHA = 0.2
-"""The share of users that counts as the worst served."""
+"""The share of users that count as the worst served."""
 
 
 @dataclass(frozen=True)
 class GroupRange:
-    """How far apart the groups of a partition are; of those that are large enough to say anything.
+    """How far apart the groups of a partition are, among those that are large enough to be informative.
 
     Attributes:
         groups: their names.
@@ -34,9 +34,9 @@ class GroupRange:
         worst: the one that is served worst.
         worst_value: its mean.
         difference: the largest mean minus the smallest.
-        by_chance: what that difference is on average when users are shuffled between the groups: the larger of many
-            noisy means and the smaller are apart even where no group differs.
-        p_value: how often it is as large as it is, or larger, when users are shuffled.
+        by_chance: that difference on average when users are shuffled between the groups: the largest and the smallest
+            of many noisy means are apart even where no group differs.
+        p_value: how often it is at least as large when users are shuffled.
         ratio: the smallest mean over the largest, from 0 to 1; None where the interval of the largest reaches 0, or a
             mean is negative.
     """
@@ -53,20 +53,20 @@ class GroupRange:
 
 @dataclass(frozen=True)
 class Disparity:
-    """How unevenly a model serves its users by one figure.
+    """How unevenly a model serves its users by one metric.
 
     Attributes:
         metric: such as "ndcg@10".
         model: whose figures.
         better: which way is better.
-        n: users with the figure.
+        n: users for whom it is defined.
         mean: over all of them.
-        between: how far apart the groups are; None with fewer than two that are large enough.
+        between: how far apart the groups are; None with fewer than two large enough ones.
         too_small: groups left out, since they have fewer than 30 users or all of those have the same figure.
         alpha: the share of users that `worst_share` is of.
-        worst_share: mean over that share of users, those who are served worst: the conditional value at risk.
+        worst_share: mean over that share of users, the worst served: the conditional value at risk.
         gini: Gini index of the figure over users: 0 when all have the same, near 1 when a few have everything. None
-            where lower is better, since a cost is nothing to be shared out, and where nobody has anything.
+            where lower is better, since a cost is not a good to be shared, and where all figures are 0.
     """
 
     metric: str
@@ -93,8 +93,8 @@ def disparity(
 ) -> Disparity:
     """How unevenly a model serves its users.
 
-    Intervals are percentile bootstraps over users. That of a largest difference lies too high where groups are alike,
-    since every resample looks for its own extremes; `by_chance` and `p_value` say what to make of it.
+    Intervals are percentile bootstraps over users. That of the largest difference is too high where groups are similar,
+    since every resample has its own extremes; `by_chance` and `p_value` help to interpret it.
 
     Args:
         evaluation: what was measured.
@@ -107,8 +107,8 @@ def disparity(
         better: which way is better; the glossary says, where it is not given.
 
     Raises:
-        EngineError: the metric or model is not there, groups overlap, alpha is no share, nobody has the figure, or
-            neither way is better and none was given.
+        EngineError: the metric or model does not exist, groups overlap, alpha is out of range, nobody has the figure,
+            or the metric has no better direction and none was given.
 
     >>> groups = [engine.Group(rule, engine.Rule.parse(f"history_length={rule}")) for rule in ("..5", "6..")]
     >>> found = engine.disparity(evaluation, facts, groups)
@@ -169,7 +169,7 @@ def worst_share(counts: np.ndarray, values: np.ndarray, alpha: float, better: Be
     """(samples,) means over the share alpha of users who are served worst.
 
     With the n users in order, worst first: (x_1 + … + x_⌊αn⌋ + (αn - ⌊αn⌋) x_⌊αn⌋+1) / (αn): the conditional value at
-    risk, where the user on the edge counts in part.
+    risk, where the user on the boundary counts in part.
 
     Args:
         counts: (samples, n_levels) how many users have each value.
@@ -177,9 +177,8 @@ def worst_share(counts: np.ndarray, values: np.ndarray, alpha: float, better: Be
         alpha: above 0 and at most 1.
         better: with "lower", the largest values are the worst.
 
-    Source: Rockafellar and Uryasev, "Optimization of conditional value-at-risk" (Journal of Risk 2000); the part of the
-    user on the edge as in their "Conditional value-at-risk for general loss distributions" (Journal of Banking and
-    Finance 2002).
+    Source: Rockafellar and Uryasev, "Optimization of conditional value-at-risk" (Journal of Risk 2000); the partial
+    user as in their "Conditional value-at-risk for general loss distributions" (Journal of Banking and Finance 2002).
 
     >>> float(worst_share(np.array([[3, 1, 1]]), np.array([0.0, 0.5, 1.0]), alpha=0.8))
     0.125
@@ -217,7 +216,7 @@ def gini(counts: np.ndarray, values: np.ndarray) -> np.ndarray:
 def _range_of(
     names: list[str], values: np.ndarray, inside: np.ndarray, better: Better, config: EvaluationConfig
 ) -> GroupRange:
-    """How far apart groups without a user in common are; (n_users, 1) values."""
+    """How far apart disjoint groups are; (n_users, 1) values."""
     known = ~np.isnan(values[:, 0])
     means = Moments.of(values, inside).mean[:, 0]
     resamples = resampled_group_means(values, inside, config.bootstrap_samples, config.seed)[0][:, :, 0]
@@ -245,7 +244,7 @@ def _range_of(
 
 
 def _shuffled_ranges(values: np.ndarray, inside: np.ndarray, config: EvaluationConfig) -> np.ndarray:
-    """(samples,) the largest mean of a group less the smallest, with the users of all groups shuffled between them."""
+    """(samples,) largest group mean minus the smallest, with the users of all groups shuffled between them."""
     someone = inside.any(axis=0)
     values, labels = values[someone].copy(), np.argmax(inside[:, someone], axis=0)
     sizes = np.bincount(labels, minlength=len(inside))

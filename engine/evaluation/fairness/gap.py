@@ -1,4 +1,4 @@
-"""Whom a model fails: the gap between head and tail, quality along history length, and a model against a baseline."""
+"""The gap between head and tail, quality along history length, and a model compared with a baseline."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _BINS = 12
 LOG_RANK = "log_rank"
 
 Verdict = Literal["worse", "better", "even", "few"]
-"""The tail fares clearly worse than the head, or better; no difference is clear; or users are too few to tell."""
+"""The tail is served clearly worse than the head, or better; no clear difference; or too few users to tell."""
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How much worse or better the tail fares than the head.
+    """How much worse or better the tail is served than the head.
 
     Attributes:
         metric: such as "ndcg@10".
@@ -39,13 +39,13 @@ class Gap:
         tail: the tail's.
         n_head: users in the head.
         n_tail: users in the tail.
-        difference: tail minus head; below 0 the tail fares worse, where higher is better.
-        ratio: tail over head; None where the head's interval reaches 0, since nothing bounds the ratio then, where the
-            head has few hits, and where higher is not better: a multiple of a cost such as a log-rank says nothing.
+        difference: tail minus head; below 0 the tail is served worse, where higher is better.
+        ratio: tail over head; None where the head's interval reaches 0, so that the ratio is unbounded, where the head
+            has few hits, and where higher is not better: a ratio of costs such as log-ranks is not meaningful.
         p_value: two-sided permutation test of the difference (see `permutation_p_value`).
-        significant: the difference's interval leaves out 0 and the permutation test agrees at the same level.
+        significant: the difference's interval excludes 0 and the permutation test agrees at the same level.
         too_small: a cohort has fewer than 30 users.
-        few_hits: fewer than ten users of a cohort have a hit, so that intervals are wide on purpose.
+        few_hits: fewer than ten users of a cohort have a hit, so that intervals are deliberately wide.
     """
 
     metric: str
@@ -64,34 +64,34 @@ class Gap:
 
     @property
     def verdict(self) -> Verdict:
-        """What can be said of the tail against the head."""
+        """The verdict on the tail compared with the head."""
         if self.too_small:
             return "few"
         return ("worse" if self.worse else "better") if self.significant else "even"
 
     @property
     def worse(self) -> bool:
-        """Whether the tail's figure lies on the worse side of the head's, clearly or not."""
+        """Whether the tail's figure is worse than the head's, clearly or not."""
         return (self.difference.value < 0) == (term_of(self.metric).better != "lower") and self.difference.value != 0
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One model against another on the same users.
+    """Two models compared on the same users.
 
     Attributes:
         metric: such as "ndcg@10".
-        model: the one.
-        baseline: the other.
+        model: the first model.
+        baseline: the other model.
         cohort: "all", "head" or "tail" users.
         n: users compared.
         model_mean: mean over them.
         baseline_mean: likewise.
         difference: model minus baseline, user by user, and its interval.
-        p_value: two-sided paired t-test; a sign test where all users differ by one amount.
+        p_value: two-sided paired t-test; a sign test where all users differ by the same amount.
         effect_size: Cohen's d of paired differences: their mean over their standard deviation; 0.2 is called small.
-            None where all users differ by one amount.
-        significant: the difference's interval leaves out 0 and the t-test agrees at the same level.
+            None where all users differ by the same amount.
+        significant: the difference's interval excludes 0 and the t-test agrees at the same level.
         too_small: fewer than 30 users.
     """
 
@@ -118,7 +118,7 @@ def gap(
 ) -> Gap:
     """The head-tail gap of a model.
 
-    Each cohort is resampled by itself: the cut is fixed, and the users of one say nothing about those of the other.
+    Each cohort is resampled separately: the cut is fixed, and the users of one are independent of those of the other.
 
     Args:
         evaluation: what was measured.
@@ -170,15 +170,15 @@ def gap(
 def _of_many(
     head: np.ndarray, tail: np.ndarray, metric: str, model: str, by: Literal["users", "items"], config: EvaluationConfig
 ) -> Gap:
-    """The gap by a figure that everybody has, such as the log-rank, over hundreds of users of each side: by Welch's t.
+    """The gap by a metric that every user has, such as log-rank, with hundreds of users in each cohort: by Welch's t.
 
-    Such figures take as many values as there are users, so that resampling takes seconds, and finds what t finds.
+    Such metrics have as many values as users, so that resampling takes seconds and gives the same as t.
     """
     z, estimates = stats.norm.ppf((1 + config.confidence) / 2), []
     for values in (head, tail):
         mean, half = float(values.mean()), float(z * values.std(ddof=1) / len(values) ** 0.5)
         estimates.append(Estimate(mean, mean - half, mean + half))
-    found: Any = stats.ttest_ind(tail, head, equal_var=False)  # scipy's stubs do not know its fields
+    found: Any = stats.ttest_ind(tail, head, equal_var=False)  # scipy's stubs lack its fields
     flat = head.std() < 1e-12 and tail.std() < 1e-12
     ends = found.confidence_interval(config.confidence) if not flat else None
     value = estimates[1].value - estimates[0].value
@@ -208,7 +208,7 @@ def paired_difference(
     cohort: Literal["all", "head", "tail"] = "all",
     config: EvaluationConfig | None = None,
 ) -> Comparison:
-    """How much better a model serves the same users than a baseline.
+    """How much better a model serves the same users than a baseline does.
 
     Args:
         evaluation: what was measured.
@@ -246,7 +246,7 @@ def paired_difference(
     spread = float(change.std(ddof=1)) if len(change) > 1 else 0.0
     if spread > 1e-12:
         p_value, effect = float(stats.ttest_rel(one, other).pvalue), difference.value / spread
-    else:  # without spread t is not defined; by chance alone all n signs agree once in 2^(n - 1)
+    else:  # without spread t is undefined; by chance all n signs agree once in 2^(n - 1)
         p_value, effect = (1.0 if abs(difference.value) < 1e-12 else 0.5 ** (len(change) - 1)), None
     return Comparison(
         metric=metric,
@@ -269,8 +269,8 @@ def quality_by_length(
 ) -> pd.DataFrame:
     """Quality along the length of the training history.
 
-    Bins hold whole lengths, of at least 30 users and a twelfth of all users each where there are as many; the same bins
-    for every model.
+    Bins are ranges of lengths with at least 30 users and a twelfth of all users each, if there are enough; they are the
+    same for every model.
 
     Args:
         evaluation: what was measured.
@@ -349,7 +349,7 @@ def _rows(evaluation: Evaluation, metric: str, model: str) -> pd.DataFrame:
 def _ratio(
     metric: str, head: Estimate, tail: Estimate, means: dict[str, np.ndarray], config: EvaluationConfig
 ) -> Estimate | None:
-    """Tail over head; None where nothing bounds it: see `Gap.ratio`."""
+    """Tail over head; None where it is unbounded: see `Gap.ratio`."""
     if term_of(metric).better != "higher" or head.low <= 0 or not (means["head"] > 0).all():
         return None
     return _estimate(tail.value / head.value, means["tail"] / means["head"], config)

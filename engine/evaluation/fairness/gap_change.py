@@ -1,4 +1,4 @@
-"""What changed from one model to another: did the gap between two groups close, who paid, and who gained and lost."""
+"""What changed from one model to another: whether the gap between two groups closed, who paid, who gained and lost."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class ModelRun:
-    """A model and where it was measured: two models of one run, or of two runs on the same users and targets.
+    """A model and its evaluation, to compare two models of one run, or of two runs on the same users and targets.
 
     Attributes:
         evaluation: what was measured.
@@ -46,28 +46,27 @@ class GapChange:
     """What a change of models did to the gap between two groups.
 
     Attributes:
-        metric: such as "ndcg@10".
-        group: the name of the one group.
+        metric: such as "ndcg@10". group: the name of the first group.
         other: of the other.
-        n: users of the one who have the figure of both models.
-        n_other: of the other.
-        old_gap: the group's mean less the other's, by the old model.
+        n: users of the group who have the figure for both models.
+        n_other: likewise of the other group.
+        old_gap: the group's mean minus the other's, by the old model.
         new_gap: by the new one.
-        gain: new less old, over the group.
+        gain: new minus old, over the group.
         gain_other: over the other.
-        difference: the difference in differences: `gain` less `gain_other`, which is `new_gap` less `old_gap`. It says
-            who gained more; where the gap turns over it says nothing of its size.
+        difference: the difference in differences: `gain` minus `gain_other`, which is `new_gap` minus `old_gap`. It
+            says who gained more; if the gap changes sign it says nothing about its size.
         p_value: two-sided, of the difference; see `engine.evaluation.stats.hypothesis_tests.p_values`.
-        significant: the difference's interval leaves out 0, the p-value agrees at the same level, and neither group is
+        significant: the difference's interval excludes 0, the p-value agrees at the same level, and neither group is
             too small.
-        too_small: a group has fewer than 30 users, or all its users changed by one amount.
-        size: |new_gap| less |old_gap|: below 0 the groups are nearer to each other than before.
-        size_p: two-sided p-value of `size`, the signs of both gaps taken as they were seen.
-        size_significant: the interval of `size` leaves out 0, its p-value agrees, and neither group is too small.
-        narrowed: the new gap is nearer to 0 than the old one, clearly or not.
-        turned: the gaps have opposite signs: whoever was behind is ahead.
-        paid: names of the groups that are served worse than before: the interval of their gain lies on the worse side
-            of 0. Empty for a figure that has no better end.
+        too_small: a group has fewer than 30 users, or all its users changed by the same amount.
+        size: |new_gap| minus |old_gap|: below 0 the groups are closer to each other than before.
+        size_p: two-sided p-value of `size`, given the observed signs of both gaps.
+        size_significant: the interval of `size` excludes 0, its p-value agrees, and neither group is too small.
+        narrowed: the new gap is closer to 0 than the old one, clearly or not.
+        turned: the gaps have opposite signs: the group that was behind is ahead.
+        paid: names of the groups that are served worse than before: the interval of their gain is on the worse side of
+            0. Empty for a metric without a better direction.
     """
 
     metric: str
@@ -103,13 +102,13 @@ def gap_change(
     """What a change of models does to the gap between two groups: its size, and the difference in differences.
 
     The size changes by |B_g - B_h| - |A_g - A_h|; the difference in differences is (B_g - A_g) - (B_h - A_h). The two
-    are the same but for the sign as long as the gap keeps its sign.
+    are equal up to sign as long as the gap keeps its sign.
 
-    Users keep their figures of both models together when they are resampled, and each group is resampled by itself.
-    Intervals are percentile bootstraps where hits are many: a paired difference is nearly even about its mean then, and
-    of 300 worlds with 30 and 120 users and a hit rate of .4 they hold the truth 92 to 96 times in a hundred (that of
-    `size` always). Where few hits take part in a figure, percentile ends held it 82 times in a hundred; there the ends
-    are those of `engine.evaluation.stats.intervals`, put together from the intervals of both groups.
+    A user's figures of both models are resampled together, and each group is resampled separately. With many hits,
+    intervals are percentile bootstraps: a paired difference is then nearly symmetric about its mean, and in 300
+    simulations with 30 and 120 users and a hit rate of .4 they covered the truth 92 to 96 times in a hundred (that of
+    `size` always). With few hits, percentile intervals covered it 82 times in a hundred; there the intervals are those
+    of `engine.evaluation.stats.intervals`, combined from both groups.
 
     Args:
         old: model A.
@@ -121,7 +120,7 @@ def gap_change(
         config: samples, confidence and seed.
 
     Raises:
-        EngineError: a name is not there, the models were not asked the same, the groups overlap, or one is empty.
+        EngineError: a name does not exist, the models had different targets, the groups overlap, or one is empty.
 
     Source: the estimator is that of Card and Krueger, "Minimum wages and employment" (American Economic Review 1994).
 
@@ -150,7 +149,7 @@ def gap_change(
     difference = difference_estimate(gain, gain_other, _apart(drawn_after - drawn_before), config.confidence, few)
     size = _size(metric, both, (drawn_before, drawn_after), (old_gap, new_gap), difference, config)
     level, asked = 1 - config.confidence, inside.any(axis=0)
-    # What each user adds to the gap's growth: the new figure less the old one, each with the sign of its gap.
+    # What each user adds to the growth of the gap: the new figure minus the old one, each with the sign of its gap.
     signs = _signs(old_gap, new_gap)
     changes = values[asked] @ np.array([[-1.0, -signs[0]], [1.0, signs[1]]])
     changes[np.abs(changes) < _ROUNDING] = 0
@@ -185,14 +184,14 @@ def gap_change(
 def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20) -> pd.DataFrame:
     """The users who gained and lost most from one model to another, by the log of their target's rank.
 
-    In logs a step from rank 2 to rank 1 is as long as one from 200 to 100, so that users far down the list, who move by
-    hundreds of ranks without noticing, do not fill the table.
+    In logarithms a step from rank 2 to 1 is as large as one from 200 to 100, so that users with targets far down the
+    list, where hundreds of ranks mean little, do not fill the table.
 
     Args:
         old: model A.
         new: model B.
         facts: of the test users.
-        n: users of either kind, at most; somebody whose rank is the same is of neither.
+        n: at most so many users of either kind; users with an unchanged rank are of neither.
 
     Returns:
         The most first: `side`, "gained" for the first rows and "lost" for the others; `user_idx`; `change`, the new
@@ -200,7 +199,7 @@ def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20)
         other columns of the facts.
 
     Raises:
-        EngineError: a model is not there, or the models were not asked the same.
+        EngineError: a model does not exist, or the models had different targets.
 
     >>> old, new = engine.ModelRun(evaluation, "popularity"), engine.ModelRun(evaluation, "transformer")
     >>> changes = engine.rank_changes(old, new, facts, n=3)
@@ -208,7 +207,7 @@ def rank_changes(old: ModelRun, new: ModelRun, facts: pd.DataFrame, n: int = 20)
     (6, ['side', 'user_idx', 'change', 'old_rank', 'new_rank'])
     """
     values = _both(old, new, facts, LOG_RANK)
-    change = (values[:, 1] - values[:, 0]).round(12)  # or rounding would part what is equal
+    change = (values[:, 1] - values[:, 0]).round(12)  # otherwise rounding would separate equal values
     order = np.argsort(change, kind="stable")
     gained = order[change[order] < 0][:n]
     lost = order[change[order] > 0]
@@ -239,7 +238,7 @@ def _gap(
 
 
 def _signs(old_gap: Estimate, new_gap: Estimate) -> np.ndarray:
-    """The signs of both gaps as they were seen; where one is 0, that of the other for both."""
+    """The observed signs of both gaps; if one is 0, that of the other for both."""
     gaps = np.array([old_gap.value, new_gap.value])
     return np.sign(gaps) if gaps.all() else np.full(2, np.sign(gaps.sum()))
 
@@ -252,7 +251,7 @@ def _size(
     difference: Estimate,
     config: EvaluationConfig,
 ) -> Estimate:
-    """By how much the gap's size changes; of few hits, with the signs of both gaps taken as they were seen.
+    """By how much the gap's size changes; with few hits, given the observed signs of both gaps.
 
     Args:
         metric: what is measured.
@@ -267,7 +266,7 @@ def _size(
         low, high = interval(np.abs(_apart(drawn[1])) - np.abs(_apart(drawn[0])), config.confidence)
         return Estimate(value, float(low), float(high))
     signs = _signs(*gaps)
-    if signs[0] == signs[1]:  # what the gap changes by, seen from its own side; with no gap at all, from both sides
+    if signs[0] == signs[1]:  # the change, in the direction of the gap; without any gap, in both directions
         ends = (difference.low, difference.high) if signs[0] > 0 else (-difference.high, -difference.low)
         if signs[0] == 0:
             far = max(map(abs, ends))
@@ -281,7 +280,7 @@ def _size(
 
 
 def _few(metric: str, both: tuple[np.ndarray, np.ndarray]) -> bool:
-    """Whether few hits take part in a gap or in its change."""
+    """Whether a gap or its change rests on few hits."""
     if most_of(metric) is None:
         return False
     changes = (side[:, 1] - side[:, 0] for side in both)
@@ -294,7 +293,7 @@ def _both(old: ModelRun, new: ModelRun, facts: pd.DataFrame, metric: str) -> np.
     """(n_users, 2) figures of the old and of the new model.
 
     Raises:
-        EngineError: a name is not there, or the models were not asked the same.
+        EngineError: a name does not exist, or the models had different targets.
     """
     values = np.hstack([figures_of(served.evaluation, facts, (metric,), served.model) for served in (old, new)])
     targets = [_rows(served, facts, ["target_idx"])["target_idx"].to_numpy() for served in (old, new)]
@@ -336,7 +335,7 @@ def _check_groups(group: Group, other: Group, inside: np.ndarray) -> None:
 
 
 def _apart(means: np.ndarray) -> np.ndarray:
-    """(samples,) the group's means less the other's."""
+    """(samples,) the group's means minus the other's."""
     return means[:, 0] - means[:, 1]
 
 

@@ -1,4 +1,4 @@
-"""A gap between head and tail split in two, by what the head would fare with histories as short as the tail's."""
+"""A gap between head and tail split in two, by the head's figures with histories as short as the tail's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ROUNDING = 1e-12
 class GapDecomposition:
     """The gap of one metric, split in two.
 
-    With h the head's mean, c the head's mean with histories cut short and t the tail's mean:
+    With h the head's mean, c the head's mean with truncated histories and t the tail's mean:
     gap = t - h, length = c - h, users = t - c, and gap = length + users. It is a decomposition in the manner of Oaxaca
     and Blinder, whose counterfactual is measured rather than modelled. Source: Blinder, "Wage discrimination: reduced
     form and structural estimates" (Journal of Human Resources 1973).
@@ -36,15 +36,15 @@ class GapDecomposition:
         gap: t - h.
         length: c - h: what short histories explain.
         users: t - c: what different users explain.
-        length_share: length / gap; None unless the gap's interval leaves out 0. Below 0 or above 1 where the two parts
-            pull apart. Resamples whose gap has the other sign, fewer than one end of an interval leaves out, are not
-            counted.
+        length_share: length / gap; None unless the gap's interval excludes 0. Below 0 or above 1 where the two parts
+            have opposite signs. Resamples whose gap has the other sign, fewer than lie beyond one end of an interval,
+            are ignored.
         users_share: users / gap, likewise; the two shares sum to 1.
-        verdict: a part counts where its interval leaves out 0. "length": it alone counts. "users": that alone.
+        verdict: a part counts if its interval excludes 0. "length": only that part counts. "users": only that one.
             "both": both count. "neither": neither counts, nor does the gap. "unclear": neither counts but the gap does,
-            so that there is more to explain than can be told apart; or a cohort has fewer than 30 users, or few hits.
-        dominant: the larger of the two parts, by absolute size, if the interval of the difference of their sizes leaves
-            out 0 and the verdict is none of the last two; else None.
+            so that the two cannot be separated; or a cohort has fewer than 30 users, or few hits.
+        dominant: the larger of the two parts, by absolute size, if the interval of the difference of their sizes
+            excludes 0 and the verdict is not one of the last two; else None.
     """
 
     metric: str
@@ -86,8 +86,8 @@ def decompose(
             histories.
         is_head: (n_users,) bool.
         config: intervals.
-        for_head: draws head users.
-        for_tail: draws tail users.
+        for_head: source of the draws of head users.
+        for_tail: source of the draws of tail users.
     """
     full_figures, truncated_figures = tables
     n_models = len(full_figures)
@@ -146,7 +146,7 @@ def _parts(
         return Estimate(float(value), float(low), float(high))
 
     (head, length, tail), (heads, lengths, tails) = means, resampled
-    # Where everybody has one figure, what rounding leaves of two equal means is no gap, and has no sign to share out.
+    # If all figures are equal, a rounding error between two equal means is not a gap and has no sign.
     gap, gaps = _settled(tail - head), _settled(tails - heads)
     users, others = _settled(gap - length), _settled(gaps - lengths)
     found, by_length, by_users = estimate(gap, gaps), estimate(length, lengths), estimate(users, others)
@@ -176,7 +176,7 @@ def _parts(
 
 
 def _settled(differences: np.ndarray) -> np.ndarray:
-    """Differences of means, 0 where they are but rounding."""
+    """Differences of means, 0 where they are only rounding errors."""
     return np.where(np.abs(differences) < _ROUNDING, 0.0, differences)
 
 
@@ -190,5 +190,5 @@ def _verdict(gap: Estimate, length: Estimate, users: Estimate) -> Verdict:
 
 
 def counts(estimate: Estimate) -> bool:
-    """Whether the interval leaves out 0."""
+    """Whether the interval excludes 0."""
     return not estimate.low <= 0 <= estimate.high

@@ -1,8 +1,8 @@
-"""Figures of groups of users, each group against everybody outside it, and two models within each group.
+"""Tables of groups of users: their figures, each group against everybody outside it, and two models within each group.
 
 Every function takes an evaluation, facts about its test users and groups over them
-(`engine.evaluation.groups.standard`), and gives a table. Figures are the columns of `Evaluation.per_user` that measure
-something; users without a figure (NaN) are left out of it, and `n` counts the others.
+(`engine.evaluation.groups.standard`), and returns a table. Figures are the metric columns of `Evaluation.per_user`;
+users without a figure (NaN) are excluded, and `n` counts the others.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from engine.evaluation.stats.multiple_testing import holm
 LOG_RANK = "log_rank"
 
 INTEREST = 0.1
-"""The smallest difference of interest, unless another is stated: this share of the mean over all users."""
+"""The default smallest difference of interest: this share of the mean over all users."""
 
 _CELLS = 12_000_000
-"""Resampled means held in memory at a time (8 bytes each, some four times)."""
+"""Resampled means held in memory at a time (8 bytes each, about four copies)."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ def group_figures(
     Returns:
         One row a model, group and metric: `model`, `group`, `rule`, `metric`, `n` users with that figure, `value`, and
         the `low` and `high` ends of its interval (NaN where n is 0); `too_small`: n is below 30, or all n have the same
-        figure (no hit at all, say), and the interval says nothing; `n_needed`: see `users_needed` (missing where no
-        number of users would do).
+        figure (no hit at all, say), so that the interval is meaningless; `n_needed`: see `users_needed` (missing where
+        no number of users would be enough).
 
     Raises:
-        EngineError: a metric, model or column is not there, or the facts are of other users.
+        EngineError: a metric, model or column does not exist, or the facts are of other users.
 
     >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
     >>> table = engine.group_figures(evaluation, facts, [tail], metrics=["ndcg@10"], models=["transformer"])
@@ -97,18 +97,18 @@ def group_gaps(
 ) -> pd.DataFrame:
     """Each group against everybody outside it, corrected for all comparisons of the table.
 
-    Args: as of `group_figures`.
+    Args: as for `group_figures`.
 
     Returns:
         One row a model, group and metric, without groups that are empty or hold everybody: `model`, `group`, `rule`,
         `metric`, `n` and `n_rest`, the means `value` and `rest`, `difference` (value minus rest) and the `low` and
         `high` ends of its bootstrap interval, `p_value` (see `engine.evaluation.stats.hypothesis_tests.p_values`),
         `p_holm` (Holm 1979, over all rows), `effect_size` (Cliff's delta; see `cliffs_delta`), `significant` (neither
-        side is too small, the interval leaves out 0, and `p_holm` agrees at the same level), `too_small` (either side),
+        side is too small, the interval excludes 0, and `p_holm` agrees at the same level), `too_small` (either side),
         `n_needed`.
 
     Raises:
-        EngineError: as of `group_figures`.
+        EngineError: as for `group_figures`.
 
     >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
     >>> table = engine.group_gaps(evaluation, facts, [tail], metrics=["ndcg@10"], models=["transformer"])
@@ -129,7 +129,7 @@ def group_tables(
     config: EvaluationConfig | None = None,
     smallest: float | None = None,
 ) -> GroupTables:
-    """`group_figures` and `group_gaps` from one round of resamples: half the time of asking for both.
+    """`group_figures` and `group_gaps` from the same resamples, in half the time of both calls.
 
     >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
     >>> tables = engine.group_tables(evaluation, facts, [tail], metrics=["ndcg@10"])
@@ -179,7 +179,7 @@ def paired_in_groups(
     metrics: Sequence[str] | None = None,
     config: EvaluationConfig | None = None,
 ) -> pd.DataFrame:
-    """How much better a model serves each group than a baseline, user by user, corrected for all rows of the table.
+    """How much better a model serves each group than a baseline, user by user, corrected for all rows.
 
     Args:
         evaluation: what was measured.
@@ -198,7 +198,7 @@ def paired_in_groups(
         `too_small` (fewer than 30 users, or all differ by one amount).
 
     Raises:
-        EngineError: as of `group_figures`.
+        EngineError: as for `group_figures`.
 
     >>> tail = engine.Group("Tail", engine.Rule.parse("user_cohort=tail"))
     >>> table = engine.paired_in_groups(evaluation, facts, [tail], "transformer", "popularity", metrics=["ndcg@10"])
@@ -222,7 +222,7 @@ def paired_in_groups(
     with np.errstate(invalid="ignore", divide="ignore"):
         spread = np.sqrt(moments.variance)
         t = moments.mean / spread * np.sqrt(moments.n)
-        # Without spread t is not defined; by chance alone all n signs agree once in 2^(n - 1).
+        # Without spread t is undefined; by chance all n signs agree once in 2^(n - 1).
         alike = np.where(np.abs(moments.mean) < 1e-12, 1.0, 0.5 ** np.maximum(moments.n - 1.0, 0))
         p = np.where(spread > 0, 2 * stats.t.sf(np.abs(t), np.maximum(moments.n - 1, 1)), alike)
         effect = np.where(spread > 0, moments.mean / spread, np.nan)
@@ -243,17 +243,17 @@ def paired_in_groups(
 
 
 def too_small(n: np.ndarray, variance: np.ndarray) -> np.ndarray:
-    """Which groups can say nothing: fewer than 30 users, or all of them have the same figure (no hit at all, say)."""
+    """Which groups are uninformative: fewer than 30 users, or all with the same figure (no hit at all, say)."""
     return (n < SMALL) | ~(variance > 0)
 
 
 def users_needed(values: np.ndarray, moments: Moments, confidence: float, smallest: float | None = None) -> np.ndarray:
-    """(n_groups, n_columns) how many users a group would need; NaN where no number would do.
+    """(n_groups, n_columns) how many users a group would need; NaN where no number would be enough.
 
-    So many that the interval of the group's difference to everybody outside is narrower than the smallest difference of
-    interest d, so that a true difference of d would hardly be missed. The interval is 2 z √(s²/n + r²/m) wide, with the
-    group's variance s² (everybody's, where the group has fewer than 30 users or no spread to go by), the others' r² and
-    m as they are, and z the normal quantile of the confidence; so n = s² / (d² / 4z² - r²/m), and at least 30.
+    Enough that the interval of the group's difference from everybody outside is narrower than the smallest difference
+    of interest d, so that a true difference of d would hardly be missed. The interval is 2 z √(s²/n + r²/m) wide, with
+    the group's variance s² (everybody's, where the group has fewer than 30 users or no spread), the others' r²
+    and m as they are, and z the normal quantile of the confidence; so n = s² / (d² / 4z² - r²/m), and at least 30.
 
     Args:
         values: (n_users, n_columns) figures.

@@ -1,7 +1,7 @@
-"""Whether the tail is asked harder questions: how well others' data cover its targets, and what kind its targets are.
+"""Whether the tail has harder targets: of which kind they are, and how well similar users' data covers them.
 
-A user's figure depends on what is sought as well as on who seeks. So targets are told apart, by kind and by how many
-similar users met them, and the gap is measured again as if the tail's targets were of the same kinds as the head's.
+A user's figure depends on the target as well as on the user. So targets are classified, by kind and by how many similar
+users interacted with them, and the gap is recomputed as if the tail's targets were of the same kinds as the head's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from engine.evaluation.stats.intervals import mean_estimate, wilson
 from engine.model.item_similarity import among_strongest, as_sets, spans
 
 NEIGHBOURS = 50
-"""Similar users who are asked about a target."""
+"""Number of similar users considered for a target."""
 
 KINDS = ("repeat", "popular", "novel", "unseen")
 SUPPORTS = ("none", "weak", "strong")
@@ -67,19 +67,19 @@ class TargetGroup:
 
 @dataclass(frozen=True)
 class EqualTargets:
-    """A model's gap, measured again at equal targets.
+    """A model's gap, recomputed at equal targets.
 
     With p_k(h) the share of the head's targets that are of kind k, and q_k(t) the tail's mean figure on them, the tail
-    would score sum over k of p_k(h) q_k(t) if its targets were of the head's kinds (direct standardisation). What lies
-    between that and the head is at equal targets; the rest of the gap comes from the mix of targets.
-    Source: Kitagawa, "Components of a difference between two rates" (JASA 1955).
+    would score sum over k of p_k(h) q_k(t) if its targets were of the head's kinds (direct standardisation). The
+    difference between that and the head is the gap at equal targets; the rest comes from the mix of targets. Source:
+    Kitagawa, "Components of a difference between two rates" (JASA 1955).
 
     Attributes:
         gap: tail minus head, over the users counted.
         equal: what is left of it at equal targets.
         mix: what comes from the tail's targets being of other kinds; gap = equal + mix.
         n: users counted.
-        n_left_out: users whose targets are of a kind that the other cohort has none of.
+        n_left_out: users whose targets are of a kind that the other cohort lacks.
     """
 
     gap: Estimate
@@ -101,13 +101,13 @@ class EqualTargets:
 
 @dataclass(frozen=True)
 class Targets:
-    """What head and tail users sought, and how they fared with each kind of it.
+    """The targets of head and tail users by kind, and how well each kind is served.
 
     Attributes:
-        by: "kind": what the (first) target is: "repeat", met in the user's own history (a certain miss where seen items
-            are left out); else "popular", a head item; "novel", a tail item; "unseen", never met in training, so that
-            nothing could be learnt of it from interactions. "support": how many of the similar users met it: "none",
-            or "weak" and "strong", cut at the median of those that have any.
+        by: "kind": what the (first) target is: "repeat", an item of the user's own history (a certain miss where seen
+            items are excluded); else "popular", a head item; "novel", a tail item; "unseen", not in the training data,
+            so that nothing could be learnt about it from interactions. "support": how many of the similar users
+            interacted with it: "none", or "weak" and "strong", split at the median of those with any.
         groups: every cohort and kind.
         equal: the gap of each model at equal targets; empty where no kind is common to both cohorts.
     """
@@ -131,20 +131,20 @@ class Targets:
 def neighbour_support(
     split: Split, neighbours: int = NEIGHBOURS, on_progress: Callable[[float], None] | None = None
 ) -> np.ndarray:
-    """(n_test_users,) share of a user's most similar training users who met the target, between 0 and 1.
+    """(n_test_users,) share of a user's most similar training users who interacted with the target, between 0 and 1.
 
     Similar is the cosine between a user's test history and others' training histories as sets of items,
-    |A ∩ B| / sqrt(|A| |B|), equal ones by lower index; nobody is their own neighbour. The share is of `neighbours`,
-    however few have anything in common with the user, so that a user like nobody has no support. Of several targets,
-    the mean. Source: Herlocker et al., "An algorithmic framework for performing collaborative filtering" (SIGIR 1999),
-    in its form for sets.
+    |A ∩ B| / sqrt(|A| |B|), ties by lower index; users are not their own neighbours. The share is of `neighbours`,
+    however few have anything in common with the user, so that a user who resembles nobody has no support. With several
+    targets it is the mean. Source: Herlocker et al., "An algorithmic framework for performing collaborative filtering"
+    (SIGIR 1999), in its form for sets.
 
-    A short history finds its neighbours less surely, so that support is lower where histories are short even if tastes
-    are the same; hold it beside the truncation experiment before blaming others' data.
+    Short histories find neighbours less reliably, so that support is lower for them even if tastes are the same;
+    compare with the truncation experiment before blaming others' data.
 
     Args:
-        split: who was asked, and what was trained on.
-        neighbours: how many similar users are asked.
+        split: the test users, and the training part.
+        neighbours: how many similar users are considered.
         on_progress: called with the share of users done.
     """
     train, asked = as_sets(split.train, split.n_items), as_sets(split.test.histories, split.n_items)
@@ -199,7 +199,7 @@ def support_levels(support: np.ndarray) -> np.ndarray:
 def targets_by(
     by: By, codes: np.ndarray, users: np.ndarray, evaluation: Evaluation, metric: str, config: EvaluationConfig
 ) -> Targets:
-    """How head and tail users fare with each kind of target, and their gap at equal targets.
+    """How well head and tail users are served for each kind of target, and their gap at equal targets.
 
     Intervals are percentile bootstraps over users within each cohort; all models share the resamples.
 
@@ -264,7 +264,7 @@ def _group(
     config: EvaluationConfig,
 ) -> TargetGroup:
     """Share and quality of one kind in one cohort, from (1 + samples, 1 + n_models) sums and its users' figures."""
-    some = sums[:, 0] > 0  # a resample may hold no such user, and says nothing of their figures
+    some = sums[:, 0] > 0  # a resample may hold no such user; it is ignored for their figures
     n, of = sizes
     quality = {}
     if n:

@@ -1,12 +1,11 @@
-"""The truncation experiment: is it the short history that a gap comes from, or who the tail's users are?
+"""The truncation experiment: does a gap come from short histories, or from who the tail users are?
 
-Head users are asked again with histories as short as the tail's. What their figure loses is what short histories
-explain; what then still lies between them and the tail is what different users explain. The two sum to the gap.
+Head users are measured again with histories as short as the tail's. What their figure loses is explained by short
+histories; what then remains between them and the tail is explained by different users. The two sum to the gap.
 
-Only what is known when the question is put is cut short. What head users gave to training stays in the model, so that
-items and patterns of their kind are known as well as before: had they never had long histories, the model itself would
-be another. The experiment says nothing of that part; `engine.evaluation.fairness.target_mix` has what can be said of
-it.
+Only the histories at prediction time are truncated. What the model learnt from head users stays, so that their items
+and patterns are known as well as before: had they never had long histories, the model itself would be different. The
+experiment does not cover that part; see `engine.evaluation.fairness.target_mix`.
 """
 
 from __future__ import annotations
@@ -32,21 +31,21 @@ DRAWS = 5
 
 LOG_RANK = "log_rank"
 
-_SCORING_SHARE = 0.9  # of the time, as far as progress goes
+_SCORING_SHARE = 0.9  # share of the progress
 
 
 @dataclass(frozen=True)
 class Truncation:
-    """What the experiment found for one model.
+    """The result of the experiment for one model.
 
     Attributes:
         model: whose figures.
-        n_head: head users asked.
-        n_tail: tail users they are held against.
+        n_head: head users.
+        n_tail: tail users with whom they are compared.
         draws: lengths drawn for each head user, whose figures are averaged.
-        head_length: events that the head's histories hold, on average.
-        cut_length: the same after the cut.
-        tail_length: the same of the tail; `cut_length` is lower where a head user has fewer events than was drawn.
+        head_length: mean length of the head's histories.
+        cut_length: the same after truncation.
+        tail_length: the same for the tail; `cut_length` is lower if a head user has fewer events than drawn.
         parts: the split of the gap, by metric.
     """
 
@@ -81,18 +80,18 @@ def truncation_experiment(
 ) -> dict[str, Truncation]:
     """The gap of every recommender, split into what short histories and what different users explain.
 
-    Every head user is asked `draws` times, each time with as many of the newest events as some tail user's history
-    holds; all recommenders get the same cuts. Head and tail as they are come from the evaluation. Intervals are
+    Every head user is measured `draws` times, each time with as many of the newest events as some tail user has; all
+    recommenders get the same lengths. The figures with full histories come from the evaluation. Intervals are
     percentile bootstraps over users within each cohort; a head user keeps the figures of all draws, and all models and
-    metrics share the resamples, so that whatever is compared is paired.
+    metrics share the resamples, so that all comparisons are paired.
 
     Args:
         recommenders: those that were measured, each by its name in the evaluation.
         split: the one that was measured.
         evaluation: what was measured.
-        config: intervals, seed, and whether seen items are left out.
+        config: intervals, seed, and whether seen items are excluded.
         draws: 1 or more.
-        forget: seen items that are cut off are candidates again; see `rank_truncated`.
+        forget: seen items that are truncated become candidates again; see `rank_truncated`.
         on_progress: called with what is being done and the share done, from 0 to 1.
 
     Raises:
@@ -145,10 +144,10 @@ def truncation_experiment(
 
 
 def draw_lengths(own: np.ndarray, others: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """(n, draws) int64 lengths drawn from those of others, none above a history's own.
+    """(n, draws) int64 lengths drawn from those of others, none above the history's own.
 
-    Each draw takes one length from each of n equal slices of the others' distribution and deals them out at random, so
-    that the draw as a whole follows that distribution closely whatever the chance (stratified sampling).
+    Each draw takes one length from each of n equal slices of the others' distribution and assigns them at random, so
+    that every draw follows that distribution closely (stratified sampling).
 
     Args:
         own: (n,) lengths of the histories to truncate.
@@ -174,22 +173,23 @@ def rank_truncated(
 ) -> np.ndarray:
     """(n_targets in all,) int32 ranks of the targets when only the newest events of each history are known.
 
-    What is left out of the ranking is what the whole history holds, not what is left of it: the candidates are exactly
-    those of the whole history. Otherwise items that were met in the part cut off would come back, which the user does
-    not want again and a good model ranks high, and the cut would be blamed for them. So a model that does not look at
-    the history has the same ranks before and after.
+    The items excluded from the ranking are those of the full history, not only of what is left: the candidates are
+    exactly those for the full history. Otherwise items of the truncated part would come back, which the user does not
+    want again but a good model ranks high, and truncation would be blamed for them. So a model that ignores the history
+    has the same ranks before and after.
 
-    That is right where a tail user's history is all there is. Where it is the end of a longer one that nobody recorded,
-    what was met before is not known to be left out either: `forget` then makes the head's case the same.
+    That is right if a tail user's history is complete. If it is the end of a longer, unrecorded one, its earlier items
+    cannot be excluded either: `forget` then treats the head in the same way.
 
     Args:
-        recommender: what is asked.
-        holdout: whole histories and the targets that followed.
+        recommender: the model to measure.
+        holdout: full histories and the targets that followed.
         lengths: (n,) newest events that each history keeps.
-        exclude_seen: leave seen items out of the ranking.
-        forget: of those, leave out only what the truncated history holds.
+        exclude_seen: exclude seen items from the ranking.
+        forget: of those, exclude only the items of the truncated history.
         on_progress: called with the share of users done.
-        watch: shown rows and their (B, n_items + 1) scores, -inf for what is left out, which hold until it returns.
+        watch: called with rows and their (B, n_items + 1) scores, -inf for excluded items; they are valid until it
+            returns.
 
     Raises:
         EngineError: a score is not a number.

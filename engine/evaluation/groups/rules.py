@@ -1,10 +1,10 @@
-"""Rules that say which users belong to a group: text for people and links on one side, conditions on the other.
+"""Rules that say which users belong to a group, as text for people and links, and as conditions.
 
     history_length=3..5 & gender=F|"A & B"
 
-A rule is a conjunction. A condition names a column of a table of facts, and either values that it may have or a range
-of numbers, both ends in it and either of them open. A name or value that holds `&`, `|`, `=`, `"` or `..`, that begins
-or ends with white space, or that is empty, stands in double quotes as in JSON.
+A rule is a conjunction. A condition names a column of a table of facts, and either values or an inclusive range of
+numbers, open at one end or neither. A name or value that holds `&`, `|`, `=`, `"` or `..`, that begins or ends with
+white space, or that is empty, is put in double quotes as in JSON.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True)
 class OneOf:
-    """A column has one of some values, compared as text (as numbers, where the column holds numbers).
+    """The column has one of several values, compared as text (as numbers in a column of numbers).
 
     Attributes:
         column: its name.
@@ -61,11 +61,11 @@ class Between:
 
     Attributes:
         column: its name.
-        low: the least that is in it; None where it is open.
-        high: the most, likewise; not both are open.
+        low: the lowest value included; None if open.
+        high: the highest value included; None if open. Not both are open.
 
     Raises:
-        EngineError: the range is open at both ends, an end is no finite number, or nothing lies between them.
+        EngineError: the range is open at both ends, an end is not a finite number, or the range is empty.
 
     >>> str(engine.Between("price", 5, 20)), str(engine.Between("history_length", 3, None))
     ('price=5..20', 'history_length=3..')
@@ -102,7 +102,7 @@ Condition = OneOf | Between
 
 @dataclass(frozen=True)
 class Rule:
-    """Conditions that all hold; without any, everybody is meant.
+    """Conditions that must all hold; without any, everybody is included.
 
     >>> str(engine.Rule.parse("history_length = 3.. & gender=F"))
     'history_length=3.. & gender=F'
@@ -115,15 +115,15 @@ class Rule:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The columns it asks for, in order."""
+        """The columns it uses, in order."""
         return tuple(condition.column for condition in self.conditions)
 
     @classmethod
     def parse(cls, text: str) -> Rule:
-        """The rule that a text spells: the inverse of `str`.
+        """The rule parsed from a text: the inverse of `str`.
 
         Raises:
-            EngineError: it spells none.
+            EngineError: the text is not a rule.
         """
         if not text.strip():
             return cls()
@@ -137,17 +137,17 @@ class Rule:
 
 
 def members(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
-    """(n,) bool: which rows of a table of facts a rule holds for.
+    """(n,) bool: the rows of a table of facts for which a rule holds.
 
-    A text that lists values, such as "Animation|Comedy", has each of them, and is also a value as a whole. A row
-    without a number (NaN) lies in no range.
+    A text that lists values, such as "Animation|Comedy", matches each of them, and the full text too. A row without a
+    number (NaN) is in no range.
 
     Args:
         rule: its columns are columns of the table.
         facts: one row a user.
 
     Raises:
-        EngineError: there is no such column, or nobody at all has a value or lies in a range.
+        EngineError: there is no such column, or no user at all has a value or is in a range.
 
     >>> facts = pd.DataFrame({"history_length": [2, 5, 9], "region": ["North", "South", "North"]})
     >>> engine.members(engine.Rule.parse("history_length=3.. & region=North"), facts).tolist()
@@ -173,7 +173,7 @@ def members(rule: Rule, facts: pd.DataFrame) -> np.ndarray:
 
 
 def split_texts(column: pd.Series) -> pd.Series:
-    """A text column with a row for each value that a text lists, under the row number of the text in the column."""
+    """A text column with one row for each listed value, indexed by the row number in the column."""
     texts = pd.Series(column.astype(str).to_numpy(dtype=object))
     if not texts.str.contains(LIST_SEPARATOR, regex=False).any():
         return texts
@@ -224,7 +224,7 @@ def _have_numbers(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray
 
 
 def _have_texts(condition: OneOf, column: pd.Series, rule: Rule) -> np.ndarray:
-    codes, texts = pd.factorize(column.astype(str).to_numpy(dtype=object))  # each text is split once, however common
+    codes, texts = pd.factorize(column.astype(str).to_numpy(dtype=object))  # each distinct text is split once
     listed = split_texts(pd.Series(texts))
     inside = np.zeros(len(codes), dtype=bool)
     for value in condition.values:
@@ -257,7 +257,7 @@ def _span(numbers: np.ndarray) -> Message:
 
 
 def _tokens(text: str) -> list[str]:
-    """Quoted texts, bare texts without the white space around them, and the signs `&`, `|` and `=`."""
+    """Tokens: quoted texts, bare texts without surrounding white space, and the signs `&`, `|` and `=`."""
     found = _TOKEN.findall(text)
     if sum(map(len, found)) < len(text):
         raise EngineError(
@@ -267,7 +267,7 @@ def _tokens(text: str) -> list[str]:
 
 
 def _condition(tokens: list[str], text: str) -> Condition:
-    """A condition from its tokens: a column, an equals sign, and values with strokes between them."""
+    """A condition from its tokens: a column, an equals sign, and values separated by `|`."""
     names, signs = tokens[::2], tokens[1::2]
     well_formed = len(tokens) >= 3 and len(tokens) % 2 and signs[0] == "=" and all(sign == "|" for sign in signs[1:])
     if not well_formed or any(name in ("&", "|", "=") for name in names):
@@ -309,7 +309,7 @@ def _end(spelled: str, text: str) -> float | None:
 
 
 def _quoted(word: str) -> str:
-    """A name or value as a rule spells it."""
+    """A name or value as it is written in a rule."""
     bare = bool(word) and word == word.strip() and not _SPECIAL.search(word)
     return word if bare else json.dumps(word, ensure_ascii=False)
 
@@ -329,7 +329,7 @@ def _unquoted(token: str, text: str) -> str:
 
 
 def plain_number(number: float | None) -> str:
-    """The shortest text that spells a number exactly; nothing for an open end."""
+    """The shortest exact text of a number; empty for an open end."""
     if number is None:
         return ""
     return (

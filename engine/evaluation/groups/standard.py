@@ -1,8 +1,8 @@
-"""Groups of users: what is known of each test user, the groups that everybody asks for, and how many are in them.
+"""Groups of users: facts about each test user, standard groups, and their sizes.
 
 A group is a name and a rule over facts (`engine.evaluation.groups.rules`), so that one definition serves tables, plots,
-filters, links and tests. Facts come from the training part and the tables of users and items alone; those of the target
-say what was asked, never what was answered.
+filters, links and tests. Facts come only from the training part and the tables of users and items; those about the
+target describe the target, never a model's answer.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from engine.evaluation.groups.rules import Between, Condition, OneOf, Rule, memb
 from engine.evaluation.stats.bootstrap import SMALL
 
 QUANTILES = 5
-"""Bins along a number, at most."""
+"""At most so many bins of a number."""
 
 MAX_VALUES = 12
-"""Values of an attribute that get a group of their own, at most: the most frequent."""
+"""At most so many values of an attribute get a group of their own: the most frequent ones."""
 
 _DAY = 86_400
 _TARGET = "target_"
@@ -50,7 +50,7 @@ class Group:
 
 
 def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
-    """What is known of the users of the test part before their target is.
+    """Facts about the users of the test part, without their targets.
 
     Args:
         dataset: the log.
@@ -66,10 +66,10 @@ def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame
         from a log without times);
         `mainstream`: share of the user's training events that went to head items, from 0 to 1, to a thousandth: the
         ratio of popular items in a profile by which Abdollahpouri et al., "The unfairness of popularity bias in
-        recommendation" (RMSE workshop at RecSys 2019), tell niche from blockbuster tastes;
-        and the columns of the user table that are for a person: text, or numbers where the column is numeric, with NaN
-        where cleaning had to fill one in. One with a name as above, or as of facts of targets, is called "user_NAME".
-        A user without a training event has NaN for the recency and the taste.
+        recommendation" (RMSE workshop at RecSys 2019), distinguish niche from blockbuster tastes;
+        and the displayable columns of the user table: text, or numbers where the column is numeric, with NaN where
+        cleaning filled a gap. One whose name is taken above, or by a fact about targets, is called "user_NAME". A user
+        without a training event has NaN for recency and `mainstream`.
     """
     users, lengths = split.test.users, split.train.lengths
     to_head = np.concatenate([[0], np.cumsum(cohorts.item_is_head[split.train.items])])[split.train.offsets]
@@ -92,7 +92,7 @@ def user_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame
 
 
 def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
-    """What is known of the (first) target of each test user, from training alone.
+    """Facts about the (first) target of each test user, from the training part alone.
 
     Args:
         dataset: the log.
@@ -104,8 +104,8 @@ def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFra
         `item_cohort`: "head" or "tail";
         `target_popularity`: training events of the item;
         `target_age_days`: from the item's first training event to the last of all training events, to a hundredth;
-        NaN for an item that training never met (absent from a log without times);
-        and the columns of the item table that are for a person, under "target_COLUMN" ("target_target_COLUMN" where
+        NaN for an item that does not occur in training (absent from a log without times);
+        and the displayable columns of the item table, under "target_COLUMN" ("target_target_COLUMN" where
         that is a name above).
     """
     targets = split.test.targets.items[split.test.targets.offsets[:-1]]
@@ -126,14 +126,14 @@ def target_facts(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFra
 
 
 def standard_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
-    """The groups of users that everybody asks for, as far as anybody is in them.
+    """The standard groups of users, without empty ones.
 
     Head and tail; bins of history length, of recency and of taste; the values of each attribute that at least 30 users
     have, the twelve most frequent of them (bins, where a numeric attribute has more); and each of those within the head
-    and within the tail. An attribute that says the same as an earlier one, or the same of everybody, is left out.
+    and within the tail. An attribute that repeats an earlier one, or is the same for everybody, is left out.
 
     Args:
-        facts: of users; see `user_facts`. Facts of targets may stand beside them and are left alone.
+        facts: about users; see `user_facts`. Facts about targets may be among them and are ignored.
 
     >>> [str(group.rule) for group in engine.standard_groups(facts)][:3]
     ['user_cohort=head', 'user_cohort=tail', 'history_length=..2']
@@ -154,10 +154,10 @@ def standard_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
 
 
 def item_groups(facts: pd.DataFrame) -> tuple[Group, ...]:
-    """The groups of users by what was asked of them: head and tail targets, popularity, age and category of the target.
+    """The groups of users by their target: head and tail targets, popularity, age and category of the target.
 
     Args:
-        facts: of targets; see `target_facts`.
+        facts: about targets; see `target_facts`.
 
     >>> [str(group.rule) for group in engine.item_groups(facts)][:3]
     ['item_cohort=head', 'item_cohort=tail', 'target_popularity=..9']
@@ -200,9 +200,9 @@ def group_sizes(groups: Sequence[Group], facts: pd.DataFrame) -> pd.DataFrame:
 
 
 def value_bins(values: np.ndarray, n_bins: int) -> list[tuple[float, float]]:
-    """Bins (lowest, highest value) that hold everybody, lowest first, of whole values: equal ones are never parted.
+    """Bins (lowest, highest value) that cover everybody, lowest first; equal values are never separated.
 
-    Each has at least 30 users and an n-th of all, where there are as many; the last takes in what would be too few.
+    Each has at least 30 users and an n-th of all, if there are enough; a last bin that would be too small is merged.
 
     Args:
         values: (n,) numbers; NaN is in no bin.
@@ -224,14 +224,14 @@ def value_bins(values: np.ndarray, n_bins: int) -> list[tuple[float, float]]:
 
 
 def bin_label(low: float, high: float, last: bool) -> str:
-    """A bin as people write it: "3", "4–5", "51+" for the last."""
+    """The label of a bin: "3", "4–5", "51+" for the last."""
     if low == high:
         return plain_number(low)
     return f"{plain_number(low)}+" if last else f"{plain_number(low)}–{plain_number(high)}"
 
 
 def _along(facts: pd.DataFrame, column: str) -> list[Group]:
-    """Bins along a number as groups, the outer ones open; none where all users fall into one."""
+    """Bins of a number as groups, the outer ones open; none if all users fall into one."""
     bins = value_bins(facts[column].to_numpy(), QUANTILES)
     if len(bins) < 2:
         return []
@@ -244,7 +244,7 @@ def _along(facts: pd.DataFrame, column: str) -> list[Group]:
 
 
 def _by_attribute(facts: pd.DataFrame, columns: Sequence[str]) -> Iterator[list[Group]]:
-    """The groups of each attribute that says something new."""
+    """The groups of each attribute that adds information."""
     known: set[tuple[bytes, ...]] = set()
     for column in columns:
         groups = _of_attribute(facts, column)
@@ -287,7 +287,7 @@ def _words(column: str) -> str:
 
 
 def _training_times(dataset: Dataset, split: Split) -> np.ndarray | None:
-    """(n_training_events,) seconds, aligned with `split.train.items`; a row of training begins its user's history."""
+    """(n_training_events,) seconds, aligned with `split.train.items`; training rows are prefixes of full histories."""
     if dataset.timestamps is None:
         return None
     train = split.train
@@ -296,7 +296,7 @@ def _training_times(dataset: Dataset, split: Split) -> np.ndarray | None:
 
 
 def _attribute(table: pd.DataFrame, column: str, rows: np.ndarray) -> np.ndarray | pd.Series:
-    """A column of a cleaned table for some rows of it: text as it is, numbers without those that were filled in."""
+    """A column of a cleaned table for some of its rows: text as it is, numbers with NaN where a gap was filled."""
     values = table[column].iloc[rows].reset_index(drop=True)
     if not pd.api.types.is_numeric_dtype(values.dtype):
         return values.astype(str)

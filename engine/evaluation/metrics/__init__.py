@@ -1,1 +1,1 @@
-"""Figures of one list: accuracy, and what lists are like beside it."""
+"""Metrics of lists: accuracy and beyond."""

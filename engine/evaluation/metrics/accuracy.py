@@ -1,15 +1,13 @@
-"""Figures of ranking quality for each user, from the ranks of what the user did next: pure NumPy.
+"""Ranking metrics for each user, from the ranks of the targets: pure NumPy.
 
-Every function takes the same three arguments and returns one figure a user.
+Every function takes the same three arguments and returns one figure for each user.
 
 * ranks: (n_targets in all,) ranks of the targets among the candidates, 1 is best; 0 means that a target could not be
-  ranked at all and is a miss.
-* offsets: (n_users + 1,) where each user's targets start and stop in `ranks`. Leave-last-out has one target a user, so
-  offsets are 0, 1, 2, ...; a temporal split has one or more.
-* k: length of the list that the user is shown.
+ranked, a miss. * offsets: (n_users + 1,) where each user's targets start and stop in `ranks`. Leave-last-out has one
+target a user, so offsets are 0, 1, 2, ...; a temporal split has one or more. * k: length of the list.
 
 Symbols: T_u the targets of user u, r_t the rank of target t, [·] is 1 where true and 0 elsewhere. All figures lie
-between 0 and 1, and higher is better. A mean over users is the figure of a model.
+between 0 and 1, and higher is better. The figure of a model is the mean over users.
 """
 
 from __future__ import annotations
@@ -95,7 +93,7 @@ def average_precision(ranks: np.ndarray, offsets: np.ndarray, k: int) -> np.ndar
     """(n_users,) average precision; its mean over users is MAP.
 
     AP_u@k = sum over t in T_u of [1 ≤ r_t ≤ k] P_u@r_t, divided by min(k, |T_u|), where P_u@r counts the targets up to
-    rank r; so a list that holds nothing but targets scores 1, as with NDCG. With one target it equals MRR.
+    rank r; so a list that consists of targets only scores 1, as with NDCG. With one target it equals MRR.
     Source: Manning, Raghavan and Schütze (2008), section 8.4, cut at k.
 
     >>> average_precision(np.array([1, 4, 0, 3, 2]), np.array([0, 1, 2, 3, 5]), k=4)
@@ -139,10 +137,10 @@ def per_user_metrics(ranks: np.ndarray, offsets: np.ndarray, ks: Sequence[int]) 
 def log_ranks(ranks: np.ndarray, n_candidates: int | np.ndarray) -> np.ndarray:
     """(n,) natural logarithm of ranks, from 0 to ln(n_candidates + 1); lower is better.
 
-    A miss counts as rank n_candidates + 1. NDCG@k of one target is 0 for most users, so that it can hardly tell two
-    groups apart; a rank says something of everybody, and its logarithm makes a step from 1 to 2 as large as one from
-    100 to 200. Its mean is the logarithm of the geometric mean of ranks. Averaging logarithms lets
-    those count who are served badly: Robertson, "On GMAP: and other transformations" (CIKM 2006).
+    A miss counts as rank n_candidates + 1. NDCG@k of one target is 0 for most users, so that it hardly distinguishes
+    two groups; a rank is informative for every user, and its logarithm makes a step from 1 to 2 as large as one from
+    100 to 200. Its mean is the logarithm of the geometric mean of ranks. Averaging logarithms gives weight to users who
+    are served badly: Robertson, "On GMAP: and other transformations" (CIKM 2006).
 
     >>> log_ranks(np.array([1, 0]), 9).round(6)
     array([0.      , 2.302585])

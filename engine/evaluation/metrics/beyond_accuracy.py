@@ -1,12 +1,12 @@
-"""Figures of the lists themselves: how popular, new, varied and typical what users are shown is, and how it is spread.
+"""Beyond-accuracy metrics: popularity, novelty, diversity and calibration of lists, and how exposure is distributed.
 
-The first functions give one figure a user, NaN where it is undefined; the others one figure for any set of users. None
-looks at a target, but for `serendipity`.
+The first functions give one figure for each user, NaN where it is undefined; the others one figure for any set of
+users. Only `serendipity` uses targets.
 
 Symbols: L_u the items shown to user u (places left empty do not count), H_u the history that the list was made from,
 φ(i) the training interactions of item i, Γ the tail items (`Cohorts.item_is_head` says which are not), C the
 candidates, e(i) the exposure of item i: how many of the lists hold it. Lists are (n_users, k) item indices, best first,
-0 where there was nothing more; cut them to the k that is asked about.
+0 where there was nothing more; truncate them to the wanted k.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from engine.data.splits import Holdout
 from engine.evaluation.metrics.item_facts import ItemFacts, matrix, pair_cosines, product, rows_to
 
 SMOOTHING = 0.01
-"""How much of the history's categories Steck (2018) mixes into the list's, so that their divergence is finite."""
+"""The weight with which Steck (2018) mixes the history's categories into the list's, so that their divergence is
+finite."""
 
 _CELLS = 8_000_000
 """Cells of a matrix of users by categories held in memory at a time."""
@@ -57,9 +58,9 @@ def arp(lists: np.ndarray, facts: ItemFacts) -> np.ndarray:
 def novelty(lists: np.ndarray, facts: ItemFacts) -> np.ndarray:
     """(n_users,) mean self-information of the list in bits: sum over L_u of -log2 p(i) / |L_u|; higher is less known.
 
-    p(i) is the share of training users who met item i, so that the figure lies between 0 (all did) and log2 of their
-    number; an item that nobody met counts as met by one. NaN for an empty list. Source: Zhou et al., "Solving the
-    apparent diversity-accuracy dilemma of recommender systems" (PNAS 2010), surprisal.
+    p(i) is the share of training users who interacted with item i, so that the figure lies between 0 (all did) and log2
+    of their number; an item without interactions counts as if it had one user. NaN for an empty list. Source: Zhou et
+    al., "Solving the apparent diversity-accuracy dilemma of recommender systems" (PNAS 2010), surprisal.
 
     >>> novelty(np.array([[1, 2], [2, 3], [1, 0]]), example_facts()).round(4)
     array([0.7075, 1.5   , 0.415 ])
@@ -68,13 +69,13 @@ def novelty(lists: np.ndarray, facts: ItemFacts) -> np.ndarray:
 
 
 def ild(lists: np.ndarray, facts: ItemFacts) -> np.ndarray:
-    """(n_users,) variety within the list: 1 - mean of cos(i, j) over its pairs of items, from 0 to 1; higher is varied.
+    """(n_users,) diversity of the list: 1 - mean of cos(i, j) over its pairs of items, 0 to 1; higher is more diverse.
 
-    Items are compared by their categories where the data has some, else by who met them in training (the cosine of two
-    columns of the interaction matrix, as item kNN's); `ItemFacts.similarity` says which. An item without a category, or
-    one that nobody met, has nothing to be compared by and stays out. NaN with fewer than two items that have.
-    Source: Smyth and McClave, "Similarity vs. diversity" (ICCBR 2001); Ziegler et al., "Improving recommendation lists
-    through topic diversification" (WWW 2005).
+    Items are compared by their categories where the data has some, else by their training users (the cosine of two
+    columns of the interaction matrix, as in item kNN); `ItemFacts.similarity` says which. Items without a category, or
+    without users, cannot be compared and are left out. NaN with fewer than two comparable items. Source: Smyth and
+    McClave, "Similarity vs. diversity" (ICCBR 2001); Ziegler et al., "Improving recommendation lists through topic
+    diversification" (WWW 2005).
 
     >>> ild(np.array([[1, 2], [2, 3], [1, 0]]), example_facts()).round(4)
     array([0.1835, 1.    ,    nan])
@@ -86,9 +87,9 @@ def calibration(lists: np.ndarray, histories: Histories, facts: ItemFacts) -> np
     """(n_users,) how far the list's categories are from the history's: KL(p ‖ q̃), from 0 to ln 100; lower is truer.
 
     p(g) = mean over H_u of an item's share in category g, q likewise over L_u, q̃ = (1 - α) q + α p with α = 0.01, and
-    KL(p ‖ q̃) = sum over g of p(g) ln(p(g) / q̃(g)). Items without a category stay out. NaN where history or list has
-    none that has one, and everywhere where the data knows no category. Source: Steck, "Calibrated recommendations"
-    (RecSys 2018), equations 2 to 5, every event of the history weighing the same.
+    KL(p ‖ q̃) = sum over g of p(g) ln(p(g) / q̃(g)). Items without a category are left out. NaN where history or list
+    has no item with one, or where the data has no categories. Source: Steck, "Calibrated recommendations" (RecSys
+    2018), equations 2 to 5, every event of the history weighing the same.
 
     >>> facts = example_facts(categories=[[1, 0], [0, 1], [1, 0]])
     >>> calibration(np.array([[1, 3], [1, 2]]), Histories.of([[1], [1, 1]]), facts).round(4)
@@ -110,20 +111,20 @@ def calibration(lists: np.ndarray, histories: Histories, facts: ItemFacts) -> np
 
 
 def serendipity(lists: np.ndarray, holdout: Holdout, facts: ItemFacts, exclude_seen: bool = True) -> np.ndarray:
-    """(n_users,) hits that nobody would expect: |(L_u \\ E_u) ∩ T_u| / k, from 0 to 1; higher is better.
+    """(n_users,) unexpected hits: |(L_u \\ E_u) ∩ T_u| / k, from 0 to 1; higher is better.
 
-    The expected items E_u are those of the history and the k that popularity recommends: the most popular training
-    items, those of the history left out if lists leave them out. T_u are the targets. So the figure never exceeds the
-    share of hits in the list, and is 0 for recommending by popularity. Source: Ge, Delgado-Battenfeld and Jannach,
-    "Beyond accuracy: evaluating recommender systems by coverage and serendipity" (RecSys 2010), with popularity as the
-    primitive model; what is known as expected, and the denominator, as in Adamopoulos and Tuzhilin, "On unexpectedness
-    in recommender systems" (TIST 2014).
+    The expected items E_u are those of the history and the k most popular training items, without those of the history
+    if lists exclude them. T_u are the targets. So the figure never exceeds the share of hits in the list, and is 0 for
+    recommending by popularity. Source: Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy: evaluating recommender
+    systems by coverage and serendipity" (RecSys 2010), with popularity as the primitive model; what is known as
+    expected, and the denominator, as in Adamopoulos and Tuzhilin, "On unexpectedness in recommender systems" (TIST
+    2014).
 
     Args:
         lists: (n_users, k).
         holdout: histories and targets, in the order of the lists.
         facts: of the items.
-        exclude_seen: whether what the history holds may not be recommended.
+        exclude_seen: whether items of the history are excluded from recommendation.
 
     >>> holdout = Holdout(np.arange(2), Histories.of([[3], [1]]), Histories.of([[1], [3]]))
     >>> serendipity(np.array([[1, 2], [3, 0]])[:, :1], holdout, example_facts())
@@ -151,7 +152,7 @@ def per_user_lists(
         holdout: histories and targets, in the order of the lists.
         facts: of the items.
         ks: list lengths.
-        exclude_seen: whether what the history holds may not be recommended.
+        exclude_seen: whether items of the history are excluded from recommendation.
     """
     found: dict[str, np.ndarray] = {}
     varieties = _varieties(top, facts, ks)
@@ -192,12 +193,12 @@ def exposures(lists: np.ndarray, n_items: int) -> np.ndarray:
 def coverage(exposure: np.ndarray, n: int) -> np.ndarray:
     """(...,) share of items that at least one user is shown: |{i in C: e(i) > 0}| / |C|, from 0 to 1; higher is wider.
 
-    It grows with the number of users: compare sets of like size alone. Of tail items alone it is the tail coverage.
+    It grows with the number of users: compare only sets of similar size. Of tail items alone it is the tail coverage.
     Source: Ge, Delgado-Battenfeld and Jannach (RecSys 2010), catalogue coverage.
 
     Args:
-        exposure: (..., m) exposure of candidates; those that nobody is shown may be left out.
-        n: how many candidates there are, those left out among them.
+        exposure: (..., m) exposure of candidates; those in no list may be left out.
+        n: number of candidates, including those left out.
 
     >>> float(coverage(np.array([3, 0, 1]), n=4))
     0.5
@@ -206,15 +207,15 @@ def coverage(exposure: np.ndarray, n: int) -> np.ndarray:
 
 
 def exposure_gini(exposure: np.ndarray, n: int) -> np.ndarray:
-    """(...,) how unequally items are shown, from 0 (all alike) to 1 - 1 / n (one alone); lower is more even.
+    """(...,) how unequally items are shown, from 0 (all equally) to 1 - 1 / n (only one); lower is more even.
 
     With exposures in rising order e_1 ≤ ... ≤ e_n: G = sum over i of (2 i - n - 1) e_i / (n sum over i of e_i). NaN
     where nothing is shown. Source: Shani and Gunawardana, "Evaluating recommendation systems" (Recommender Systems
     Handbook 2011), section 8.3.
 
     Args:
-        exposure: (..., m) exposure of candidates; those that nobody is shown may be left out.
-        n: how many candidates there are, those left out among them.
+        exposure: (..., m) exposure of candidates; those in no list may be left out.
+        n: number of candidates, including those left out.
 
     >>> float(exposure_gini(np.array([2, 2, 2]), n=3)), float(exposure_gini(np.array([6]), n=3).round(4))
     (0.0, 0.6667)
@@ -226,15 +227,15 @@ def exposure_gini(exposure: np.ndarray, n: int) -> np.ndarray:
 
 
 def exposure_entropy(exposure: np.ndarray, n: int) -> np.ndarray:
-    """(...,) how evenly items are shown, from 0 (one alone) to 1 (all alike); higher is more even.
+    """(...,) how evenly items are shown, from 0 (only one) to 1 (all equally); higher is more even.
 
-    H = -sum over i of p_i ln p_i / ln n with p_i = e(i) / sum of all e: Shannon's entropy over the most that n
-    candidates allow. NaN where nothing is shown, or with fewer than two candidates. Source: Shani and Gunawardana
-    (2011), section 8.3.
+    H = -sum over i of p_i ln p_i / ln n with p_i = e(i) / sum of all e: Shannon's entropy over its maximum for n
+    candidates. NaN where nothing is shown, or with fewer than two candidates. Source: Shani and Gunawardana (2011),
+    section 8.3.
 
     Args:
-        exposure: (..., m) exposure of candidates; those that nobody is shown may be left out.
-        n: how many candidates there are, those left out among them.
+        exposure: (..., m) exposure of candidates; those in no list may be left out.
+        n: number of candidates, including those left out.
 
     >>> exposure_entropy(np.array([[3, 3], [1, 3], [6, 0]]), n=2).round(4)
     array([1.    , 0.8113, 0.    ])
@@ -250,9 +251,9 @@ def exposure_entropy(exposure: np.ndarray, n: int) -> np.ndarray:
 def popularity_lift(list_means: np.ndarray, history_means: np.ndarray) -> float:
     """How much more popular lists are than histories: ΔGAP = (GAP_L - GAP_H) / GAP_H, -1 or more; nearer 0 is truer.
 
-    GAP_L is the mean over users of the mean popularity of their lists (`arp`), GAP_H that of their histories. Above 0
-    lists are more popular than what these users chose. NaN where nobody has both. Source: Abdollahpouri, Mansoury,
-    Burke and Mobasher, "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019).
+    GAP_L is the mean over users of the mean popularity of their lists (`arp`), GAP_H that of their histories. Above 0,
+    lists are more popular than what these users chose. NaN if no user has both. Source: Abdollahpouri, Mansoury, Burke
+    and Mobasher, "The unfairness of popularity bias in recommendation" (RMSE at RecSys 2019).
 
     Args:
         list_means: (n_users,) mean popularity of each user's list; NaN for none.
@@ -281,7 +282,7 @@ def example_facts(categories: list[list[float]] | None = None) -> ItemFacts:
 
 
 def _varieties(top: np.ndarray, facts: ItemFacts, ks: Sequence[int]) -> dict[int, np.ndarray]:
-    """`ild` of the lists cut to each length."""
+    """`ild` of the lists truncated to each length."""
     vectors = facts.item_users if facts.categories is None else facts.categories
     shown = np.where((np.diff(vectors.indptr) > 0)[top], top, 0)
     unit = rows_to(vectors, 2)

@@ -1,4 +1,4 @@
-"""How sure figures of lists are: users drawn with replacement, their figures and their lists with them."""
+"""Intervals of list metrics: users are resampled with replacement, together with their figures and lists."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _CELLS = 8_000_000
 
 @dataclass(frozen=True)
 class RankedLists:
-    """What users are shown, and what must be known to judge it.
+    """The lists of some users, and what is needed to measure them.
 
     Attributes:
         top: (n_users, longest k) item indices, best first, 0 where there was nothing more.
         history_means: (n_users,) mean popularity of their histories (`history_popularity`).
-        candidates: (n_items + 1,) bool; what could have been shown.
+        candidates: (n_items + 1,) bool; items that could have been recommended.
         facts: of the items.
     """
 
@@ -42,27 +42,27 @@ class RankedLists:
 def list_estimates(
     figures: Mapping[str, np.ndarray], shown: RankedLists | None, config: EvaluationConfig, rng: np.random.Generator
 ) -> dict[str, Estimate]:
-    """Figures of some users' lists with their intervals; all of them share their draws.
+    """Figures of some users' lists with their intervals, on shared resamples.
 
-    Figures that few users may have anything of ("serendipity", "aplt") have the intervals of
-    `engine.evaluation.stats.intervals`. Others, which every list has some of, have percentile ones. Measured over 1,000
-    worlds, those hold the truth of 30 and of 100 users 90 and 93 times in a hundred where popularity is log-normal with
-    σ = .5, 88 and 89 times with σ = 1, and 92 and 93 times for a share of Beta(5, 2); BCa ends held it no oftener.
+    Figures that are 0 for many users ("serendipity", "aplt") have the intervals of `engine.evaluation.stats.intervals`.
+    The others have percentile intervals. In 1,000 simulations, those cover the truth with 30 and 100 users 90 and 93
+    times in a hundred where popularity is log-normal with σ = .5, 88 and 89 times with σ = 1, and 92 and 93 times for a
+    share of Beta(5, 2); BCa intervals cover it no more often.
 
-    Means over users are as everywhere. A user drawn twice shows no item that once would not, so that drawn lists cover
-    less, and less evenly, than as many users would who are really new. Coverage, Gini and entropy are therefore given
-    the spread of the draws about their own mean, set about the value that was measured, and never beyond 0 or 1.
-    Source: Efron and Tibshirani, "An introduction to the bootstrap" (1993), chapter 10, the bootstrap's estimate of
-    bias, which is taken off here.
+    Means over users are resampled as usual. A user drawn twice adds no new item, so resampled lists cover less, and
+    less evenly, than as many different users would. For coverage, Gini and entropy the interval is therefore the spread
+    of the resamples about their own mean, moved to the measured value and clipped to 0 and 1. Source: Efron and
+    Tibshirani, "An introduction to the bootstrap" (1993), chapter 10, the bootstrap's estimate of bias, which is
+    subtracted here.
 
     Args:
         figures: (n_users,) one figure a user under each name, such as "aplt@10"; NaN where undefined. Not empty.
-        shown: the same users' lists, for the figures across users; None where those are not asked for.
+        shown: the same users' lists, for figures across users; None if those are not wanted.
         config: list lengths, samples and confidence.
         rng: source of the draws.
 
     Returns:
-        An estimate under each name that is defined for somebody: those of `figures`, then "popularity_lift@k" where
+        An estimate for each name that is defined for some user: those of `figures`, then "popularity_lift@k" where
         "arp@k" is among them, then "coverage@k" and its like. Nothing for no users.
     """
     n_users = len(next(iter(figures.values())))
@@ -93,15 +93,15 @@ def list_estimates(
 
 @dataclass(frozen=True)
 class _Spread:
-    """Which candidates somebody is shown, and by whom.
+    """Which candidates are in which users' lists.
 
     Attributes:
         ks: list lengths, rising.
-        parts: for each length an (m, n_users) CSR of ones where a user is shown an item at this length and not yet at
-            the one before, over the m candidates that anybody is shown.
+        parts: for each length an (m, n_users) CSR of ones where a user is shown an item at this length but not at the
+            one before, over the m candidates that are in any list.
         is_tail: (m,) bool.
         n: candidates in all.
-        n_tail: those of them that are tail.
+        n_tail: tail items among them.
     """
 
     ks: tuple[int, ...]
@@ -128,7 +128,7 @@ class _Spread:
 
     @property
     def width(self) -> int:
-        """Candidates that somebody is shown."""
+        """Candidates that are in some list."""
         return len(self.is_tail)
 
     def figures(self, counts: np.ndarray) -> dict[str, np.ndarray]:
@@ -170,7 +170,7 @@ def _lift(counts: np.ndarray, list_means: np.ndarray, history_means: np.ndarray)
 
 
 def _estimate(value: float, draws: Sequence[np.ndarray], config: EvaluationConfig) -> Estimate:
-    """A value with the percentile interval of its draws, those aside in which it is undefined."""
+    """A value with the percentile interval of its resamples, without those in which it is undefined."""
     drawn = np.concatenate(draws)
     drawn = drawn[~np.isnan(drawn)]
     low, high = interval(drawn, config.confidence) if len(drawn) else (value, value)
@@ -178,13 +178,13 @@ def _estimate(value: float, draws: Sequence[np.ndarray], config: EvaluationConfi
 
 
 def _of_hits(values: np.ndarray, name: str, draws: Sequence[np.ndarray], config: EvaluationConfig) -> Estimate:
-    """The mean of the figures that are defined, which few users may have anything of."""
+    """The mean of the defined figures, which may be 0 for many users."""
     drawn = np.concatenate(draws)
     return mean_estimate(values[~np.isnan(values)], name, drawn[~np.isnan(drawn)], config.confidence)
 
 
 def _about(value: float, draws: Sequence[np.ndarray], config: EvaluationConfig) -> Estimate:
-    """A value with the spread of its draws about their mean."""
+    """A value with the spread of its resamples about their mean."""
     drawn = _estimate(value, draws, config)
     shift = value - float(np.nanmean(np.concatenate(draws))) if not np.isnan(value) else 0.0
     return Estimate(value, max(drawn.low + shift, 0.0), min(drawn.high + shift, 1.0))

@@ -1,4 +1,4 @@
-"""What every figure is: name, meaning, formula, range, direction, source. Pages and reports say it in these words."""
+"""The glossary of all metrics: name, meaning, formula, range, direction and source, as pages and reports show them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Term:
-    """A figure, explained.
+    """A metric, explained.
 
     Attributes:
-        name: what it is called in a heading.
+        name: as in headings.
         meaning: one plain sentence.
         formula: in the symbols of `engine.evaluation.metrics.accuracy` and `engine.evaluation.metrics.beyond_accuracy`.
         low: the smallest value it can take; None for no bound.
         high: the largest; None for no bound, or one that depends on the data.
         better: which way is better; "neither" where both ends are bad, or where it depends on what is wanted.
         source: the publication that defines it.
-        needs: what the data must have: "category"; None for nothing beside the log.
+        needs: what the data must have, "category"; None if the log is enough.
     """
 
     name: str

@@ -1,11 +1,11 @@
-"""How sure a mean over users is: percentile bootstrap, and a permutation test between two groups of users.
+"""The uncertainty of a mean over users: percentile bootstrap, and a permutation test between two groups of users.
 
 Metrics of ranks take few distinct values (with one target, NDCG@10 takes eleven). A resample of n users is therefore a
 multinomial draw over the distinct rows of the table, which has the same distribution as drawing users one by one and
 costs the same for a thousand users as for a million.
 
-Where there are many groups, and columns that take many values, all of them share one draw instead: every user counts a
-Poisson number of times, and a group's resampled mean is the weighted mean of its users (`resampled_group_means`).
+With many groups, or columns with many values, all share one draw instead: every user counts a Poisson number of times,
+and a group's resampled mean is the weighted mean of its users (`resampled_group_means`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SMALL = 30
-"""With fewer users than this in a group, intervals and tests are rough and the answer says so."""
+"""With fewer users than this in a group, intervals and tests are rough, and results say so."""
 
 _CELLS = 8_000_000
 """Resampling counts held in memory at a time (8 bytes each)."""
@@ -59,9 +59,9 @@ class Levels:
 
 
 def resampled_means(levels: Levels, rows: np.ndarray, samples: int, rng: np.random.Generator) -> np.ndarray:
-    """(samples, n_columns) means of the chosen users, each over as many users drawn with replacement.
+    """(samples, n_columns) means of the chosen users, resampled with replacement.
 
-    All columns of one sample share its draw, so that differences between columns are paired.
+    All columns of a sample share its draw, so that differences between columns are paired.
 
     Args:
         levels: the table.
@@ -82,7 +82,7 @@ def resampled_means(levels: Levels, rows: np.ndarray, samples: int, rng: np.rand
 def resampled_statistic(
     levels: Levels, statistic: Callable[[np.ndarray, np.ndarray], np.ndarray], samples: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """(samples,) values of a statistic of one column, each over as many users drawn with replacement.
+    """(samples,) values of a statistic of one column, over users resampled with replacement.
 
     Args:
         levels: a table of one column.
@@ -99,12 +99,12 @@ def resampled_statistic(
 def resampled_group_means(
     values: np.ndarray, inside: np.ndarray, samples: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Means of groups of users, and of everybody else, over resamples that all groups and columns share.
+    """Resampled means of groups of users, and of everybody else; all groups and columns share the resamples.
 
     In a sample each user counts w times, w drawn from a Poisson distribution of mean 1, and a mean is Σwx / Σw over
-    those who have a figure. Given how many were drawn from a group, that is a draw of so many of its users with
-    replacement, and groups without a user in common are independent. A sample in which nobody of a group was drawn,
-    which happens with a handful of users only, counts with the group's plain mean.
+    those who have a figure. Given its size, the draw from a group is a sample of its users with replacement, and
+    disjoint groups are independent. A sample that draws nobody from a group, which happens only with a handful of
+    users, counts with the group's plain mean.
 
     Args:
         values: (n_users, n_columns) figures, NaN where a user has none.
@@ -120,7 +120,7 @@ def resampled_group_means(
     Biomedicine 2006).
     """
     known = ~np.isnan(values)
-    # Centred, single precision is exact enough, and a column that is the same for everybody is exactly that.
+    # After centring, single precision is exact enough, and a constant column stays exactly constant.
     middle = np.divide(np.where(known, values, 0).sum(axis=0), known.sum(axis=0), where=known.any(axis=0),
                        out=np.zeros(values.shape[1]))  # fmt: skip
     centred = np.where(known, values - middle, 0)
@@ -170,9 +170,9 @@ def interval(resamples: np.ndarray, confidence: float) -> tuple[np.ndarray, np.n
 def permutation_p_value(first: np.ndarray, second: np.ndarray, samples: int, rng: np.random.Generator) -> float:
     """Two-sided p-value of a difference between the means of two groups of users, between 1 / (samples + 1) and 1.
 
-    The group labels are shuffled; the statistic is Welch's t, which keeps the test honest when the groups differ in
-    spread as well (Chung and Romano, "Exact and asymptotically robust permutation tests", Annals of Statistics 2013).
-    With a single user in a group there is no spread to divide by, and the plain difference is used.
+    The group labels are shuffled; the statistic is Welch's t, which keeps the test valid when the groups also differ in
+    spread (Chung and Romano, "Exact and asymptotically robust permutation tests", Annals of Statistics 2013). With a
+    single user in a group there is no spread to divide by, and the plain difference is used.
 
     Args:
         first: (n,) figures of one group, at least one.
@@ -202,7 +202,7 @@ def _welch(part: np.ndarray, pooled: np.ndarray, values: np.ndarray) -> np.ndarr
         return difference
     variance = np.maximum(part @ values**2 / n - mean**2, 0) / (n - 1)
     variance += np.maximum(rest @ values**2 / m - other**2, 0) / (m - 1)
-    # Two constant groups have no spread: equal ones show nothing, different ones could not differ more.
+    # Two constant groups have no spread: if equal they show no difference, if not they could not differ more.
     flat = np.where(np.abs(difference) < 1e-12, 0.0, np.copysign(np.inf, difference))
     return np.where(variance > 1e-24, difference / np.sqrt(np.maximum(variance, 1e-24)), flat)
 

@@ -1,4 +1,4 @@
-"""Whether groups of users differ from everybody else: moments, p-values and effect sizes of many groups at once."""
+"""Whether groups of users differ from everybody else: moments, p-values and effect sizes of many groups together."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import numpy as np
 from scipy import stats
 
 FEW = 200
-"""With fewer users than this on one side, a test that finds something is checked by shuffling."""
+"""With fewer users than this on one side, a significant result is checked by shuffling."""
 
 SHUFFLES = 4_999
 """Shuffles of such a check, at least; no p-value of it lies below 1 / (SHUFFLES + 1)."""
 
-_FLAT = 1e-12  # a spread below this share of everybody's is rounding
+_FLAT = 1e-12  # a spread below this share of the overall spread is rounding error
 
 
 @dataclass(frozen=True)
 class Moments:
-    """What is needed of groups of users and of everybody outside them; all (n_groups, n_columns).
+    """Moments of groups of users and of everybody outside them; all (n_groups, n_columns).
 
     Attributes:
         n: users inside with a figure.
         n_rest: users outside with one.
         mean: their mean inside; NaN without anybody.
         mean_rest: outside.
-        variance: with n - 1 below; NaN for fewer than two; exactly 0 where all are alike.
+        variance: with divisor n - 1; NaN for fewer than two; exactly 0 where all are equal.
         variance_rest: outside.
     """
 
@@ -59,11 +59,11 @@ def p_values(values: np.ndarray, inside: np.ndarray, moments: Moments, level: fl
     """(n_groups, n_columns) two-sided p-values of groups against everybody outside; NaN where a side is empty.
 
     The larger of two: Welch's t, which holds when the sides differ in spread, and Student's t, which holds when one has
-    too few users to tell its spread (a group of 20 without a hit has none, and would differ from everybody by Welch).
-    Both go by the normal curve far out, where rare hits do not follow it; so where one side has fewer than 200 users
-    and the p-value is at or under the level, 4,999 shuffles of the users (statistic: Welch's t) have the last word if
-    theirs is larger. That check gives no p-value below 1/5,000, so among hundreds of comparisons a small group is
-    rarely called different: it cannot be shown with so few users.
+    too few users to estimate its spread (a group of 20 without a hit has none, and would always differ by Welch's).
+    Both rely on the normal distribution in the far tails, which rare hits do not follow. So if one side has fewer than
+    200 users and the p-value is at or below the level, it is replaced by that of 4,999 shuffles of the users
+    (statistic: Welch's t) if that is larger. That check gives no p-value below 1/5,000, so among hundreds of
+    comparisons a small group is rarely called different: so few users cannot show it.
 
     Args:
         values: (n_users, n_columns) figures, NaN where there is none.
@@ -103,7 +103,7 @@ def _student(moments: Moments) -> np.ndarray:
 
 
 def _t_test(difference: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -> np.ndarray:
-    """Two-sided p-values; without any spread, equal means show nothing and different ones could not differ more."""
+    """Two-sided p-values; without any spread, 1 for equal means and 0 for different ones."""
     with np.errstate(invalid="ignore", divide="ignore"):
         p = 2 * stats.t.sf(np.abs(difference) / np.sqrt(variance), freedom)
     flat = np.where(np.abs(difference) < 1e-12, 1.0, 0.0)
@@ -112,10 +112,10 @@ def _t_test(difference: np.ndarray, variance: np.ndarray, freedom: np.ndarray) -
 
 
 def _shuffled(values: np.ndarray, inside: np.ndarray, rng: np.random.Generator) -> float:
-    """The share of shuffles at least as far apart as what was seen, which itself counts as one.
+    """The share of shuffles with a difference at least as large as the observed one, which itself counts as one.
 
-    A shuffle of all users is cut into as many groups of the smaller side's size as it holds: each of them is a draw
-    without replacement.
+    A shuffle of all users is divided into as many groups of the smaller side's size as fit: each is a draw without
+    replacement.
     """
     n = int(min(inside.sum(), (~inside).sum()))
     values = values - values.mean()
