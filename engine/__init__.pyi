@@ -197,6 +197,12 @@ from .queries.what_if import (
     score_hypothetical as score_hypothetical,
     what_if as what_if,
 )
+from .runs.listing import (
+    DamagedRun as DamagedRun,
+    RunSummary as RunSummary,
+    damaged_runs as damaged_runs,
+    list_runs as list_runs,
+)
 from .runs.place import check_free as check_free
 from .runs.saved_groups import (
     delete_group as delete_group,
@@ -207,12 +213,8 @@ from .runs.saved_groups import (
     user_columns as user_columns,
 )
 from .runs.store import (
-    DamagedRun as DamagedRun,
     Run as Run,
-    RunSummary as RunSummary,
     compare_runs as compare_runs,
-    damaged_runs as damaged_runs,
-    list_runs as list_runs,
     load_run as load_run,
     measured_run as measured_run,
 )

@@ -1,12 +1,10 @@
-"""Runs: listed, and loaded as values. `engine.runs.folder` knows their files."""
+"""Runs, loaded as values and checked. `engine.runs.folder` knows their files."""
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,15 +18,15 @@ from engine.data.repeats import resolve_exclude_seen
 from engine.data.splits import Split, split_from_config
 from engine.ensemble.ensemble import Ensemble
 from engine.ensemble.storage import load_ensemble
-from engine.errors import EngineError, Message, RunError
 from engine.evaluation.cohorts import Cohorts, make_cohorts
 from engine.evaluation.compare import Measured, RunComparison, compare
 from engine.evaluation.metrics.accuracy import log_ranks
-from engine.evaluation.report import Estimate, Evaluation
+from engine.evaluation.report import Evaluation
 from engine.evaluation.targets import TargetFacts, target_facts
 from engine.model.network.transformer import Transformer
 from engine.model.training.checkpoint import load_network
 from engine.recommender import Answering, TransformerRecommender
+from engine.runs.documents import Epoch, RunDocument, RunLine, parse
 from engine.runs.folder import (
     CONFIG,
     DAMAGE,
@@ -36,8 +34,6 @@ from engine.runs.folder import (
     METRICS,
     MODEL,
     PER_USER,
-    RUN_NAME,
-    VOCABULARY,
     check_name,
     file_digest,
     load_data,
@@ -45,36 +41,8 @@ from engine.runs.folder import (
     read_about,
     read_json,
     read_table,
-    require_file,
 )
-from engine.runs.place import settle_all, working_folder
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A line in a list of runs.
-
-    Attributes:
-        name: the folder's name.
-        path: the folder.
-        created: when training began, ISO text in UTC.
-        dataset: the dataset's name.
-        n_users, n_items, n_interactions: its size.
-        epochs: passes over the training part.
-        train_seconds: time in training alone.
-        ndcg10: NDCG@10 over all users of the model that answers, if measured.
-    """
-
-    name: str
-    path: Path
-    created: str
-    dataset: str
-    n_users: int
-    n_items: int
-    n_interactions: int
-    epochs: int
-    train_seconds: float
-    ndcg10: Estimate | None
+from engine.runs.listing import answering_model, damaged, no_such_run, run_summary
 
 
 @dataclass(frozen=True)
@@ -131,114 +99,6 @@ class Run:
         return self.ensemble if self.answers == "ensemble" and self.ensemble is not None else self.recommender
 
 
-@dataclass(frozen=True)
-class DamagedRun:
-    """A folder that would be a run, but cannot be read.
-
-    Attributes:
-        name: the folder's name.
-        path: the folder.
-        reason: why not; its template and values can be worded in another language.
-    """
-
-    name: str
-    path: Path
-    reason: Message
-
-
-def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
-    """The whole runs in a folder, newest first; folders that are no run are left out, and so are damaged runs.
-
-    Raises:
-        RunError: the folder cannot be read.
-
-    >>> [(found.name, found.n_users, found.epochs) for found in engine.list_runs(runs)]
-    [('tiny', 120, 2)]
-    """
-    found = [entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, RunSummary)]
-    return tuple(sorted(found, key=lambda run: run.created, reverse=True))
-
-
-def damaged_runs(runs_dir: str | Path = "runs") -> tuple[DamagedRun, ...]:
-    """The runs in a folder that are damaged or of another version, by name.
-
-    Raises:
-        RunError: the folder cannot be read.
-
-    >>> (folder / "broken").mkdir()
-    >>> _ = (folder / "broken" / "config.json").write_text("{")
-    >>> [found.name for found in engine.damaged_runs(folder)]
-    ['broken']
-    """
-    return tuple(entry for entry in _look_through(Path(runs_dir)) if isinstance(entry, DamagedRun))
-
-
-def _look_through(folder: Path) -> list[RunSummary | DamagedRun]:
-    """All that look like runs, in the order of their names; one that goes meanwhile is none."""
-    settle_all(folder)
-    try:
-        paths = sorted(folder.iterdir()) if folder.is_dir() else []
-    except OSError as error:
-        raise RunError(
-            "{folder} cannot be read ({reason}).", folder=folder, reason=error.strerror or str(error)
-        ) from None
-    found: list[RunSummary | DamagedRun] = []
-    for path in paths:
-        if RUN_NAME.fullmatch(path.name) and os.path.lexists(path / CONFIG):
-            try:
-                found.append(_summary(path))
-            except RunError as error:
-                if path.is_dir():
-                    found.append(DamagedRun(path.name, path, error.message))
-    return found
-
-
-def _summary(path: Path) -> RunSummary:
-    about = read_about(path)
-    try:
-        for name in (MODEL, VOCABULARY, PER_USER):
-            require_file(path / name)
-        metrics = read_json(path / METRICS)
-        overall = metrics["models"].get(_answers(metrics), {}).get("overall", {})
-        ndcg = Estimate(**{k: _number(v) for k, v in overall["ndcg@10"].items()}) if "ndcg@10" in overall else None
-        size = about["size"]
-        return RunSummary(
-            path.name,
-            path,
-            datetime.fromisoformat(about["created"]).isoformat(),
-            _text(about["dataset"]),
-            _count(size["users"]),
-            _count(size["items"]),
-            _count(size["interactions"]),
-            _count(about["epochs"]),
-            _number(about["seconds"]["train"]),
-            ndcg,
-        )
-    except DAMAGE as error:
-        raise _damaged(path.name, path, error) from error
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{value!r:.50} is no text")
-    return value
-
-
-def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**53:
-        raise TypeError(f"{value!r:.50} is no count")
-    return value
-
-
-def _number(value: Any) -> Any:
-    """A finite number; None, as a figure that is undefined has it, stays."""
-    if value is None:
-        return None
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-        raise TypeError(f"{value!r:.50} is no number")
-    return value
-
-
 def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
     """A whole run by name.
 
@@ -251,10 +111,11 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
     """
     path = Path(runs_dir) / check_name(name)
     if not os.path.lexists(path / CONFIG):
-        raise _no_such_run(name, Path(runs_dir))
+        raise no_such_run(name, Path(runs_dir))
     about = read_about(path)
     try:
-        _summary(path)
+        run_summary(path)
+        document = parse(RunDocument, about, CONFIG)
         config = parse_config(about["config"], str(path / CONFIG))
         dataset, cleaning = load_data(path)
         split = split_of(dataset, config)
@@ -262,7 +123,7 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
         metrics = read_json(path / METRICS)
         network = load_network(path / MODEL)
         _check_belongs(network, dataset)
-        if about.get("weights", digest := file_digest(path / MODEL)) != digest:
+        if document.weights not in (None, file_digest(path / MODEL)):
             raise ValueError(f"{MODEL} does not hold the weights that this run was trained to; they are another run's")
         recommender = TransformerRecommender(network, candidates_of(split, config, network))
         return Run(
@@ -275,20 +136,20 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
             cohorts=cohorts_of(split, config),
             cleaning=cleaning,
             evaluation=_evaluation(path, metrics, dataset, split, config, recommender.candidates),
-            oracle=about.get("oracle"),
-            epochs=_count(about["epochs"]),
-            best_epoch=_count(about["best_epoch"]),
-            stopped_by=_text(about["stopped_by"]),
-            seconds={_text(k): _number(v) for k, v in about["seconds"].items()},
-            versions={_text(k): _text(v) for k, v in about["versions"].items()},
-            device=_text(about["device"]),
-            history=_history(about["history"]),
+            oracle=document.oracle,
+            epochs=document.epochs,
+            best_epoch=document.best_epoch,
+            stopped_by=document.stopped_by,
+            seconds=document.seconds,
+            versions=document.versions,
+            device=document.device,
+            history=pd.DataFrame([epoch.model_dump() for epoch in document.history], columns=list(Epoch.model_fields)),
             recommender=recommender,
             ensemble=load_ensemble(path / ENSEMBLE, recommender) if "ensemble" in metrics["models"] else None,
-            answers=_answers(metrics),
+            answers=answering_model(metrics),
         )
     except DAMAGE as error:
-        raise _damaged(name, path, error) from error
+        raise damaged(name, path, error) from error
 
 
 def _check_belongs(network: Transformer, dataset: Dataset) -> None:
@@ -303,11 +164,6 @@ def _check_belongs(network: Transformer, dataset: Dataset) -> None:
             f"its weights are of {config.n_items:,} items and {config.n_users:,} users, and its data of "
             f"{dataset.n_items:,} and {dataset.n_users:,}"
         )
-
-
-def _history(rows: Any) -> pd.DataFrame:
-    names = ["epoch", "loss", "valid_ndcg", "seconds"]
-    return pd.DataFrame([{name: _number(row[name]) for name in names} for row in rows], columns=names)
 
 
 def _per_user(path: Path, metrics: dict[str, Any]) -> pd.DataFrame:
@@ -330,7 +186,7 @@ def _evaluation(
         sizes = np.where(own, candidates.sum(), split.candidates.sum())
         ranks = log_ranks(per_user["rank"].to_numpy(), sizes)
         per_user.insert(list(per_user.columns).index("rank") + 1, "log_rank", ranks)
-    lists = load_lists(path, dataset, split.test.users, max(config.evaluation.ks), _answers(metrics))
+    lists = load_lists(path, dataset, split.test.users, max(config.evaluation.ks), answering_model(metrics))
     if not np.isin(per_user["user_idx"].to_numpy(), split.test.users).all():
         raise ValueError(f"{PER_USER} is of users who were not tested")
     targets = _targets(metrics) or target_facts(split, config.evaluation.seen_left_out)
@@ -340,11 +196,6 @@ def _evaluation(
 def _targets(metrics: dict[str, Any]) -> TargetFacts | None:
     """What was kept of the targets; nothing in a run made before that was."""
     return TargetFacts.from_dict(metrics["targets"]) if metrics.get("targets") else None
-
-
-def _answers(metrics: dict[str, Any]) -> Answering:
-    """Which model answers; a run made before there were ensembles does not say."""
-    return "ensemble" if metrics.get("answers") == "ensemble" else "transformer"
 
 
 def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: str = "ndcg@10") -> RunComparison:
@@ -389,51 +240,18 @@ def measured_run(name: str, runs_dir: str | Path = "runs") -> Measured:
 def _measured(name: str, folder: Path) -> Measured:
     path = folder / check_name(name)
     if not (path / CONFIG).is_file():
-        raise _no_such_run(name, folder)
+        raise no_such_run(name, folder)
     about = read_about(path)
     try:
         metrics = read_json(path / METRICS)
         per_user, targets = _per_user(path, metrics), _targets(metrics)
         evaluation = Evaluation.from_dict(metrics["models"], per_user, metrics["protocol"], targets=targets)
         config = parse_config(about["config"], str(path / CONFIG))
-        seconds, answers = about["seconds"]["train"], _answers(metrics)
-        return Measured(name, about["fingerprint"], config, seconds, about["epochs"], evaluation, answers)
+        line, answers = parse(RunLine, about, CONFIG), answering_model(metrics)
+        seconds = line.seconds["train"]
+        return Measured(name, about["fingerprint"], config, seconds, line.epochs, evaluation, answers)
     except DAMAGE as error:
-        raise _damaged(name, path, error) from error
-
-
-def _damaged(name: str, path: Path, error: BaseException) -> RunError:
-    if isinstance(error, RunError) and str(error).startswith("Run "):
-        return error
-    reason = error.message if isinstance(error, EngineError) else (str(error) or type(error).__name__)[:300]
-    return RunError(
-        "Run {name!r} in {path} is damaged ({reason}); train it again under another name.",
-        name=name,
-        path=path,
-        reason=reason,
-    )
-
-
-def _no_such_run(name: str, folder: Path) -> RunError:
-    names = [run.name for run in list_runs(folder)]
-    working = working_folder(name, folder)
-    known = Message("there are {names}", {"names": ", ".join(names[:8])})
-    if not names:
-        known = Message("there is none yet; `tailscope train PATH` makes one")
-    given = {"name": name, "folder": folder, "known": known}
-    if (working / CONFIG).is_file():
-        return RunError(
-            "No run called {name!r} in {folder}; {known}. Its training has not ended: "
-            "`tailscope train --resume {name}` goes on with it.",
-            **given,
-        )
-    if working.is_dir():
-        return RunError(
-            "No run called {name!r} in {folder}; {known}. Its training was cut off before it had learnt anything, so "
-            "there is nothing to resume: `tailscope train PATH --name {name}` begins again.",
-            **given,
-        )
-    return RunError("No run called {name!r} in {folder}; {known}.", **given)
+        raise damaged(name, path, error) from error
 
 
 def split_of(dataset: Dataset, config: RunConfig) -> Split:

@@ -254,7 +254,7 @@ def test_damaged_runs_and_those_of_another_version_are_told(copy: Path, tailscop
 
 
 def test_a_run_that_is_deleted_meanwhile_is_no_traceback(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from engine.runs import store as module
+    from engine.runs import listing as module
 
     read = module.read_json
 
