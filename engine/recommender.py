@@ -18,7 +18,7 @@ from engine.model.network.next_item_state import next_item_states, user_rows
 from engine.model.network.transformer import Transformer
 
 Answering = Literal["transformer", "ensemble"]
-"""Which model of a run recommends and is explained."""
+"""The model of a run that recommends and is explained."""
 
 AttentionKind = Literal["causal", "bidirectional", "cross"]
 
@@ -26,7 +26,7 @@ _BLOCK = 32
 
 
 class Recommender(Protocol):
-    """Anything that scores every item for a history. It is fitted when it exists.
+    """Anything that scores every item for a history. An instance is always fitted.
 
     Attributes:
         name: lower-case key in reports: "transformer", "ensemble", "popularity", "itemknn", "ease".
@@ -42,26 +42,26 @@ class Recommender(Protocol):
     def score(self, histories: Histories) -> np.ndarray:
         """(B, n_items + 1) float32 scores, higher is better, -inf where `candidates` is False.
 
-        Seen items keep their score; who ranks decides whether to leave them out.
+        Seen items keep their score; the caller decides whether to exclude them.
         """
         ...
 
 
 @runtime_checkable
 class ScoresInPlace(Protocol):
-    """A recommender that can write its scores where they are wanted: fresh memory for them costs as much as they do."""
+    """A recommender that can write scores into a buffer: allocating one for them costs as much as computing them."""
 
     def score_into(self, histories: Histories, out: np.ndarray) -> None:
-        """Write what `score` gives, but for items that are no candidates, into `out`, (B, n_items + 1) float32."""
+        """Write what `score` gives into `out`, (B, n_items + 1) float32, without masking non-candidates."""
         ...
 
 
 class Explainable(Recommender, Protocol):
-    """A recommender whose score of one item can be asked for with events hidden."""
+    """A recommender that can score items with events hidden."""
 
     @property
     def max_len(self) -> int:
-        """Most recent events that count; earlier ones change nothing."""
+        """The number of most recent events that count; earlier ones have no effect."""
         ...
 
     def score_masked(self, history: np.ndarray, item_idx: int, keep_mask: np.ndarray, user: int = NOBODY) -> np.ndarray:
@@ -76,8 +76,8 @@ class Explainable(Recommender, Protocol):
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             keep_mask: (n, L) bool; False hides an event.
-            items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
-            user: index of the user, whose attributes stay in sight; `NOBODY` for an unknown user.
+            items: (m,) the items to score; None for all V + 1, where column 0 has no meaning.
+            user: index of the user, whose attributes stay known; `NOBODY` for an unknown user.
 
         Returns:
             (n, m) float64 scores; all events present gives those of `score`.
@@ -86,7 +86,7 @@ class Explainable(Recommender, Protocol):
 
 
 class TransformerRecommender:
-    """A trained network with the items it may recommend: NumPy in, NumPy out."""
+    """A trained network with the items that it may recommend: NumPy in, NumPy out."""
 
     name: Literal["transformer"] = "transformer"
 
@@ -99,7 +99,7 @@ class TransformerRecommender:
 
     @property
     def max_len(self) -> int:
-        """Most recent events that the network reads; earlier ones change nothing."""
+        """The number of most recent events that the network reads; earlier ones have no effect."""
         return self._network.config.max_len
 
     @property
@@ -116,7 +116,7 @@ class TransformerRecommender:
         return self._network
 
     def with_user_content(self, tokens: np.ndarray, dense: np.ndarray) -> TransformerRecommender:
-        """The same recommender, which knows this much of whoever is nobody in the data.
+        """The same recommender, with this content for a user who is not in the data.
 
         Args:
             tokens: (width,) int64 and
@@ -141,7 +141,7 @@ class TransformerRecommender:
 
     @torch.inference_mode()
     def score(self, histories: Histories) -> np.ndarray:
-        """(B, n_items + 1) float32 raw logits of the next item, -inf where an item is no candidate."""
+        """(B, n_items + 1) float32 raw logits of the next item, -inf where an item is not a candidate."""
         scores = np.empty((len(histories), len(self.candidates)), dtype=np.float32)
         self.score_into(histories, scores)
         scores[:, ~self.candidates] = -np.inf
@@ -163,13 +163,13 @@ class TransformerRecommender:
     ) -> np.ndarray:
         """Logits of several items with some events hidden.
 
-        A hidden event keeps its place, but its vector is zero and no other event can look at it.
+        A hidden event keeps its place, but its vector is zero and no other event can attend to it.
 
         Args:
             history: (L,) item indices, oldest first, L between 1 and `max_len`.
             keep_mask: (n, L) bool; False hides an event.
-            items: (m,) the items whose logits are asked for; None for all V + 1, whose column 0 means nothing.
-            user: index of the user, whose attributes stay in sight; `NOBODY` for an unknown user.
+            items: (m,) the items to score; None for all V + 1, where column 0 has no meaning.
+            user: index of the user, whose attributes stay known; `NOBODY` for an unknown user.
 
         Returns:
             (n, m) float64 logits.
@@ -192,9 +192,9 @@ class TransformerRecommender:
     def attentions(self, history: np.ndarray, user: int = NOBODY) -> np.ndarray:
         """(n_layers, n_heads, query, key) float32 weights over the last L events, L at most `max_len`.
 
-        The last query alone reads out the next item. Causal: L x L, it is the newest event. Bidirectional: L + 1 x
-        L + 1, it is [MASK] after the events. Cross: L + 1 x L, the encoder's own rows and below them the decoder's
-        cross-attention from START, each decoder layer's under the encoder's layer of that number.
+        The next item is read from the last query alone. Causal: L x L, it is the newest event. Bidirectional: L + 1 x
+        L + 1, it is [MASK] after the events. Cross: L + 1 x L, the encoder's rows and below them the decoder's
+        cross-attention from START, with each decoder layer below the encoder layer of the same number.
         """
         items = torch.from_numpy(np.ascontiguousarray(history[-self.max_len :], dtype=np.int64))[None]
         lengths = torch.tensor([items.shape[1]])
@@ -203,12 +203,12 @@ class TransformerRecommender:
         return torch.cat(parts, dim=-2)[:, 0].numpy()
 
     def _all_vectors(self) -> torch.Tensor:
-        if self._vectors is None:  # scaling a large catalogue's vectors takes longer than using them
+        if self._vectors is None:  # normalising a large catalogue's vectors takes longer than using them
             self._vectors = self._network.output_vectors()
         return self._vectors
 
     def _reading(self) -> Transformer:
-        """The network, which finds every item's vector made: to put an item's content together takes longer."""
+        """The network with precomputed item vectors: computing them from content takes longer."""
         if not self._network.item_vectors.has_content:
             return self._network
         if self._read is None:
@@ -220,21 +220,21 @@ class TransformerRecommender:
 
 
 def mask_seen(scores: np.ndarray, histories: Histories) -> np.ndarray:
-    """(B, n_items + 1) copy of scores with -inf at every item that the row's history holds."""
+    """(B, n_items + 1) copy of scores with -inf at every item of the row's history."""
     masked = np.array(scores, dtype=np.float32)
     masked[histories.positions(), histories.items] = -np.inf
     return masked
 
 
 def top_of(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k best columns of each row, best first, equal scores by lower column.
+    """The k best columns of each row, best first, ties by lower column.
 
-    Where there are many columns, blocks of them are ranked first, then what the best blocks hold: the k best scores lie
-    in the k blocks with the best maxima, since outside them every score has at least k ahead of it, and equal scores go
-    by lower column in blocks as in columns.
+    With many columns, blocks of them are ranked first, then the content of the best blocks: the k best scores lie in
+    the k blocks with the best maxima, since every score outside them has at least k ahead of it, and ties go by lower
+    column in blocks as in columns.
 
     Args:
-        scores: (B, n_items + 1) scores; -inf marks what may not be recommended.
+        scores: (B, n_items + 1) scores; -inf marks what must not be recommended.
         k: list length.
 
     Returns:
@@ -279,7 +279,7 @@ def _top_of_few(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     cut = np.partition(scores, n_columns - width, axis=1)[:, n_columns - width, None]  # the k-th best of each row
     chosen = scores >= cut
     crowded = np.flatnonzero(np.count_nonzero(chosen, axis=1) > width)
-    if len(crowded):  # ties at the cut: take the lowest columns among the equal ones, no more than there is room for
+    if len(crowded):  # ties at the cut: take the lowest of the tied columns, as many as fit
         part, equal = scores[crowded], scores[crowded] == cut[crowded]
         better = part > cut[crowded]
         room = width - np.count_nonzero(better, axis=1)[:, None]
@@ -296,10 +296,10 @@ def _top_of_few(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def score_chunks(
     recommender: Recommender, histories: Histories, exclude_seen: bool = True, chunk: int = 512
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Rows and their (B, n_items + 1) scores, -inf for what may not be recommended, a chunk of histories at a time.
+    """Rows and their (B, n_items + 1) scores, -inf for what must not be recommended, one chunk of histories at a time.
 
-    A chunk holds at most `chunk` histories, and fewer over a large catalogue (`rows_at_once`). All chunks are given in
-    one piece of memory, so the scores hold only until the next are asked for.
+    A chunk holds at most `chunk` histories, and fewer over a large catalogue (`rows_at_once`). All chunks share one
+    buffer, so the scores are valid only until the next chunk.
 
     Raises:
         EngineError: the recommender gave a score that is not a number.
@@ -310,7 +310,7 @@ def score_chunks(
     for start in range(0, len(histories), chunk):
         rows = slice(start, min(start + chunk, len(histories)))
         part = histories.take(np.arange(rows.start, rows.stop))
-        scores = memory[: len(part)]  # a fresh copy for every chunk takes as long as scoring it
+        scores = memory[: len(part)]  # allocating for every chunk takes as long as scoring it
         if isinstance(recommender, ScoresInPlace):
             recommender.score_into(part, scores)
         else:

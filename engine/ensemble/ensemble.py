@@ -1,4 +1,4 @@
-"""The ensemble: the Transformer, EASE and item kNN mixed, by weights that depend on the length of the history."""
+"""The ensemble: a weighted sum of Transformer, EASE and item kNN, with weights that depend on the history's length."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from engine.model.item_similarity import ItemWeights
 from engine.recommender import Explainable
 
 EVERY_EVENT = 2**31 - 1
-"""A `max_len` that no history reaches: what a set-model sums over has no end."""
+"""A `max_len` that no history reaches: set-models use histories of any length."""
 
 
 @dataclass(frozen=True)
 class EnsembleWeights:
-    """How much each member counts, by the length of the history.
+    """The weights of the members, by the length of the history.
 
     Attributes:
         members: their names; the Transformer first.
-        longest: (n_bins - 1,) int64, rising: the longest history of every bin of lengths but the last, which is open.
-        weights: (n_bins, n_members) float64, none under 0; each row sums to 1.
-        spreads: (n_members,) float64 usual deviation of a member's scores over the items that one user can get.
-        validation: NDCG@10 of each member alone, and of the "ensemble", on the validation users asked, between 0 and 1.
-        by_length: the same in every bin: (n_bins,) float64 each, NaN where a bin has no validation user.
+        longest: (n_bins - 1,) int64, rising: the longest history of each length bin but the last, which is open.
+        weights: (n_bins, n_members) float64, 0 or more; each row sums to 1.
+        spreads: (n_members,) float64 mean standard deviation of a member's scores over the candidates of a user.
+        validation: NDCG@10 of each member alone, and of the "ensemble", on the validation users used, between 0 and 1.
+        by_length: the same by bin: (n_bins,) float64 each, NaN where a bin has no validation user.
         n_users: (n_bins,) int64 validation users.
         beats_transformer: whether the ensemble beats the Transformer on validation: by weights learnt on one half of
             the users, on the other half, by more than the standard error; and on all validation users asked.
@@ -58,7 +58,8 @@ class EnsembleWeights:
 
     @property
     def influence(self) -> np.ndarray:
-        """(n_bins, n_members) float64 shares: weights times spreads, since a weight alone counts for little or much."""
+        """(n_bins, n_members) float64 shares: weights times spreads, since the effect of a weight depends on the
+        spread."""
         moved = self.weights * self.spreads
         return moved / moved.sum(axis=1, keepdims=True)
 
@@ -69,7 +70,7 @@ class EnsembleWeights:
     def of_lengths(self, lengths: np.ndarray) -> np.ndarray:
         """(n, n_members) float64 weights for histories of given lengths; the Transformer alone answers an empty one."""
         weights = self.weights[self.bins_of(lengths)]
-        weights[lengths == 0] = np.eye(len(self.members))[0]  # a set-model has nothing to say of it
+        weights[lengths == 0] = np.eye(len(self.members))[0]  # a set-model has no scores for it
         return weights
 
 
@@ -79,14 +80,14 @@ class Ensemble:
 
     score(i) = w_T logit(i) + sum over set-models m of w_m l(s_m(i) / d_m),  l(x) = sign(x) log(1 + |x|)
 
-    Here logit is the Transformer's own, s_m a set-model's sum over the history's items, d_m the standard deviation of
-    that sum over all items, and w the weights for a history of this length. Dividing by d_m brings histories of
-    one event and of hundreds to one scale; l brings sums to a logarithmic one, as logits are, so that the few items a
-    set-model is sure of do not drown everything else, and changes no order. A constant taken off a whole row would
-    change no ranking either, so none is.
+    Here logit is that of the Transformer, s_m a set-model's sum over the history's items, d_m the standard deviation of
+    that sum over all items, and w the weights for a history of this length. Dividing by d_m brings short and long
+    histories to the same scale; l makes sums logarithmic, like logits, so that the few items with high set-model scores
+    do not dominate, and keeps their order. Subtracting a constant from a row would not change the ranking, so none is
+    subtracted.
 
     Attributes:
-        transformer: the first member; it decides what can be recommended.
+        transformer: the first member; its candidates are the ensemble's.
         parts: the set-models, in the order of the weights.
         weights: how much each member counts.
     """
@@ -104,11 +105,11 @@ class Ensemble:
 
     @property
     def max_len(self) -> int:
-        """All events count, those too that lie beyond the Transformer's own `max_len`: a set-model has no window."""
+        """All events count, even those before the Transformer's window of `max_len`: a set-model has no window."""
         return EVERY_EVENT
 
     def score(self, histories: Histories) -> np.ndarray:
-        """(B, n_items + 1) float32 mixed scores, -inf where an item is no candidate."""
+        """(B, n_items + 1) float32 mixed scores, -inf where an item is not a candidate."""
         given = member_scores(self.transformer, self.parts, histories)
         scores = mixed(given, self.weights.of_lengths(histories.lengths))
         scores[:, ~self.candidates] = -np.inf
@@ -121,18 +122,17 @@ class Ensemble:
     def scores_masked(
         self, history: np.ndarray, keep_mask: np.ndarray, items: np.ndarray | None = None, user: int = NOBODY
     ) -> np.ndarray:
-        """Items' scores with some events hidden; weights and deviations stay those of the whole history.
+        """Items' scores with some events hidden; weights and deviations stay those of the full history.
 
-        The Transformer's hidden events keep their places and are masked, as in its own explanation. A set-model knows
-        no places: a hidden event is left out of its set, unless the same item is met again at an event that is present.
-        What is held fixed (w, d) is held so on purpose: letting them follow the hidden events would explain the change
-        of scale along with the events.
+        The Transformer's hidden events keep their places and are masked, as in its own explanation. A set-model ignores
+        order: a hidden event is removed from its set, unless the same item occurs in an event that is present. w and d
+        are fixed on purpose: otherwise the change of scale would be explained along with the events.
 
         Args:
             history: (L,) item indices, oldest first, L at least 1.
             keep_mask: (n, L) bool; False hides an event.
-            items: (m,) the items whose scores are asked for; None for all V + 1, whose column 0 means nothing.
-            user: index of the user, whose attributes the Transformer keeps in sight.
+            items: (m,) the items to score; None for all V + 1, where column 0 has no meaning.
+            user: index of the user, whose attributes stay known to the Transformer.
 
         Returns:
             (n, m) float64 scores.
@@ -144,12 +144,12 @@ class Ensemble:
         return sum(self._of_sets(history, items, keep_mask), weight * logits)
 
     def shares(self, history: np.ndarray, item_idx: int, score: float) -> dict[str, float]:
-        """Each member's part of an item's score, for a history of at least one event; together they are the score."""
+        """Each member's part of an item's score, for a history of at least one event; they sum to the score."""
         others = self.parts_of_sets(history, item_idx)
         return {self.weights.members[0]: score - sum(others.values()), **others}
 
     def parts_of_sets(self, history: np.ndarray, item_idx: int) -> dict[str, float]:
-        """The part of an item's score that every member but the Transformer gives, for at least one event."""
+        """The part of each member but the Transformer of an item's score, for at least one event."""
         everything = np.ones((1, len(history)), dtype=bool)
         parts = self._of_sets(history, np.array([item_idx]), everything)
         return {name: float(part[0, 0]) for name, part in zip(self.weights.members[1:], parts, strict=True)}
@@ -167,9 +167,9 @@ class Ensemble:
 
 
 def member_scores(transformer: Explainable, parts: Sequence[ItemWeights], histories: Histories) -> Iterator[np.ndarray]:
-    """(B, n_items + 1) float32 scores of one member after another, on the scale on which they are mixed.
+    """(B, n_items + 1) float32 scores of one member after another, on their common scale.
 
-    What is no candidate of the Transformer's scores 0 there, since a weight of 0 times -inf would be no number.
+    Non-candidates of the Transformer score 0 there, since a weight of 0 times -inf would be NaN.
     """
     logits = transformer.score(histories)
     logits[:, ~transformer.candidates] = 0
@@ -179,7 +179,7 @@ def member_scores(transformer: Explainable, parts: Sequence[ItemWeights], histor
 
 
 def _standardised(part: ItemWeights, histories: Histories) -> np.ndarray:
-    """(B, n_items + 1) float32 scores of a set-model, over their row's deviation and on a logarithmic scale."""
+    """(B, n_items + 1) float32 scores of a set-model, divided by their row's deviation, on a logarithmic scale."""
     sums = part.sums(histories)
     sums.data *= np.repeat((1 / deviations(sums, part.n_items)).astype(np.float32), np.diff(sums.indptr))
     sums.data = logarithmic(sums.data)

@@ -1,9 +1,8 @@
-"""Learns on validation how much each member of an ensemble counts, for short histories and for long ones.
+"""Learns on validation the weights of an ensemble's members, for short histories and for long ones.
 
-A grid of weights is tried. For every validation user the ranks of the target under all of them are counted once, on a
-shortlist of the items that any member ranks high; to choose weights for some users is then to add up their rows. What
-is chosen is checked by full ranking on the same users: where it falls behind the best member, that member is used
-alone.
+A grid of weights is tried. For every validation user the ranks of the target under all of them are computed once, on a
+shortlist of the items that any member ranks high; choosing weights for some users then means summing their rows. The
+choice is checked by full ranking on the same users: if it is worse than the best member, that member is used alone.
 """
 
 from __future__ import annotations
@@ -25,13 +24,14 @@ from engine.model.item_similarity import ItemWeights
 from engine.recommender import Explainable, mask_seen, top_of
 
 GRID = (0.0, 0.03, 0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.95, 1.4, 2.0, 3.0)
-"""Weights tried for a set-model, against 1 for the Transformer over the usual deviation of its logits within a row."""
+"""Weights tried for a set-model, relative to 1 for the Transformer divided by the mean deviation of its logits in a
+row."""
 
 LENGTH_BINS = 5
-"""Bins of history lengths, cut where the training lengths fall into equal parts; equal cuts are made once."""
+"""Bins of history lengths, cut at quantiles of the training lengths; duplicate cuts are merged."""
 
 PRIOR_USERS = 1_000
-"""A bin's own users are joined by this many average ones, so that few users cannot pull its weights far away."""
+"""Each bin's users are joined by this many average ones, so that few users cannot shift its weights much."""
 
 SHORTLIST = 50
 """Items that each member adds to a user's shortlist."""
@@ -40,10 +40,10 @@ K = 10
 """Weights are chosen, and the result is measured, by NDCG at this list length."""
 
 MOST_USERS = 6_000
-"""Validation users that weights are learnt from and checked on: as many as training asks, and seconds of work."""
+"""Most validation users for learning and checking weights: as many as in training, which takes seconds."""
 
 ROUNDS = 5
-"""Times that the users are halved to see whether what one half teaches holds on the other."""
+"""How often the users are halved to test whether weights learnt on one half help on the other."""
 
 _CHUNK = 512
 
@@ -51,13 +51,13 @@ _CHUNK = 512
 def learn_weights(transformer: Explainable, parts: Sequence[ItemWeights], split: Split, config: RunConfig) -> Ensemble:
     """The ensemble of a Transformer and set-models, its weights learnt on `split.valid` alone.
 
-    On the validation users asked its NDCG@10 is not below that of its best member. The order of users changes nothing.
+    On the validation users used its NDCG@10 is not below that of its best member. The order of users has no effect.
 
     Args:
         transformer: trained on the training part.
         parts: set-models fitted on the training part; at least one.
-        split: its validation part is asked, its test part never.
-        config: whether seen items are left out, and the seed by which users are drawn and halved.
+        split: its validation part is used, its test part never.
+        config: whether seen items are excluded, and the seed by which users are drawn and halved.
     """
     hide_seen = config.evaluation.seen_left_out
     keys = _keys(split.valid, config.training.seed)
@@ -112,7 +112,7 @@ def _figures(
     """NDCG@10 of each member alone, then of the ensemble: the first target of each user, full ranking, ties against it.
 
     Returns:
-        One figure each for all users; and (n_bins,) for those of every bin of lengths, NaN where there is nobody.
+        One figure each for all users; and (n_bins,) one for every length bin, NaN where a bin is empty.
     """
     places: list[list[np.ndarray]] = [[] for _ in range(len(parts) + 2)]
     for histories, targets in _chunks(holdout, transformer):
@@ -128,7 +128,7 @@ def _figures(
 
 
 def _chunks(holdout: Holdout, transformer: Explainable) -> Iterator[tuple[Histories, np.ndarray]]:
-    """Histories and the first target of each, some at a time."""
+    """Histories and the first target of each, in chunks."""
     size = rows_at_once(len(transformer.candidates) - 1, _CHUNK)
     for start in range(0, len(holdout), size):
         part = holdout.take(np.arange(start, min(start + size, len(holdout))))
@@ -136,7 +136,7 @@ def _chunks(holdout: Holdout, transformer: Explainable) -> Iterator[tuple[Histor
 
 
 def _ranked(scores: np.ndarray, histories: Histories, candidates: np.ndarray, exclude_seen: bool) -> np.ndarray:
-    """The scores with -inf for what may not be recommended."""
+    """The scores with -inf for what must not be recommended."""
     scores[:, ~candidates] = -np.inf
     return mask_seen(scores, histories) if exclude_seen else scores
 
@@ -148,18 +148,18 @@ def _places(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def _mean_gain(ranks: np.ndarray, k: int) -> float:
-    """NDCG@k of users with one target each, the same to the last bit in whatever order they come."""
+    """NDCG@k of users with one target each, bit for bit independent of their order."""
     counts = np.bincount(ranks[(ranks > 0) & (ranks <= k)], minlength=k + 1)
     return float(counts[1:] @ _gains(k)[1:]) / max(len(ranks), 1)
 
 
 def _gains(k: int) -> np.ndarray:
-    """(k + 1,) gain of each rank; a miss, 0, gains nothing."""
+    """(k + 1,) gain of each rank; 0, a miss, has no gain."""
     return np.concatenate([[0.0], 1 / np.log2(np.arange(1, k + 1) + 1.0)])
 
 
 def _keys(holdout: Holdout, seed: int) -> np.ndarray:
-    """(U,) uint64 drawn from each user's own history and targets, so that no order of users enters."""
+    """(U,) uint64 hashes of each user's history and targets, so that the order of users has no effect."""
     salt = seed.to_bytes(8, "little")
     return np.array(
         [
@@ -173,12 +173,12 @@ def _keys(holdout: Holdout, seed: int) -> np.ndarray:
 def _shortlists(
     transformer: Explainable, parts: Sequence[ItemWeights], asked: Holdout, exclude_seen: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How far shortlisted items score above the target, for each member, and the usual spread of its scores.
+    """How far shortlisted items score above the target, for each member, and the mean spread of its scores.
 
     Returns:
         (n, members x SHORTLIST + 1, members) float32, very low for an item that must never count; (U,) bool, True for
         the n users whose target can be recommended, since no weights help the others; and the (members,) mean over
-        users of the deviation of the scores that each member gives to what can be recommended, 1 where there is none.
+        users of the deviation of each member's scores over the candidates, 1 where there is none.
     """
     width = (1 + len(parts)) * min(SHORTLIST, len(transformer.candidates)) + 1
     rows = [np.zeros((0, width, 1 + len(parts)), dtype=np.float32)]
@@ -195,7 +195,7 @@ def _shortlists(
 
 
 def _excess(scores: list[np.ndarray], targets: np.ndarray) -> np.ndarray:
-    """What `_shortlists` says of each member's (b, V) scores."""
+    """The first result of `_shortlists`, from each member's (b, V) scores."""
     k = min(SHORTLIST, scores[0].shape[1])
     tops = [top_of(of, k)[0] for of in scores]
     items = np.sort(np.concatenate([targets[:, None], *tops], axis=1), axis=1)
@@ -217,7 +217,7 @@ def _grid(n_parts: int, spread: float) -> np.ndarray:
 
 
 def _ranks(excess: np.ndarray, grid: np.ndarray) -> np.ndarray:
-    """(n, G) int32 ranks of the targets among their shortlists; an item that scores as much goes before."""
+    """(n, G) int32 ranks of the targets among their shortlists; ties against the target."""
     out = np.zeros((len(excess), len(grid)), dtype=np.int32)
     for column, weights in enumerate(grid.astype(np.float32)):
         out[:, column] = np.count_nonzero(excess @ weights >= 0, axis=1)
@@ -233,17 +233,19 @@ def _longest(train_lengths: np.ndarray) -> np.ndarray:
 
 
 def _choose(ranks: np.ndarray, bins: np.ndarray, n_bins: int) -> np.ndarray:
-    """(n_bins,) row of the grid for each bin: the best for its users and `PRIOR_USERS` average ones."""
+    """(n_bins,) grid row for each bin: the best for its users and `PRIOR_USERS` average ones."""
     n, n_weights = ranks.shape
     counts = np.zeros((n_bins, n_weights, K + 1), dtype=np.int64)
     near = np.where(ranks <= K, ranks, 0)
-    np.add.at(counts, (bins[:, None], np.arange(n_weights)[None, :], near), 1)  # whole numbers: no order of users
+    np.add.at(
+        counts, (bins[:, None], np.arange(n_weights)[None, :], near), 1
+    )  # integers, so the order of users has no effect
     gains = counts @ _gains(K)  # (n_bins, G)
     return (gains + PRIOR_USERS * gains.sum(axis=0) / max(n, 1)).argmax(axis=1)
 
 
 def _beats_transformer(ranks: np.ndarray, bins: np.ndarray, n_bins: int, keys: np.ndarray) -> bool:
-    """Whether weights that half the users chose beat the Transformer on the others, by more than the standard error."""
+    """Whether weights chosen on half the users beat the Transformer on the others, by more than the standard error."""
     gains = _gains(K)
     near = np.where(ranks <= K, ranks, 0)
     transformer = 0  # the grid's row of the Transformer alone

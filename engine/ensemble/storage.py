@@ -1,4 +1,4 @@
-"""An ensemble on disk: its weights and its set-models as plain numbers in a safetensors file, nothing to unpickle."""
+"""An ensemble on disk: its weights and set-models as plain numbers in a safetensors file, nothing to unpickle."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def save_ensemble(ensemble: Ensemble, path: Path) -> None:
 
 
 def load_ensemble(path: Path, transformer: Explainable) -> Ensemble:
-    """The ensemble that `save_ensemble` wrote, round the Transformer of the same run.
+    """The ensemble that `save_ensemble` wrote, with the Transformer of the same run.
 
     Raises:
         RunError: the file is missing or damaged, or belongs to other items.
@@ -88,5 +88,5 @@ def _part(name: SetModel, arrays: dict[str, np.ndarray]) -> ItemWeights:
 
 
 def _narrow(n_items: int) -> type:
-    """The smallest whole numbers that hold an item index: half the room for most catalogues."""
+    """The smallest integer type for an item index: half the space for most catalogues."""
     return np.uint16 if n_items <= np.iinfo(np.uint16).max else np.int32

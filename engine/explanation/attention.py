@@ -1,4 +1,4 @@
-"""Where the network looked: attention weights of one history, labelled, with a summary for each head.
+"""Attention weights of one history, labelled, with a summary for each head.
 
 A weight says where a head looked, not why an item was ranked (Jain and Wallace 2019; Wiegreffe and Pinter 2019).
 """
@@ -21,18 +21,17 @@ class Attention:
     """Attention over one history.
 
     Attributes:
-        weights: (n_layers, n_heads, query, key) float32; each row sums to 1 over the keys that it can look at, NaN
-            where it never looks. The last row alone reads out the next item. For L events:
-            causal: L x L; the future is NaN; the last row is the newest event's.
-            bidirectional: L + 1 x L + 1; the last place is [MASK], where the next item would be.
-            cross: L + 1 x L; the encoder's rows, then the decoder's row, which starts from START.
-        heads: one row a head, for the last query: `layer`, `head` (from 1), `entropy` (0: one key, 1: spread evenly),
+        weights: (n_layers, n_heads, query, key) float32; each row sums to 1 over the keys that it can attend to, and is
+            NaN elsewhere. The next item is read from the last row. For L events: causal: L x L; the future is NaN; the
+            last row is the newest event's. bidirectional: L + 1 x L + 1; the last place is [MASK], where the next item
+            would be. cross: L + 1 x L; the encoder's rows, then the decoder's row, which starts from START.
+        heads: one row a head, for the last query: `layer`, `head` (from 1), `entropy` (0: one key, 1: uniform),
             and the shares of the first event, `first_share`, of the event before the newest, `recent_share`, and of the
             newest, `own_share`, all between 0 and 1.
-        kind: which of the three it is.
-        reading: "raw" is what is said above. "rollout": one map a layer instead of one a head, of how far each place
+        kind: one of these three.
+        reading: "raw": weights as above. "rollout": one map per layer instead of one per head, of how far each place
             draws on each event after that layer. "gradient": weight times gradient of the item's logit, where that is
-            positive. `heads` is about the raw weights in any case.
+            positive. `heads` always describes the raw weights.
         relevance: (L,) float64 how much each event counts by this reading; see `engine.explanation.attention_readings`.
     """
 
@@ -56,8 +55,8 @@ def attend(
         recommender: the trained network.
         history: item indices, oldest first.
         user: index of the user.
-        reading: how to read it.
-        item_idx: whose logit gradients are of; only "gradient" needs it.
+        reading: how attention is read.
+        item_idx: the item whose logit is differentiated; only for "gradient".
 
     Raises:
         EngineError: the history is empty.
@@ -93,7 +92,7 @@ def describe_heads(weights: np.ndarray, kind: AttentionKind = "causal") -> pd.Da
 
 
 def lift_over_uniform(weights: np.ndarray) -> np.ndarray:
-    """Weights times the number of keys their row could look at: 1 is an even spread, so rows can be compared.
+    """Weights times the number of keys that their row can attend to: 1 is uniform, so rows can be compared.
 
     >>> engine.lift_over_uniform(np.array([[1.0, 0.0], [0.25, 0.75]])).tolist()
     [[2.0, 0.0], [0.5, 1.5]]
@@ -102,7 +101,7 @@ def lift_over_uniform(weights: np.ndarray) -> np.ndarray:
 
 
 MAX_CATEGORIES = 12
-"""Categories that a map shows; what is rarer is put together as the last one."""
+"""Categories that a map shows; rarer ones are merged into the last."""
 
 
 @dataclass(frozen=True)
@@ -110,12 +109,12 @@ class CategoryMap:
     """Attention between categories of events.
 
     Attributes:
-        names: C categories, the most frequent first; the last may be None, for all others and for events without one.
-        counts: events of each.
+        names: C categories, the most frequent first; the last may be None, for all other events.
+        counts: events of each category.
         weights: (n_layers, n_heads, C + 1, C) float64 weight that events of one category (rows) put on all events of
-            another together, averaged over the events; the last row is that of the place that reads out. NaN where none
-            could be looked at.
-        lift: likewise, over what an even spread would put there.
+            another together, averaged over the events; the last row is that of the next-item state's place. NaN where
+            there was nothing to attend to.
+        lift: the same relative to uniform attention.
     """
 
     names: tuple[str | None, ...]
@@ -125,7 +124,7 @@ class CategoryMap:
 
 
 def by_category(weights: np.ndarray, categories: Sequence[str | None]) -> CategoryMap:
-    """Maps of events put together by category.
+    """Attention maps aggregated by category.
 
     Args:
         weights: (n_layers, n_heads, rows, keys) as in `Attention`; the first L rows and columns are the events'.
@@ -145,10 +144,10 @@ def by_category(weights: np.ndarray, categories: Sequence[str | None]) -> Catego
     names: tuple[str | None, ...] = (*frequent[: MAX_CATEGORIES - rare], *((None,) if rare else ()))
     groups = [category if category in names else None for category in categories]
     member = np.array([[name == group for group in groups] for name in names], dtype=np.float64)  # (C, L)
-    rows = np.zeros((len(names) + 1, weights.shape[-2]))  # who asks; the last row reads out
+    rows = np.zeros((len(names) + 1, weights.shape[-2]))  # queries; the next item is read from the last row
     rows[:-1, :n] = member
     rows[-1, -1] = 1
-    seen = np.isfinite(weights[0, 0]).astype(np.float64)  # of bools a product would be a bool
+    seen = np.isfinite(weights[0, 0]).astype(np.float64)  # a product of bools would be a bool
     even = rows @ (seen[:, :n] @ member.T / seen.sum(axis=1, keepdims=True))
     put = rows @ (np.nan_to_num(weights[..., :n], nan=0.0).astype(np.float64) @ member.T)
     with np.errstate(invalid="ignore", divide="ignore"):

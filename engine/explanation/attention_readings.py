@@ -1,7 +1,7 @@
-"""How much each event counts by the network's own attention: raw weights, rollout, and weighted by gradients.
+"""The importance of each event by the network's own attention: raw weights, rollout, and gradient-weighted.
 
-Three ways to make one figure for each event of what many heads and layers did, none of which asks the model again with
-events left out. Whether they name what moves a score is measured by `engine.explanation.faithfulness`.
+Three ways to reduce many heads and layers to one figure for each event, none of which runs the model again without
+events. Whether they name what moves a score is measured by `engine.explanation.faithfulness`.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Reading = Literal["raw", "rollout", "gradient"]
 
 @dataclass(frozen=True)
 class Trace:
-    """What the network did with one history of L events on its way to one item's score.
+    """The attention of the network on its way from one history of L events to one item's score.
 
     Attributes:
-        own: (n_layers, H, query, key) float64 weights of the history's places; L + 1 of them where [MASK] is the last.
-        own_gradient: likewise, the gradient of the item's logit in each weight; 0 where no item was asked for.
+        own: (n_layers, H, query, key) float64 self-attention weights; there are L + 1 places if [MASK] is the last.
+        own_gradient: the gradient of the item's logit with respect to each weight; 0 if no item was given.
         cross: (n_layers, H, L) weights of the decoder's START on the encoded events; None without a decoder.
         cross_gradient: likewise, the gradient.
         kind: how the network reads.
@@ -53,8 +53,8 @@ def trace(
     Args:
         recommender: the trained network.
         history: item indices, oldest first; at least one.
-        item_idx: whose logit; None leaves the gradients 0.
-        user: index of the user, whose attributes stay in sight.
+        item_idx: the item of the logit; None leaves the gradients 0.
+        user: index of the user, whose attributes stay known.
 
     Raises:
         EngineError: the history is empty.
@@ -85,12 +85,12 @@ def _plain(parts: tuple[torch.Tensor, ...] | list[torch.Tensor]) -> np.ndarray:
 
 
 def maps(found: Trace, reading: Reading) -> np.ndarray:
-    """What the Attention page draws: (n_layers, heads, rows, L keys), or L + 1 keys where [MASK] is one.
+    """The maps of the Attention page: (n_layers, heads, rows, L keys), or L + 1 keys if [MASK] is one.
 
-    Rows are those of `TransformerRecommender.attentions`: the last one reads out the next item. "raw": the weights.
-    "rollout": one map a layer, heads averaged, of how far each place draws on each event after that layer. "gradient":
-    each weight times the gradient of the item's logit in it, where that is positive: how many points of the logit the
-    weight accounts for, to first order.
+    Rows are those of `TransformerRecommender.attentions`: the next item is read from the last one. "raw": the weights.
+    "rollout": one map per layer, heads averaged, of how far each place draws on each event after that layer.
+    "gradient": each weight times the gradient of the item's logit in it, where that is positive: how many points of the
+    logit the weight accounts for, to first order.
     """
     if reading == "rollout":
         own = _rolled(found.own)
@@ -106,9 +106,9 @@ def maps(found: Trace, reading: Reading) -> np.ndarray:
 
 
 def relevance(found: Trace, reading: Reading) -> np.ndarray:
-    """(L,) float64 how much each event counts, none under 0; larger counts for more.
+    """(L,) float64 importance of each event, 0 or more.
 
-    "raw": the weights of the place that reads out the next item in the last layer, averaged over heads.
+    "raw": the weights of the next-item state's place in the last layer, averaged over heads.
 
     "rollout" (Abnar and Zuidema, "Quantifying attention flow in Transformers", ACL 2020): heads are averaged, the
     residual path counts as half, and layers are multiplied: A~ = (A + I) / 2, R = A~_n ... A~_1; the last row. In a
@@ -116,9 +116,10 @@ def relevance(found: Trace, reading: Reading) -> np.ndarray:
 
     "gradient" (Chefer, Gur and Wolf, "Generic attention-model explainability", ICCV 2021): A- is the mean over heads of
     (gradient x A) where positive, and R, at first the identity, becomes R + A- R layer by layer; the last row. In a
-    causal network the newest event reads out, so the identity counts for it: its vector reaches the readout past all
-    attention. (Left out, curves were worse on validation histories of all three logs tried.) A decoder's row grows by
-    A- of its cross-attention times the encoder's R, rows of R - I scaled to sum to 1 (their equations 8 to 10).
+    causal network the next item is read from the newest event, so the identity counts for it: its vector reaches the
+    output past all attention. (Without it, curves were worse on validation histories of all three logs tried.) A
+    decoder's row grows by A- of its cross-attention times the encoder's R, rows of R - I scaled to sum to 1 (their
+    equations 8 to 10).
     """
     n = found.n_events
     if reading == "raw":

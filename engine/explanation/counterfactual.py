@@ -1,14 +1,14 @@
-"""Without which events would an item leave the top k? The smallest set of them, or the smallest that was found.
+"""Without which events would an item leave the top k? The smallest such set, or the smallest one found.
 
-An event is taken away as everywhere in explanations: hidden at its place (`engine.recommender.Explainable`). Every set
-that is tried is scored against the whole catalogue, and what the user has met stays barred from the list throughout,
-hidden or not: else a hidden event's own item would come back and push others out by itself.
+An event is removed as in all explanations: hidden at its place (`engine.recommender.Explainable`). Every set tried is
+scored against the full catalogue, and seen items stay excluded from the list, hidden or not: otherwise a hidden event's
+own item would come back and push others out.
 
-The search: Shapley values of the item's margin over the k-th best of the others order the events; the shortest stretch
-from the top of this order without which the item leaves is pruned until no event of it can come back. Then all sets of
-1, 2, 3, ... events are tried, from the smallest size up, while they fit into the budget. A set is proven smallest if
-every smaller one was tried. Where they do not all fit, the rest of the budget goes to a set that is built event by
-event, each time of the one that takes most of what is left of the margin, and to smaller sets of the order's first.
+The search: Shapley values of the item's margin over the k-th best of the others order the events; the shortest prefix
+of this order without which the item leaves is pruned until no event can be restored. Then all sets of 1, 2, 3, ...
+events are tried, from the smallest size up, while they fit into the budget. A set is proven smallest if every smaller
+one was tried. If they do not all fit, the rest of the budget goes to a greedy set, built from the event that reduces
+the remaining margin most each time, and to smaller sets of the first events in the order.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from engine.explanation.shapley import MAX_EXACT, solve
 from engine.recommender import Explainable
 
 BUDGET = 3000
-"""Sets of events that are scored at most, unless it is said otherwise."""
+"""Default limit on the sets of events scored."""
 
 _BATCH = 128
 
-_FREE = 1e6  # the margin of an item that nothing could push out
+_FREE = 1e6  # the margin of an item that nothing can push out
 
-_SHARE = 3  # the values that order the events may take this part of the budget, one over
+_SHARE = 3  # the values that order the events may use this fraction (1 / n) of the budget
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Removal:
     """A set of events without which an item leaves the top k.
 
     Attributes:
-        events: (n,) positions in the history, rising; empty where none was found.
-        rank: the item's rank with every event there, ties against it.
-        rank_without: its rank with these events hidden; the same where none was found.
-        scores_without: (V + 1,) scores with these events hidden, -inf for what may not be recommended.
+        events: (n,) positions in the history, rising; empty if no set was found.
+        rank: the item's rank with all events, ties against it.
+        rank_without: its rank with these events hidden; equal to `rank` if no set was found.
+        scores_without: (V + 1,) scores with these events hidden, -inf for what must not be recommended.
         tried_up_to: every set of so many events, and of fewer, was tried.
-        proven: no smaller set does it; where none was found, no set at all does.
+        proven: no smaller set works; if none was found, no set at all does.
         n_evaluations: how many sets were scored.
     """
 
@@ -73,11 +73,12 @@ def smallest_removal(
         recommender: the trained network, or an ensemble with it.
         history: (L,) item indices, oldest first, at least one; only the last `max_len` count.
         item_idx: an item that is among the top k now.
-        barred: item indices that may not be recommended, such as those of the whole history.
+        barred: item indices that must not be recommended, such as those of the full history.
         k: length of the list.
         user: index of the user.
-        budget: sets of events that are scored at most; what comes first, the order of the events, may pass it a little.
-        seed: of the orders behind that.
+        budget: at most so many sets of events are scored; ordering the events, which comes first, may exceed it
+            slightly.
+        seed: of the sampled orders behind that.
     """
     return _Search(recommender, history, item_idx, barred, k, user, budget).found(seed)
 
@@ -94,7 +95,7 @@ class _Search:
         budget: int,
     ) -> None:
         self._recommender, self._item, self._k, self._user, self._budget = recommender, item_idx, k, user, budget
-        self._before = max(0, len(history) - recommender.max_len)  # events too early to count
+        self._before = max(0, len(history) - recommender.max_len)  # events before the window
         self._history = history[self._before :]
         self._free = recommender.candidates.copy()
         self._free[barred] = False
@@ -134,14 +135,14 @@ class _Search:
         return self._budget - self._scored
 
     def _order(self, seed: int) -> np.ndarray:
-        """Events, first those that hold the item's margin over the k-th best of the others up the most."""
+        """Events, ordered by their contribution to the item's margin over the k-th best of the others."""
         n = len(self._history)
         orders = max(1, self._budget // _SHARE // (2 * n)) if n > MAX_EXACT else 1
         found = solve(lambda keep_mask: self._margins(~keep_mask)[:, None], n, min(orders, 10), seed)
         return np.argsort(-found.values[0], kind="stable")
 
     def _along(self, order: np.ndarray) -> list[int] | None:
-        """The shortest stretch from the top of the order without which the item leaves, pruned; None if none does."""
+        """The shortest prefix of the order without which the item leaves, pruned; None if there is none."""
         n = len(order)
         hidden = np.zeros((n, n), dtype=bool)
         hidden[:, order] = np.tri(n, dtype=bool)
@@ -152,7 +153,7 @@ class _Search:
         return None
 
     def _pruned(self, chosen: list[int]) -> list[int]:
-        """The set without the events that it can do without, one after another."""
+        """The set without its dispensable events, checked one after another."""
         while len(chosen) > 1:
             back = np.zeros((len(chosen), len(self._history)), dtype=bool)
             back[:, chosen] = ~np.eye(len(chosen), dtype=bool)
@@ -163,7 +164,7 @@ class _Search:
         return chosen
 
     def _better(self, order: np.ndarray, best: list[int] | None, tried: int) -> list[int] | None:
-        """A smaller set than the best, from what is left of the budget; else the best."""
+        """A smaller set than the best, found with the rest of the budget; else the best."""
         n, chosen = len(order), []
         while len(chosen) < (n if best is None else len(best) - 1) and n - len(chosen) <= self._left:
             rest = np.setdiff1d(np.arange(n), chosen)
@@ -183,7 +184,7 @@ class _Search:
         return best
 
     def _any(self, events: np.ndarray, size: int) -> list[int] | None:
-        """Of all sets of a size, the one without which the item falls furthest behind, if it leaves the top k."""
+        """Of all sets of a size, the one without which the item falls furthest, if it leaves the top k."""
         best, least = None, 0.0
         for part in _batches(combinations(events.tolist(), size)):
             hidden = np.zeros((len(part), len(self._history)), dtype=bool)
@@ -194,7 +195,7 @@ class _Search:
         return best
 
     def _margins(self, hidden: np.ndarray) -> np.ndarray:
-        """(n,) the item's score less the k-th best of the others' with some events hidden; it leaves at 0, or under."""
+        """(n,) the item's score minus the k-th best other score, with some events hidden; it leaves at 0 or below."""
         out: list[np.ndarray] = []
         for start in range(0, len(hidden), _BATCH):
             scores = self._scores(~hidden[start : start + _BATCH])
@@ -202,7 +203,7 @@ class _Search:
             scores[:, self._item] = -np.inf
             kept = min(self._k, scores.shape[1])
             bar = np.partition(scores, -kept, axis=1)[:, -kept]
-            out.append(np.where(np.isfinite(bar), own - bar, _FREE))  # so few can be recommended that nothing leaves
+            out.append(np.where(np.isfinite(bar), own - bar, _FREE))  # so few items can be recommended that none leaves
         return np.concatenate(out)
 
     def _rank(self, scores: np.ndarray) -> int:
@@ -210,7 +211,7 @@ class _Search:
         return int((scores[0] >= scores[0, self._item]).sum())
 
     def _scores(self, keep_mask: np.ndarray) -> np.ndarray:
-        """(n, V + 1) scores of the whole catalogue, -inf for what may not be recommended."""
+        """(n, V + 1) scores of the full catalogue, -inf for what must not be recommended."""
         self._scored += len(keep_mask)
         scores = self._recommender.scores_masked(self._history, keep_mask, None, self._user)
         scores[:, ~self._free] = -np.inf

@@ -1,19 +1,19 @@
 """Does an explanation name what moves the score? Deletion and insertion curves, agreement, stability, a sanity check.
 
 Deletion hides a user's events one after another, the most important first; insertion starts from the empty history and
-shows them in the same order (Petsiuk, Das and Saenko, "RISE", BMVC 2018; Samek et al. 2017). A hidden event is masked
+reveals them in the same order (Petsiuk, Das and Saenko, "RISE", BMVC 2018; Samek et al. 2017). A hidden event is masked
 as in `engine.explanation.shapley`. An explanation that names what matters makes the score fall fast in the one and rise
 fast in the other, so a lower area under the deletion curve and a higher one under the insertion curve are better.
 
-The area is taken over the share of events from 0 to 1 and set against what the history adds to the score,
+The area is taken over the share of events from 0 to 1, relative to what the history adds to the score,
 
     AUC = sum over users of the area under (score(S) - base) / sum over users of (full - base),
 
-with base the score of the empty history and full that of the whole one. Dividing user by user instead would need a rule
-for users whose history adds next to nothing to the score of their item, where the quotient is noise; as a quotient of
-sums nobody is left out, and a user counts by how much there is to explain. A user whose history lowers the score of
-the item counts as well, with what is below the base; `n_lowered` says how many there are. Users of a single event
-would get 0.5 from every method and are not asked.
+with base the score of the empty history and full that of the full one. Dividing user by user would need a rule for
+users whose history adds almost nothing to the score of their item, where the quotient is noise; with a quotient of sums
+nobody is excluded, and users are weighted by how much there is to explain. Users whose history lowers the score of the
+item count too, with a negative amount; `n_lowered` is their number. Users with a single event would get 0.5 from every
+method and are excluded.
 """
 
 from __future__ import annotations
@@ -29,28 +29,29 @@ from engine.explanation.shapley import shapley_values
 from engine.recommender import Explainable, TransformerRecommender
 
 METHODS = ("shap", "gradient_attention", "rollout", "attention", "recency", "random")
-"""Ways to order events. "recency" (the newest first) and "random" explain nothing and are there to be beaten."""
+"""Ways to order events. "recency" (the newest first) and "random" explain nothing; they are the baselines."""
 
 STEPS = 20
-"""Steps of a curve: one event each up to so many, then shares of 1 / STEPS of the events."""
+"""Steps of a curve: one event each for histories up to this length, else 1 / STEPS of the events."""
 
 GRID = np.linspace(0, 1, STEPS + 1)
 """Shares of events at which mean curves are given."""
 
 MAX_PLAYERS = 100
-"""Most recent events that SHAP values one by one here; what the group of earlier ones gets is shared evenly by them."""
+"""The number of newest events with SHAP values of their own here; earlier ones share the value of their group
+evenly."""
 
 BUDGET = 600
-"""Masked histories that one user's SHAP values may take, but for at least two orders of the events."""
+"""At most so many masked histories are used for one user's SHAP values, but at least two orders of the events."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A score to explain: of an item, for a user with a history of at least two events.
+    """A score to explain: an item's, for a user with a history of at least two events.
 
     Attributes:
         user: index of the user.
-        history: (L,) item indices, oldest first; no more than what answers reads.
+        history: (L,) item indices, oldest first; at most as many as the answering model reads.
         item: index of the item.
         cohort: "head" or "tail".
     """
@@ -62,19 +63,19 @@ class Question:
 
 
 Explainer = Callable[[Question], Mapping[str, np.ndarray]]
-"""(L,) importance of every event by each of some methods; the largest is the most important."""
+"""(L,) importance of every event by each method; larger is more important."""
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What hiding and showing events did to one score, in its own units.
+    """The effect of hiding and revealing events on one score, in its units.
 
     Attributes:
         base: the score of the empty history.
-        full: the score of the whole history.
+        full: the score of the full history.
         deletion: (n_methods, STEPS + 1) score - base along `GRID`, the share of events hidden.
-        insertion: likewise, the share of events shown.
-        deletion_area: (n_methods,) exact areas, by trapezes between the steps.
+        insertion: likewise, along the share of events revealed.
+        deletion_area: (n_methods,) exact areas, by trapezoids between the steps.
         insertion_area: likewise.
     """
 
@@ -87,9 +88,9 @@ class Curves:
 
 
 def explainer_of(serving: Explainable, network: TransformerRecommender, seed: int = 0) -> Explainer:
-    """How a run explains: SHAP of what is served, and three readings of its Transformer's attention.
+    """The explanations of a run: SHAP of the answering model, and three readings of its Transformer's attention.
 
-    Attention says nothing of events beyond the Transformer's window, which come last, the newest of them first.
+    Attention does not cover events before the Transformer's window; they come last, the newest of them first.
     """
 
     def explain(question: Question) -> dict[str, np.ndarray]:
@@ -116,12 +117,12 @@ def shap_of(serving: Explainable, question: Question, seed: int = 0) -> np.ndarr
 
 
 def order_of(importance: np.ndarray) -> np.ndarray:
-    """(L,) positions, the most important first, equal ones by recency."""
+    """(L,) positions, the most important first, ties by recency."""
     return np.lexsort((-np.arange(len(importance)), -importance))
 
 
 def curves(recommender: Explainable, question: Question, orders: np.ndarray) -> Curves:
-    """Deletion and insertion of one user's events in several orders, all in one batch.
+    """The deletion and insertion curves of one user's events in several orders, computed in one batch.
 
     Args:
         recommender: whose score.
@@ -130,7 +131,7 @@ def curves(recommender: Explainable, question: Question, orders: np.ndarray) -> 
     """
     n = orders.shape[1]
     cuts = np.unique(np.round(np.linspace(0, n, min(n, STEPS) + 1)).astype(int))
-    place = np.argsort(orders, axis=1)  # (n_methods, L): when its turn comes
+    place = np.argsort(orders, axis=1)  # (n_methods, L): the place of each event in the order
     shown = place[:, None, :] < cuts[:, None]  # (n_methods, n_cuts, L)
     masks, where = np.unique(np.concatenate([~shown, shown]).reshape(-1, n), axis=0, return_inverse=True)
     scores = recommender.score_masked(question.history, question.item, masks, question.user)
@@ -147,7 +148,7 @@ def question_curves(
 ) -> Curves:
     """Curves of the given methods, of recency and of a random order, in this order.
 
-    A random order is taken together with its reverse, which costs nothing: what the one hides, the other shows.
+    A random order is averaged with its reverse at no cost: what the one hides, the other reveals.
     """
     n = len(question.history)
     orders = [order_of(values) for values in importances.values()]

@@ -1,15 +1,14 @@
-"""Which of the things known decided a score: Shapley values of what items and the user are made of, not of events.
+"""Which features decided a score: Shapley values of the content of items and the attributes of the user, not of events.
 
-Players are the parts of items' vectors and the attributes of the user. Every item's vector is a sum: a vector of its
-own, what each column of categories adds, what its text adds, what each number adds. A part that is absent is replaced,
-in every item of the history and in the item that is scored, by the mean of that part over all items that can be
-recommended: nothing then tells items apart in this respect, while vectors stay as long and as far from zero as the
-network is used to. With all parts absent a history of average items is asked for an average item. An attribute of the
-user that is absent is unknown, which is what the network reads of users whose attribute is missing
-(`model.user_dropout` has taught it such users).
+Players are the parts of items' vectors and the attributes of the user. Every item's vector is a sum: an id vector, and
+what each column of categories, its text and each number add. An absent part is replaced, in every item of the history
+and in the scored item, by the mean of that part over all items that can be recommended: items then no longer differ in
+this respect, while vectors keep the size that the network is used to. With all parts absent, an average item is scored
+for a history of average items. An absent attribute of the user is unknown, as for users without that attribute (which
+`model.user_dropout` has trained).
 
-Only the Transformer reads what things are made of. The other members of an ensemble read which items were met: by
-linearity the whole of a member's term is its own value, and the Transformer's values count with its weight.
+Only the Transformer uses content. The other members of an ensemble use only which items are in the history: by
+linearity a member's full term is its own value, and the Transformer's values are scaled by its weight.
 """
 
 from __future__ import annotations
@@ -32,14 +31,14 @@ from engine.model.network.transformer import Transformer, unit
 from engine.recommender import TransformerRecommender
 
 OWN, TEXT = "own", "text"
-"""Names of two parts of an item: the vector that is its own, and what its text adds."""
+"""Names of two parts of an item: its id vector, and what its text adds."""
 
 _ROWS = 65_536
 
 
 @dataclass(frozen=True)
 class Feature:
-    """Something known: a part of all items, an attribute of the user, or another member of the ensemble.
+    """A feature: a part of all items, an attribute of the user, or another member of the ensemble.
 
     Attributes:
         of: what it is part of.
@@ -52,7 +51,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class _Columns:
-    """Where one part of a content stands: its tokens, or its columns of numbers."""
+    """The place of one part of a content: its tokens, or its columns of numbers."""
 
     name: str
     tokens: Tensor
@@ -61,13 +60,13 @@ class _Columns:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a run's vectors are made of; made once by `parts_of` and used for every explanation.
+    """The parts of a run's vectors; computed once by `parts_of` and used for every explanation.
 
     Attributes:
         recommender: the network.
         items: the parts of items' content.
         users: the attributes of users.
-        means: (1 + len(items), D) mean of every part over the candidates; the first is that of items' own vectors.
+        means: (1 + len(items), D) mean of every part over the candidates; the first is that of the id vectors.
         bias: mean of the candidates' biases; 0 where there are none.
     """
 
@@ -105,8 +104,8 @@ def feature_values(
         parts: of the network.
         history: (L,) item indices, oldest first, at least one; only the last `max_len` count.
         item_idx: a candidate.
-        user: index of the user; `NOBODY` is whoever the network knows as such.
-        n_permutations: sampled orders, when there are too many features for all subsets.
+        user: index of the user; `NOBODY` for a new user.
+        n_permutations: sampled orders, if there are too many features for all subsets.
         seed: of the orders.
 
     Returns:
@@ -126,7 +125,7 @@ def feature_values(
 def member_values(
     ensemble: Ensemble, history: np.ndarray, item_idx: int, features: tuple[Feature, ...], found: Solution
 ) -> tuple[tuple[Feature, ...], Solution]:
-    """The same of an ensemble's score: those of its Transformer, weighted, and the other members beside them."""
+    """The values for an ensemble's score: those of its Transformer, weighted, and one for each other member."""
     weight = float(ensemble.weights.of_lengths(np.array([len(history)]))[0, 0])
     others = ensemble.parts_of_sets(history, item_idx)
     more = np.broadcast_to(np.array([*others.values()]), (*found.by_order.shape[:2], len(others)))
@@ -143,7 +142,7 @@ def member_values(
 
 
 class _Asked:
-    """One question to the network: an item's logit for a history, with parts of what it reads taken away."""
+    """The game played with the network: an item's logit for a history, with parts of its input absent."""
 
     def __init__(self, parts: Parts, known: tuple[_Columns, ...], window: np.ndarray, item_idx: int, user: int) -> None:
         self._parts, self._known, self._item, self._user = parts, known, item_idx, user
@@ -163,7 +162,7 @@ class _Asked:
         vectors = torch.einsum("cp,pkd->ckd", there, self._apart) + parts.means.sum(dim=0)
         n_distinct = vectors.shape[1]
         places = torch.from_numpy(which.reshape(-1, 1) * n_distinct + self._places[None] + 1)  # (n, L + 1)
-        places = places + (places >= network.mask).long()  # that number stands for [MASK], whatever it is asked of
+        places = places + (places >= network.mask).long()  # that index stands for [MASK] in any case
         table = torch.zeros(int(places.max()) + 2, vectors.shape[2])
         rows = torch.arange(len(combinations) * n_distinct) + 1
         table[rows + (rows >= network.mask).long()] = vectors.flatten(0, 1)
@@ -182,7 +181,7 @@ class _Asked:
         return out[:, None].double().numpy()
 
     def _users(self, keep_mask: np.ndarray) -> tuple[Tensor | None, Tensor | None]:
-        """(C + 1, D) vectors of the user with attributes unknown, row 0 nobody, and (n,) which of them is asked of."""
+        """(C + 1, D) vectors of the user with attributes unknown, row 0 for nobody; and (n,) the row of each set."""
         vectors = self._parts.recommender.network.user_vectors
         if vectors is None:
             return None, None
@@ -215,7 +214,7 @@ def _columns(content: Content | None) -> tuple[_Columns, ...]:
 
 
 def _pieces(network: Transformer, columns: tuple[_Columns, ...], rows: Tensor) -> Iterator[Tensor]:
-    """(N, D) what each part adds to the vectors of (N,) items, own vectors first; together they are the vectors."""
+    """(N, D) what each part adds to the vectors of (N,) items, id vectors first; they sum to the vectors."""
     yield network.item_vectors.own.weight[rows]
     content = network.item_vectors.content
     for column in columns:
@@ -238,7 +237,7 @@ def _piece(content: ContentVectors, column: _Columns, rows: Tensor) -> Tensor:
 
 
 def _known_of(parts: Parts, user: int) -> tuple[_Columns, ...]:
-    """The attributes of which anything is known of this user."""
+    """The attributes that are known of this user."""
     vectors = parts.recommender.network.user_vectors
     if vectors is None:
         return ()
@@ -254,7 +253,7 @@ def _holds(content: ContentVectors, column: _Columns, row: int) -> bool:
 
 
 def _vector(content: ContentVectors, columns: tuple[_Columns, ...], keep_mask: np.ndarray, row: int) -> Tensor:
-    """(1, D) the row's vector as if nothing but the columns present were known of it."""
+    """(1, D) the row's vector as if only the present columns were known."""
     held = [column for column, there in zip(columns, keep_mask.tolist(), strict=True) if there]
     vectors: list[Tensor] = []
     if content.tokens is not None and content.categories is not None:

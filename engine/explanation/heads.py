@@ -1,7 +1,7 @@
-"""What attention heads do, measured over many users: what each looks at before the next guess, and whether it chooses.
+"""What attention heads do, measured over many users: what each attends to, and whether it is selective.
 
-All figures are about the row that reads out the next item. Entropy is divided by the logarithm of the number of events,
-and shares are set against an even spread (lift), so that short histories and long ones can be compared.
+All figures describe the row from which the next item is read. Entropy is divided by the logarithm of the number of
+events, and shares are relative to uniform attention (lift), so that short and long histories can be compared.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 Role = Literal["idle", "first", "newest", "recent", "category", "repeats", "early", "mixed"]
 
 IDLE = 0.95
-"""Entropy from which a row counts as spread evenly: the head does not choose."""
+"""Entropy from which a row counts as uniform: the head is not selective."""
 
 RECENT = 3
 """Newest events that count as recent."""
@@ -33,17 +33,17 @@ FEATURES: tuple[str, ...] = (
     "repeats",
     "repeats_even",
 )
-"""Of one head and one history of n events, columns of `head_features`:
+"""The columns of `head_features`, for one head and one history of n events:
 
-entropy: of the row over log n; 0 is all on one event, 1 an even spread.
-idle: 1 where that is `IDLE` or more.
+entropy: of the row over log n; 0 is all on one event, 1 is uniform.
+idle: 1 if that is `IDLE` or more.
 newest, recent, first: shares of the newest event, of the `RECENT` newest and of the oldest; one_even, recent_even: what
-    an even spread would give one event, and the `RECENT` newest.
-place: mean place looked at, 0 the oldest and 1 the newest; an even spread has 0.5.
-peak: the largest weight times n; 1 is an even spread.
-category: share of events of the newest one's category, the newest itself left out; category_even: what an even spread
-    over the other events would give them.
-repeats: share of events whose item was met more than once; repeats_even: likewise.
+    uniform attention would give one event, and the `RECENT` newest.
+place: mean place attended to, 0 the oldest and 1 the newest; uniform attention has 0.5.
+peak: the largest weight times n; 1 is uniform.
+category: share of events of the newest one's category, the newest itself left out; category_even: what uniform
+    attention to the other events would give them.
+repeats: share of events whose item occurs more than once; repeats_even: likewise.
 """
 
 
@@ -87,12 +87,12 @@ def head_features(weights: np.ndarray, items: np.ndarray, category: np.ndarray |
 
 
 def role_of(means: dict[str, float]) -> Role:
-    """A head's role by its mean `FEATURES`; the first rule that holds.
+    """A head's role by its mean `FEATURES`; the first rule that applies.
 
     idle: the head is idle for half of the users or more. first, newest: a third of the attention or more on that event,
-    and one and a half times what an even spread gives it. recent: likewise half or more on the `RECENT` newest.
-    repeats, category: twice, or one and a half times, what an even spread gives such events. recent, early: a mean
-    place in the newest or the oldest third. mixed: none of these, so it chooses by something else.
+    and one and a half times what uniform attention gives it. recent: likewise half or more on the `RECENT` newest.
+    repeats, category: twice, or one and a half times, what uniform attention gives such events. recent, early: a mean
+    place in the newest or the oldest third. mixed: none of these, so it selects by something else.
     """
     if means["idle"] >= 1 / 2:
         return "idle"

@@ -1,8 +1,7 @@
-"""The Shapley values of many users side by side: by how recent an event is, by its category, and by feature.
+"""The Shapley values of many users together: by how recent an event is, by its category, and by feature.
 
-Each user is asked about one item, of which events and features are explained as they are for a single user. Values are
-in units of the score, and users are put side by side by what an event, or a feature, is worth on average: by the mean
-of its absolute values.
+For each user one item is explained, by events and by features, as for a single user. Values are in units of the score,
+and users are summarised by how much an event, or a feature, matters on average: the mean of absolute values.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from engine.explanation.shapley import Solution, shapley_of_items
 from engine.recommender import Explainable
 
 RECENCIES = ((1, 1), (2, 2), (3, 3), (4, 5), (6, 10), (11, 20))
-"""Spans of places counted back from the newest event, which is 1; what lies beyond is "earlier"."""
+"""Spans of places counted back from the newest event, which is 1; those beyond are "earlier"."""
 
 FeatureValues = Callable[[Question], tuple[Sequence[Feature], Solution]]
 
@@ -29,9 +28,9 @@ class ManyValues:
     """The values of many users.
 
     Attributes:
-        events: one row an event that is a player of its own, or a user's group of earlier ones: `row` of the question,
-            `back` (1 is the newest event; 0 the group), `item` (its index; 0 the group), `value`, `spread`.
-        features: one row a feature: `row`, `of`, `name`, `value`, `spread`.
+        events: one row for each event that is a player, and for each user's group of earlier ones: `row` of the
+            question, `back` (1 is the newest event; 0 the group), `item` (its index; 0 the group), `value`, `spread`.
+        features: one row for each feature: `row`, `of`, `name`, `value`, `spread`.
         n_evaluations: how many partly hidden histories were scored.
     """
 
@@ -52,11 +51,11 @@ def many_values(
     """Values of events and of features for each question.
 
     Args:
-        recommender: what answers.
-        asked: whom, about what.
-        features: gives the values of features for a question.
+        recommender: the answering model.
+        asked: the scores to explain.
+        features: returns the values of features for a question.
         n_permutations: sampled orders of a user's events.
-        max_events: events that are players of their own.
+        max_events: how many of the newest events are players.
         seed: of the orders.
         on_progress: called with the number of questions done.
     """

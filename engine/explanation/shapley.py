@@ -4,7 +4,7 @@ Players are the most recent events and one group of all earlier ones. The value 
 Transformer, its raw logit. An absent event keeps its place, but its vector is zero and no other event can look at it;
 deleting it instead would shift the places of all the others and explain that shift. Training with `model.event_dropout`
 teaches the network such gaps. In an ensemble an absent event is masked so for the Transformer and left out of the set
-for EASE and item kNN, while the members' weights and scales stay those of the whole history.
+for EASE and item kNN, while the members' weights and scales stay those of the full history.
 
 Several items are explained from the same hidden histories and the same orders, so that their values can be subtracted:
 Shapley values are linear, and the values of a difference of two scores are the difference of their values.
@@ -23,19 +23,19 @@ from engine.errors import EngineError
 from engine.recommender import Explainable
 
 MAX_EXACT = 8
-"""Up to this many players all subsets are evaluated; beyond, permutations are sampled."""
+"""Up to this many players all subsets are evaluated; with more, permutations are sampled."""
 
 N_PERMUTATIONS = 10
-"""Orders sampled, unless another number is asked for."""
+"""Default number of sampled orders."""
 
 _BATCH = 128
-"""Sets of players that are played at a time, unless a game is known to take more."""
+"""Sets of players that are evaluated at a time by default."""
 
 _EVENT_SETS = 2048
-"""Sets of events that are played at a time: a recommender deals with them in portions of its own."""
+"""Sets of events that are evaluated at a time: a recommender processes them in chunks of its own."""
 
 Game = Callable[[np.ndarray], np.ndarray]
-"""(n, n_players) bool, who is present -> (n, m) worth in m respects."""
+"""(n, n_players) bool, which players are present -> (n, m) values of m outcomes."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Solution:
     Attributes:
         by_order: (n_orders, m, n_players) float64 values in each sampled order walked forwards and backwards
             (antithetic); one entry, when exact.
-        base: (m,) worth with every player absent.
-        score: (m,) worth with every player present.
+        base: (m,) value with every player absent.
+        score: (m,) value with every player present.
         n_evaluations: how many sets of players were evaluated.
         exact: whether all subsets were.
     """
@@ -64,11 +64,11 @@ class Solution:
 
     @property
     def spread(self) -> np.ndarray:
-        """(m, n_players) standard error over orders; 0 when exact, NaN of a single order."""
+        """(m, n_players) standard error over orders; 0 when exact, NaN for a single order."""
         return _standard_error(self.by_order, self.exact)
 
     def difference(self, first: int, second: int) -> tuple[np.ndarray, np.ndarray]:
-        """(n_players,) values of one outcome less another's, and their standard error, paired order by order."""
+        """(n_players,) values of one outcome minus another's, and their standard error, paired order by order."""
         apart = self.by_order[:, first] - self.by_order[:, second]
         return apart.mean(axis=0), _standard_error(apart, self.exact)
 
@@ -118,10 +118,10 @@ def shapley_values(
         recommender: the trained network, or an ensemble with it.
         history: (L,) item indices, oldest first; only the last `max_len` count.
         item_idx: the item to explain.
-        max_events: events that are players of their own; earlier ones form one player.
+        max_events: how many of the newest events are players; earlier ones form one more player.
         n_permutations: sampled orders, each walked forwards and backwards (antithetic), when not exact.
         seed: of the sampled orders.
-        user: index of the user; what is known of them stays in sight throughout, so it is part of the base.
+        user: index of the user; their attributes stay known throughout, so they are part of the base.
 
     Raises:
         EngineError: the history is empty, or the item cannot be recommended.
@@ -147,7 +147,7 @@ def shapley_of_items(
     seed: int = 0,
     user: int = NOBODY,
 ) -> tuple[tuple[tuple[int, ...], ...], Solution]:
-    """The same for several items at once: the positions of each player, and one outcome an item, in the order given.
+    """Shapley values for several items together: the positions of each player, and one outcome per item, in order.
 
     The masked histories go through the network once for all items, so ten cost little more than one.
 
@@ -180,7 +180,7 @@ def players(length: int, max_events: int) -> tuple[tuple[int, ...], ...]:
 
 
 def spread_out(keep_mask: np.ndarray, groups: tuple[tuple[int, ...], ...], length: int) -> np.ndarray:
-    """(n, length) bool, which events are there, of (n, n_players) bool, which players are."""
+    """(n, length) bool, which events are present, from (n, n_players) bool, which players are."""
     events = np.zeros((len(keep_mask), length), dtype=bool)
     for player, group in enumerate(groups):
         events[:, group] = keep_mask[:, [player]]
@@ -192,14 +192,14 @@ def solve(
 ) -> Solution:
     """Shapley values of a game: exact for up to `MAX_EXACT` players, else from sampled orders.
 
-    The sets of players are drawn before any is played and are played in large batches, for all outcomes at once.
+    All sets of players are drawn first and then evaluated in large batches, for all outcomes together.
 
     Args:
-        game: what is played.
+        game: the value function.
         n_players: at least 1.
         n_permutations: orders when not exact, each walked forwards and backwards.
         seed: of the orders.
-        batch: sets that are played at a time.
+        batch: sets that are evaluated at a time.
     """
     if n_players <= MAX_EXACT:
         sets = (np.arange(2**n_players)[:, None] >> np.arange(n_players)) & 1 > 0  # row 0: nobody; the last: everybody
@@ -207,8 +207,8 @@ def solve(
         values = (_weights(sets) @ worth).T
         return Solution(values[None], worth[0], worth[-1], len(sets), True)
     forwards = np.random.default_rng(seed).permuted(np.tile(np.arange(n_players), (n_permutations, 1)), axis=1)
-    places = np.stack([forwards, n_players - 1 - forwards], axis=1)  # (orders, 2 ways, players): when each comes in
-    joined = np.arange(1, n_players)[:, None]  # nobody and everybody are played once, not in every order
+    places = np.stack([forwards, n_players - 1 - forwards], axis=1)  # (orders, 2 directions, players): when each joins
+    joined = np.arange(1, n_players)[:, None]  # the empty and the full set are evaluated once, not in every order
     sets = (places[:, :, None, :] < joined).reshape(-1, n_players)
     ends = np.array([[False], [True]]).repeat(n_players, axis=1)
     worth = _played(game, np.concatenate([ends, sets]), batch)
@@ -221,16 +221,16 @@ def solve(
 
 
 def _played(game: Game, sets: np.ndarray, batch: int) -> np.ndarray:
-    """(n, m) float64 worth of (n, n_players) sets, some at a time."""
+    """(n, m) float64 values of (n, n_players) sets, evaluated in batches."""
     parts = [game(sets[start : start + batch]) for start in range(0, len(sets), batch)]
     return np.concatenate(parts).astype(np.float64)
 
 
 def _weights(sets: np.ndarray) -> np.ndarray:
-    """(n_players, 2^n_players) what the worth of each set counts for each player.
+    """(n_players, 2^n_players) weight of each set's value in each player's Shapley value.
 
-    A set S without the player counts |S|! (n - |S| - 1)! / n! against them, and the same set with them as much for them
-    (Shapley 1953).
+    A set S without the player has the weight -|S|! (n - |S| - 1)! / n!, and the same set with the player the opposite
+    weight (Shapley 1953).
     """
     n = sets.shape[1]
     share = np.array([factorial(size) * factorial(n - size - 1) / factorial(n) for size in range(n)])

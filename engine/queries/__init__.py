@@ -1,1 +1,1 @@
-"""Questions about one user or item."""
+"""Queries about one user or item."""

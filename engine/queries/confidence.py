@@ -1,4 +1,4 @@
-"""How sure a list is: the share of the softmax on it, at a temperature that fits what users went on to do."""
+"""The confidence of a list: its share of the softmax, at a temperature calibrated on users' next items."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from engine.runs.kept import Kept
 from engine.runs.store import Run
 
 CONFIDENCE = "confidence.json"
-"""Of a run folder: the temperatures that `fitted_temperatures` found. It can be deleted at any time."""
+"""File in the run folder with the result of `fitted_temperatures`. It can be deleted at any time."""
 
 MOST_USERS = 250
-"""Validation users asked at most, at each length."""
+"""At most so many validation users are used for each length."""
 
 FEWEST = 50
-"""A length is asked about only where so many validation users have it."""
+"""A length is used only if so many validation users have it."""
 
 LENGTHS = (0, 1, 2, 4, 8, 16, 32, 64)
 
@@ -30,15 +30,15 @@ _VERSION = 2
 
 @dataclass(frozen=True)
 class Confidence:
-    """How sure a list is, by the softmax of scores / temperature over everything that can be recommended.
+    """The confidence of a list, by the softmax of scores / temperature over everything that can be recommended.
 
-    It is what the model believes of its whole list; `engine.analyses.cold_start` says how often lists of a given share
-    held what came next.
+    It is the model's own belief about the list; `engine.analyses.cold_start` measures how often lists with a given
+    share held the next item.
 
     Attributes:
         share: of the softmax on the first k, from 0 to 1.
-        spread: exp of the softmax's entropy: over how many items it would lie if it lay evenly; 1 or more.
-        k: how many.
+        spread: exp of the softmax's entropy: the number of items over which it is effectively spread; 1 or more.
+        k: length of the list.
     """
 
     share: float
@@ -60,7 +60,7 @@ def confidence_of(scores: np.ndarray, k: int, temperature: float = 1.0) -> Confi
 
 @dataclass(frozen=True)
 class Temperatures:
-    """At which temperature scores are read as shares, by the number of events known.
+    """The temperatures at which scores become shares, by the number of known events.
 
     Attributes:
         lengths: numbers of events, rising.
@@ -75,17 +75,17 @@ class Temperatures:
     values: tuple[float, ...] = (1.0,)
 
     def at(self, n: int) -> float:
-        """The temperature for a history of n events, between its neighbours' on a scale of logarithms."""
+        """The temperature for a history of n events, interpolated on a logarithmic scale."""
         return float(np.exp(np.interp(np.log1p(n), np.log1p(self.lengths), np.log(self.values))))
 
 
 def fitted_temperatures(run: Run) -> Temperatures:
-    """The temperatures at which the run's scores, as a softmax, best foretell the validation users' next items.
+    """The temperatures at which the softmax of the run's scores best predicts the validation users' next items.
 
-    A Transformer's scores are logits, but training leaves them too sure or too timid; an ensemble's never were logits,
-    and its weights change with the history's length. So users are asked with their newest 0, 1, 2, 4, ... events, and
-    each length gets its own number. That changes no order, and is fitted on validation users alone. It is kept in the
-    run folder, where that can be written to.
+    A Transformer's scores are logits, but over- or underconfident after training; an ensemble's are not logits, and its
+    weights depend on the history's length. So each of the lengths 0, 1, 2, 4, ... gets its own temperature, fitted on
+    the newest events of validation users. It does not change any ranking. It is stored in the run folder, if that is
+    writable.
 
     Source: Guo et al., "On calibration of modern neural networks" (ICML 2017), temperature scaling.
 
@@ -108,10 +108,10 @@ def fitted_temperatures(run: Run) -> Temperatures:
 
 
 def _temperatures(kept: Mapping[str, Any]) -> Temperatures:
-    """What was kept of them.
+    """The temperatures from their stored values.
 
     Raises:
-        ValueError: they are none.
+        ValueError: they are invalid.
     """
     found = Temperatures(tuple(map(int, kept["lengths"])), tuple(map(float, kept["temperatures"])))
     if not len(found.lengths) == len(found.values) > 0 or not all(0 < value < np.inf for value in found.values):
@@ -128,10 +128,10 @@ _KEPT: Kept[Temperatures] = Kept(
 
 
 def _fit(run: Run, rows: np.ndarray, n: int) -> float:
-    """The best temperature, by the mean log share of validation targets, with the newest n events known.
+    """The best temperature by the mean log share of validation targets, given the newest n events.
 
-    The best of `TEMPERATURES`, then the bottom of the parabola through it and its two neighbours; 1 where no target can
-    be ranked.
+    The best of `TEMPERATURES`, refined by the minimum of the parabola through it and its two neighbours; 1 if no target
+    can be ranked.
     """
     valid, exclude = run.split.valid, run.config.evaluation.seen_left_out
     drawn = np.random.default_rng(run.config.evaluation.seed).permutation(rows)[:MOST_USERS]
@@ -139,7 +139,7 @@ def _fit(run: Run, rows: np.ndarray, n: int) -> float:
     losses, told = np.zeros(len(TEMPERATURES)), 0
     for part, scores in score_chunks(run.serving, asked.histories.last(n), exclude_seen=False):
         for row, own in enumerate(scores, start=part.start):
-            if exclude:  # what the whole history holds, as in `engine.evaluation.fairness.truncation.rank_truncated`
+            if exclude:  # the items of the full history, as in `engine.evaluation.fairness.truncation.rank_truncated`
                 own[asked.histories[row]] = -np.inf
             target = float(own[asked.targets[row][0]])
             if not np.isfinite(target):

@@ -27,8 +27,8 @@ class NewUser:
     """A user who is not in the data.
 
     Attributes:
-        item_ids: what they met, oldest first; at least one.
-        attributes: what is known of them: column of the users' table to value; it stays in sight.
+        item_ids: their items, oldest first; at least one.
+        attributes: column of the users' table to value; they stay known throughout.
 
     >>> somebody = engine.NewUser(("i10", "i11"), attributes={"region": "North"})
     >>> [why.rank for why in engine.explain_list(run, somebody, k=2)]
@@ -52,7 +52,7 @@ def explain(
 
     Raises:
         UnknownIdError: no such user or item.
-        EngineError: nothing is known of the user, or the item is not ranked.
+        EngineError: the user has no events, or the item is not ranked.
 
     >>> why = engine.explain(run, "u005", "i12")
     >>> [player.label for player in why.players][-2:]
@@ -72,20 +72,20 @@ def explain_for(
     max_events: int = 20,
     attributes: Mapping[str, str] | None = None,
 ) -> Attribution:
-    """Shapley values of events given now, for one item's score to a user who is not in the data.
+    """Shapley values of the events of a new user, for one item's score.
 
     Args:
         run: the run.
-        item_ids: what they met, oldest first; at least one.
+        item_ids: their items, oldest first; at least one.
         item_id: the item to explain; the top recommendation when not given.
         lang: of the titles.
         seed: of the sampled orders.
-        max_events: events that are players of their own; earlier ones form one player.
-        attributes: what is known of them: column of the users' table to value; part of the base.
+        max_events: how many of the newest events are players; earlier ones form one more player.
+        attributes: column of the users' table to value; part of the base.
 
     Raises:
-        UnknownIdError: an item is none of the data's.
-        EngineError: there is no event, the item is not ranked, or training read no such column or value.
+        UnknownIdError: an item is not in the data.
+        EngineError: there is no event, the item is not ranked, or the run does not use such a column or value.
 
     >>> why = engine.explain_for(run, ["i10", "i11"], "i12")
     >>> [player.item_id for player in why.players], why.exact
@@ -105,21 +105,21 @@ def explain_list(
 ) -> tuple[Attribution, ...]:
     """Shapley values of the same events for each of the k best items, best first.
 
-    All are asked of the same hidden histories, in the same orders, so their values can be held against each other. The
-    time and the evaluations that each tells of are those of all together.
+    All use the same hidden histories and orders, so that their values can be compared. The time and the number of
+    evaluations of each are those of all together.
 
     Args:
         run: the run.
-        who: a user's id, or a user who is not in the data.
-        k: length of the list; fewer where no more can be recommended.
+        who: a user's id, or a new user.
+        k: length of the list; fewer if no more can be recommended.
         view: of a user's history.
         lang: of the titles.
         seed: of the sampled orders.
-        max_events: events that are players of their own; earlier ones form one player.
+        max_events: how many of the newest events are players; earlier ones form one more player.
 
     Raises:
-        UnknownIdError: no such user, or an item is none of the data's.
-        EngineError: nothing is known of them, nothing is left to recommend, or k is under 1.
+        UnknownIdError: no such user, or an item is not in the data.
+        EngineError: they have no events, nothing is left to recommend, or k is under 1.
 
     >>> [why.rank for why in engine.explain_list(run, "u005", k=3)]
     [1, 2, 3]
@@ -146,11 +146,11 @@ def explain_instead(
 ) -> Contrast:
     """Why one item scores above another, or below: Shapley values of the difference of their scores.
 
-    The first is the top recommendation where it is not given.
+    The first is the top recommendation when not given.
 
     Raises:
         UnknownIdError: no such user or item.
-        EngineError: nothing is known of them, an item is not ranked, or the two are one.
+        EngineError: they have no events, an item is not ranked, or the two are the same.
 
     >>> why = engine.explain_instead(run, "u005", "i12", "i40")
     >>> why.first.item_id, why.second.item_id, why.against.item_id
@@ -178,10 +178,10 @@ def explain_instead(
 
 
 def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
-    """The answers as shap's own kind of value, a row each, for its plots: `shap.plots.waterfall(to_shap([answer])[0])`.
+    """The answers as a `shap.Explanation`, one row each, for its plots: `shap.plots.waterfall(to_shap([answer])[0])`.
 
     Args:
-        answers: at least one, all of the same events, as `explain_list` gives them.
+        answers: at least one, all with the same events, as from `explain_list`.
 
     >>> engine.to_shap(engine.explain_list(run, engine.NewUser(("i10", "i11")), k=3)).values.shape
     (3, 2)
@@ -202,7 +202,7 @@ def to_shap(answers: Sequence[Attribution]) -> shap.Explanation:
 
 
 def warm_up(run: Run) -> None:
-    """Explain once, for what is loaded and laid out at first use, so that a person does not wait for it.
+    """Explain once, so that nobody has to wait for what is loaded and compiled on first use.
 
     >>> engine.warm_up(run)
     """
@@ -215,11 +215,11 @@ def warm_up(run: Run) -> None:
 
 
 def query_for(run: Run, who: str | NewUser, view: View, lang: str) -> tuple[Run, Query]:
-    """The run as it answers them, and what is known of them.
+    """The run with their attributes, and the query for them.
 
     Raises:
-        UnknownIdError: no such user, or an item is none of the data's.
-        EngineError: a newcomer has no event, or training read no such column or value.
+        UnknownIdError: no such user, or an item is not in the data.
+        EngineError: a new user has no event, or the run does not use such a column or value.
     """
     if isinstance(who, str):
         return run, Query(who, view, history_of(run, run.dataset.users.index_of(who), view)[0])
@@ -265,7 +265,7 @@ def attributions(
     max_events: int,
     n_permutations: int = N_PERMUTATIONS,
 ) -> tuple[tuple[Attribution, ...], Solution]:
-    """One attribution an item, and the values behind them, in the order of the items."""
+    """One attribution for each item, in order, and the values behind them."""
     history, user = query.history, query.user_index(run)
     for item in items[~run.serving.candidates[items]].tolist():
         raise EngineError(

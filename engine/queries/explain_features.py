@@ -1,4 +1,4 @@
-"""Which of the things known decided one score."""
+"""Which features decided one score."""
 
 from __future__ import annotations
 
@@ -22,13 +22,14 @@ from engine.runs.store import Run
 
 @dataclass(frozen=True)
 class FeatureValue:
-    """One thing known, and what it did to the score.
+    """One feature, and its effect on the score.
 
     Attributes:
         of: "items": a part of every item's vector; "user": an attribute of the user; "member": another member of the
-            ensemble, which reads which items were met and nothing of what they are.
-        name: "own", what tells items apart beyond their content; "text"; or a column. Of a member, the model.
-        content: what the data says of the explained item or of the user under that name; empty where it says nothing.
+            ensemble, which uses the items of the history but not their content.
+        name: "own", the id vector, which distinguishes items beyond their content; "text"; or a column. Of a member,
+            the model.
+        content: the value of the explained item or of the user; empty if there is none.
         value: Shapley value, in units of the score.
         spread: standard error of the value over sampled orders; 0 when exact.
     """
@@ -42,18 +43,17 @@ class FeatureValue:
 
 @dataclass(frozen=True)
 class FeatureAttribution:
-    """Which of the things known gave one item its score: `base` plus the features' values is `score`.
+    """Which features gave one item its score: `base` plus the features' values is `score`.
 
     Attributes:
         user_id: None for a user who is not in the data.
         item_id, title: the item's.
         rank: the item's rank among unseen candidates; None if it was seen.
-        score: the item's score with everything known.
-        base: that of an average item, for a history of average items, of a user of whom nothing is known; the events
-            and their places are there.
+        score: the item's score with all features.
+        base: that of an average item, for a history of as many average items, of a user without known attributes.
         features: parts of items, then attributes of the user, then the other members of the ensemble.
         exact: whether every set of features was evaluated.
-        n_evaluations: how many sets were.
+        n_evaluations: how many sets were evaluated.
         seconds: time it took.
         model: what was explained.
     """
@@ -74,13 +74,13 @@ class FeatureAttribution:
 def explain_features(
     run: Run, who: str | NewUser, item_id: str | None = None, view: View = "evaluated", lang: str = "en", seed: int = 0
 ) -> FeatureAttribution:
-    """Shapley values of what items and the user are made of, for one item's score; the top one's when none is given.
+    """Shapley values of features of items and user for one item's score; for the top recommendation when none is given.
 
-    See `engine.explanation.feature_attribution` for what it means that a feature is absent.
+    See `engine.explanation.feature_attribution` for the meaning of an absent feature.
 
     Raises:
         UnknownIdError: no such user or item.
-        EngineError: nothing is known of them, or the item is not ranked.
+        EngineError: they have no events, or the item is not ranked.
 
     >>> why = engine.explain_features(run, "u005", "i12")
     >>> [(feature.of, feature.name) for feature in why.features]
@@ -124,7 +124,7 @@ def explain_features(
 
 
 def run_parts(run: Run) -> Parts:
-    """What the run's vectors are made of."""
+    """The parts of the run's vectors."""
     return parts_of(run.recommender, contents_of(run))
 
 
@@ -139,7 +139,7 @@ def features_of(
 
 
 def _content_of(run: Run, query: Query, who: str | NewUser, feature: Feature, item: int) -> str:
-    """What is known in respect of a feature, in the data's own words."""
+    """The value of a feature, as in the data."""
     if feature.of == "items" and feature.name in run.dataset.item_table.columns:
         return str(run.dataset.item_table[feature.name].iat[item - 1])
     if feature.of == "user" and isinstance(who, NewUser):

@@ -1,4 +1,4 @@
-"""What would have undone a recommendation."""
+"""Counterfactuals: which events a recommendation depends on."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Place:
 
 @dataclass(frozen=True)
 class HiddenEvent:
-    """An event that was taken away; `position` is its place in the user's whole history, 1 is the oldest."""
+    """An event that was removed; `position` is its place in the user's full history, 1 is the oldest."""
 
     position: int
     item_id: str
@@ -44,17 +44,17 @@ class Counterfactual:
         item_id, title: the item's.
         k: length of the list.
         rank: the item's rank now, at most k.
-        events: the set, oldest first; empty where no set was found.
-        rank_hidden: its rank with them hidden at their places, the whole catalogue scored again.
-        rank_deleted: its rank had they never happened, so that all later events move up: scored as any history is,
-            and no part of the search. An item that leaves when events are hidden need not leave when they are deleted.
+        events: the set, oldest first; empty if no set was found.
+        rank_hidden: its rank with them hidden at their places, with the full catalogue scored again.
+        rank_deleted: its rank without these events, where all later events move up: scored like any history, and not
+            part of the search. An item that leaves when events are hidden need not leave when they are deleted.
         replaced_by: what is in the top k with these events hidden, and was not before.
-        proven: no smaller set does it, as every one was tried; where none was found, none does.
+        proven: no smaller set works, since every one was tried; if none was found, none exists.
         tried_up_to: every set of so many events was tried.
-        n_events: how many events there are to be taken away.
-        n_evaluations: how many sets were scored against the whole catalogue.
+        n_events: how many events could be removed.
+        n_evaluations: how many sets were scored against the full catalogue.
         seconds: time it took.
-        model: what was asked.
+        model: the answering model.
     """
 
     user_id: str | None
@@ -88,17 +88,17 @@ def explain_without(
 
     Args:
         run: the run.
-        who: a user's id, or a user who is not in the data.
+        who: a user's id, or a new user.
         item_id: the item; the top recommendation when not given.
         k: length of the list that it would leave.
         view: of a user's history.
         lang: of the titles.
-        budget: sets of events that are scored at most, against the whole catalogue.
-        seed: of the orders by which events are first looked at.
+        budget: at most so many sets of events are scored against the full catalogue.
+        seed: of the sampled orders by which events are ranked first.
 
     Raises:
         UnknownIdError: no such user or item.
-        EngineError: nothing is known of them, or the item is not among the top k now.
+        EngineError: they have no events, or the item is not in the top k now.
 
     >>> found = engine.explain_without(run, "u005", k=3)
     >>> found.rank, found.rank_hidden > 3

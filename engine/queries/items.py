@@ -1,4 +1,4 @@
-"""Items of a run: found, described, their neighbours in the model and in content, and who gets them recommended."""
+"""Items of a run: search, profiles, neighbours in the model and in content, and who gets them recommended."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from engine.runs.contents import contents_of
 from engine.runs.store import Run
 
 Space = Literal["model", "content"]
-"""Where items are near each other: by the vectors that score them, or by what is known of them."""
+"""The space of neighbours: the vectors that score items, or their content."""
 
 
 @dataclass(frozen=True)
 class ItemProfile:
-    """Who an item is, and who gets it.
+    """A profile of an item, and who gets it recommended.
 
     Attributes:
         item_id, title, category, item_cohort: the item's.
         attributes: by column name, as text.
         popularity: training interactions.
-        popularity_rank: 1 is the most popular, among `n_items`; items met as often share the better rank.
-        exposure: test users whose list of k holds it; `exposure_by` by their cohort, "head" and "tail".
+        popularity_rank: 1 is the most popular, among `n_items`; ties share the better rank.
+        exposure: test users whose list of k contains it; `exposure_by` by their cohort, "head" and "tail".
         exposure_rank: likewise, 1 is in the most lists.
         n_lists: test users, "head" and "tail".
         n_items: items of the data.
@@ -68,7 +68,7 @@ class Neighbour:
 
 
 def find_items(run: Run, text: str = "", lang: str = "en", limit: int = 20) -> pd.DataFrame:
-    """Items whose title or id holds a text; the most popular ones for an empty text.
+    """Items whose title or id contains a text; the most popular ones for an empty text.
 
     Args:
         run: the run.
@@ -101,11 +101,11 @@ def find_items(run: Run, text: str = "", lang: str = "en", limit: int = 20) -> p
 
 
 def item_profile(run: Run, item_id: str, k: int = 10, lang: str = "en") -> ItemProfile:
-    """Who an item is, and who gets it recommended.
+    """A profile of an item, and who gets it recommended.
 
     Raises:
         UnknownIdError: no such item.
-        EngineError: lists of that length were not kept.
+        EngineError: the run has no lists of that length.
 
     >>> found = engine.item_profile(run, "i02")
     >>> found.title, found.attributes["category"], found.item_cohort
@@ -140,11 +140,11 @@ def receivers(run: Run, item_id: str, k: int = 10, limit: int = 200) -> pd.DataF
 
     Returns:
         `user_id`, `cohort`, `history_length` (training part), `place` (1 is first), `is_held_out` (whether the item is
-        what the user met next).
+        one of the user's test targets).
 
     Raises:
         UnknownIdError: no such item.
-        EngineError: lists of that length were not kept.
+        EngineError: the run has no lists of that length.
 
     >>> engine.receivers(run, "i02").columns.tolist()
     ['user_id', 'cohort', 'history_length', 'place', 'is_held_out']
@@ -169,8 +169,8 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
     """The n items nearest to one by cosine, the nearest first.
 
     In the model, items are the vectors that histories are scored against. In content, an item's categories are one part
-    and its text another; each part has length 1, so that the cosine is the mean of those of the parts both items have,
-    and numbers stay out, since one number alone tells no direction.
+    and its text another; each part has length 1, so that the cosine is the mean over the parts that both items have.
+    Numbers are ignored, since a single number has no direction.
 
     Args:
         run: the run.
@@ -180,11 +180,11 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
         lang: of the titles.
 
     Returns:
-        None of them is the item itself, or one that is nowhere in that space. Empty where the item is not.
+        Neighbours without the item itself and without items that are not in that space. Empty if the item is not.
 
     Raises:
         UnknownIdError: no such item.
-        EngineError: the run read no content of items.
+        EngineError: the run uses no content of items.
 
     >>> near = engine.neighbours(run, "i02", space="content", n=3)
     >>> len(near), near[0].similarity >= near[1].similarity
@@ -209,7 +209,7 @@ def neighbours(run: Run, item_id: str, space: Space = "model", n: int = 10, lang
 
 
 def has_content(run: Run) -> bool:
-    """Whether items can be compared by their content: the run read categories or text of them.
+    """Whether items can be compared by their content: the run uses categories or text.
 
     >>> engine.has_content(run)
     True
@@ -227,7 +227,7 @@ def exposure_of(run: Run, k: int) -> np.ndarray:
     """(n_items + 1,) int64 how many test users' lists of k hold each item.
 
     Raises:
-        EngineError: lists of that length were not kept.
+        EngineError: the run has no lists of that length.
     """
     counts = np.bincount(_lists(run, k).ravel(), minlength=run.dataset.n_items + 1)
     counts[0] = 0
@@ -238,7 +238,7 @@ def _lists(run: Run, k: int) -> np.ndarray:
     """(n_test_users, k) what the answering model recommends.
 
     Raises:
-        EngineError: lists of that length were not kept.
+        EngineError: the run has no lists of that length.
     """
     lists = run.evaluation.lists.get(run.answers)
     if lists is None or lists.shape[1] < k:
@@ -265,10 +265,10 @@ def _cosines(run: Run, item: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _content_cosines(run: Run, item: int) -> tuple[np.ndarray, np.ndarray]:
-    """(n_items + 1,) cosines with an item in content, and which items are there at all.
+    """(n_items + 1,) cosines with an item in content, and which items are in that space.
 
     Raises:
-        EngineError: the run read no content of items.
+        EngineError: the run uses no content of items.
     """
     content = contents_of(run).items
     if not _comparable(content):
@@ -312,10 +312,10 @@ def item_table(run: Run, items: np.ndarray, k: int = 10, lang: str = "en") -> pd
 
     Returns:
         `item_id`, `title`, `category` (the first of a list), `item_cohort`, `popularity`, `popularity_rank`,
-        `exposure`, `exposure_rank`; 1 is the highest of all items, and equals share the better rank.
+        `exposure`, `exposure_rank`; 1 is the highest of all items, and ties share the better rank.
 
     Raises:
-        EngineError: lists of that length were not kept.
+        EngineError: the run has no lists of that length.
 
     >>> engine.item_table(run, np.array([1, 2])).columns.tolist()
     ['item_id', 'title', 'category', 'item_cohort', 'popularity', 'popularity_rank', 'exposure',

@@ -1,4 +1,4 @@
-"""What a person asks of a run about one user: who is this, what is recommended, and where did the network look."""
+"""Queries about one user: the profile, recommendations and attention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from engine.runs.store import Run
 
 @dataclass(frozen=True)
 class Query:
-    """Whom a question is about and what is known of them: `user_id` is None for a user who is not in the data."""
+    """The user that a query is about, and their known events: `user_id` is None for a user who is not in the data."""
 
     user_id: str | None
     view: View
@@ -39,7 +39,7 @@ class Query:
 
 
 def profile(run: Run, user_id: str, view: View = "evaluated", lang: str = "en") -> UserProfile:
-    """Who a user is and what is known of them.
+    """A user's profile and known events.
 
     Raises:
         UnknownIdError: no such user.
@@ -87,24 +87,24 @@ def recommend(run: Run, user_id: str, k: int = 10, view: View = "evaluated", lan
 def recommend_for(
     run: Run, item_ids: Sequence[str], k: int = 10, lang: str = "en", attributes: Mapping[str, str] | None = None
 ) -> Recommendations:
-    """The k best items for a user who is not in the data, from events given now; nothing is trained.
+    """The k best items for a user who is not in the data, from given events; nothing is trained.
 
-    Without any event the network answers from a place that holds nothing, which `model.event_dropout` has taught it to
-    do: what people go on to when nothing of them is known, which is close to what is popular.
+    Without any event the network scores a hidden event, which `model.event_dropout` has trained it to do: the result is
+    what users choose when nothing is known about them, close to what is popular.
 
     Args:
         run: the run.
-        item_ids: what they met, oldest first; may be empty.
+        item_ids: their items, oldest first; may be empty.
         k: length of the list.
         lang: of the titles.
-        attributes: what is known of them: column of the users' table to value.
+        attributes: column of the users' table to value.
 
     Returns:
-        Recommendations whose `user_id` is None and whose view is "full"; their events bear no time.
+        Recommendations whose `user_id` is None and whose view is "full"; their events have no time.
 
     Raises:
-        UnknownIdError: an item is none of the data's; all such are named.
-        EngineError: k is under 1, or training read no such column or value.
+        UnknownIdError: an item is not in the data; all such are named.
+        EngineError: k is under 1, or the run does not use such a column or value.
 
     >>> found = engine.recommend_for(run, ["i10", "i11"], k=3)
     >>> [item.rank for item in found.items], [event.item_id for event in found.history]
@@ -115,7 +115,7 @@ def recommend_for(
 
 
 def ranked_list(run: Run, query: Query, k: int, lang: str, scores: np.ndarray | None = None) -> Recommendations:
-    """The k best; `scores` are what `scores_for` gave, where that has been asked already.
+    """The k best; `scores` are those of `scores_for`, if they have been computed already.
 
     Raises:
         EngineError: k is under 1.
@@ -164,20 +164,20 @@ def attention(
     reading: Reading = "raw",
     item_id: str | None = None,
 ) -> AttentionMap:
-    """Where every head looked over a user's most recent events (at most `max_len`).
+    """The attention of every head over a user's most recent events (at most `max_len`).
 
     Args:
         run: the run.
         user_id: the user.
-        view: what is known of them.
+        view: of the user's history.
         lang: of the titles.
-        reading: attention as it is ("raw"), as it flows through all layers ("rollout"), or as far as it raises the
-            score of one item ("gradient").
+        reading: raw weights ("raw"), their flow through all layers ("rollout"), or how far they raise the score of one
+            item ("gradient").
         item_id: that item; the top recommendation when not given.
 
     Raises:
         UnknownIdError: no such user or item.
-        EngineError: nothing is known of the user in this view, or the item is not ranked.
+        EngineError: the user has no events in this view, or the item is not ranked.
 
     >>> found = engine.attention(run, "u005")
     >>> found.weights.shape, found.item_ids[-2:]  # layers, attention heads, events, events
@@ -190,17 +190,17 @@ def attention(
 def attention_for(
     run: Run, item_ids: Sequence[str], lang: str = "en", attributes: Mapping[str, str] | None = None
 ) -> AttentionMap:
-    """Where every head looked over events given now (the last `max_len` of them).
+    """The attention of every head over given events (the last `max_len` of them).
 
     Args:
         run: the run.
-        item_ids: what they met, oldest first; at least one.
+        item_ids: their items, oldest first; at least one.
         lang: of the titles.
-        attributes: what is known of them: column of the users' table to value.
+        attributes: column of the users' table to value.
 
     Raises:
-        UnknownIdError: an item is none of the data's.
-        EngineError: there is no event, or training read no such column or value.
+        UnknownIdError: an item is not in the data.
+        EngineError: there is no event, or the run does not use such a column or value.
 
     >>> found = engine.attention_for(run, ["i10", "i11", "i12"])
     >>> found.weights.shape, found.item_ids
@@ -213,7 +213,7 @@ def attention_for(
 def attention_map(
     run: Run, query: Query, lang: str, reading: Reading = "raw", item_id: str | None = None
 ) -> AttentionMap:
-    """Where every head looked.
+    """The attention of every head.
 
     Raises:
         UnknownIdError: no such item.
@@ -242,7 +242,7 @@ def attention_map(
 
 
 def _gradient_item(run: Run, query: Query, item_id: str | None) -> int:
-    """The item whose score attention is weighed by: the one named, else the top recommendation."""
+    """The item of gradient-weighted attention: the given one, else the top recommendation."""
     if item_id is None:
         return int(top_of(scores_for(run, query)[None, :], 1)[0][0, 0]) or int(np.flatnonzero(run.split.candidates)[0])
     item = run.dataset.items.index_of(item_id)
@@ -255,7 +255,7 @@ def _gradient_item(run: Run, query: Query, item_id: str | None) -> int:
 
 
 def history_of(run: Run, user: int, view: View) -> tuple[np.ndarray, np.ndarray]:
-    """What is known of a user, and the items that the view holds out, the first to come first."""
+    """The known history of a user, and the items that the view holds out, in time order."""
     history = run.dataset.histories[user]
     if view == "full":
         return history, history[:0]
@@ -273,10 +273,10 @@ def _events(run: Run, user: int, view: View, lang: str) -> tuple[tuple[Event, ..
 
 
 def query_of_events(run: Run, item_ids: Sequence[str], lang: str, as_user: str | None = None) -> Query:
-    """Somebody of whom no more is known than these events, or than these and the attributes of a user of the data.
+    """The query for given events, with or without the attributes of a user in the data.
 
     Raises:
-        UnknownIdError: an item is none of the data's; all such are named. Or there is no such user.
+        UnknownIdError: an item is not in the data (all such are named), or there is no such user.
     """
     if as_user is not None:
         run.dataset.users.index_of(as_user)
@@ -289,7 +289,7 @@ def item_indices(run: Run, item_ids: Sequence[str]) -> np.ndarray:
     """(n,) indices of items.
 
     Raises:
-        UnknownIdError: an item is none of the data's; all such are named.
+        UnknownIdError: an item is not in the data; all such are named.
     """
     history = run.dataset.items.indices_of(item_ids)
     if unknown := [item_id for item_id, item in zip(item_ids, history, strict=True) if item < 0]:
@@ -305,10 +305,10 @@ def item_indices(run: Run, item_ids: Sequence[str]) -> np.ndarray:
 
 
 def with_attributes(run: Run, attributes: Mapping[str, str] | None) -> Run:
-    """The run, answering for somebody of whom that is known: column of the users' table to value.
+    """The run, answering for a new user with these attributes: column of the users' table to value.
 
     Raises:
-        EngineError: training read no such column or value.
+        EngineError: the run does not use such a column or value.
     """
     if not attributes:
         return run
@@ -325,7 +325,7 @@ def with_attributes(run: Run, attributes: Mapping[str, str] | None) -> Run:
 
 
 def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
-    """Event number `at` (from 0) of a user whose history starts at that row of the log; None: it is not in the log."""
+    """Event number `at` (from 0) of a user whose history starts at row `start` of the log; None: not in the log."""
     times = run.dataset.timestamps
     time = None if times is None or start is None else datetime.fromtimestamp(int(times[start + at]), UTC)
     return Event(
@@ -339,7 +339,7 @@ def _event(run: Run, start: int | None, at: int, item: int, lang: str) -> Event:
 
 
 def scores_for(run: Run, query: Query) -> np.ndarray:
-    """(n_items + 1,) scores; seen items left out if the run's settings say so."""
+    """(n_items + 1,) scores; seen items are excluded if the run's settings say so."""
     one = Histories.of([query.history], [query.user_index(run)])
     scores = run.serving.score(one)
     return (mask_seen(scores, one) if run.config.evaluation.seen_left_out else scores)[0]

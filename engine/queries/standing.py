@@ -1,8 +1,8 @@
-"""One item's score held against another's: its own standing, the history, and what is known of the user.
+"""Two items' scores compared: by the items themselves, the history, and the user's attributes.
 
-With every event hidden and nobody known, a model still scores items apart: that is an item's own standing, which an
-item that training hardly met lacks. What is known of the user moves it, and then the history does. The three
-differences between two items add up to the difference of their scores, so that none is blamed for what another did.
+With every event hidden and no attributes, a model still scores items differently: this is an item's standing, which is
+low for items that are rare in training. The user's attributes change the score, and then the history does. The three
+differences between two items sum to the difference of their scores, so that no cause is credited with another's effect.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from engine.runs.store import Run
 def score_differences(
     run: Run, query: Query, scores: np.ndarray, items: np.ndarray, lang: str, other: int = 0
 ) -> tuple[ScoreDifference | None, ...]:
-    """Each item held against another: the first of the list, or for that one the second.
+    """Each item compared with another: the first of the list, or for that one the second.
 
     Args:
-        run: the run, which knows what is known of a user who is not in the data.
-        query: of whom.
-        scores: what `engine.queries.recommend.scores_for` gave.
+        run: the run, with the attributes of a new user.
+        query: of the user.
+        scores: those of `engine.queries.recommend.scores_for`.
         items: (m,) indices.
         lang: of the titles.
-        other: the index of an item to hold all of them against; 0: the best of the list.
+        other: the index of an item to compare all of them with; 0: the best of the list.
 
     Returns:
         One for each item; None where there is no other.
@@ -64,7 +64,7 @@ def score_differences(
 
 
 def _scores(run: Run, query: Query, items: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(m,) scores of nobody with every event hidden, of the user with every event hidden, and with all of them."""
+    """(m,) scores with every event hidden and no attributes, with every event hidden, and with all events."""
     history = query.history[-run.serving.max_len :]
     sets = np.array([[False], [True]]).repeat(len(history), axis=1)
     hidden, whole = run.serving.scores_masked(history, sets, items, query.user_index(run))
@@ -74,13 +74,13 @@ def _scores(run: Run, query: Query, items: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _is_known(run: Run, query: Query) -> bool:
-    """Whether the network reads anything of this user."""
+    """Whether the network uses any attribute of this user."""
     vectors = run.recommender.network.user_vectors
     return vectors is not None and bool(vectors.described()[query.user_index(run) + 1])
 
 
 def _without_attributes(run: Run) -> Run:
-    """The run, to which nobody is nobody."""
+    """The run, with no attributes for a new user."""
     vectors = run.recommender.network.user_vectors
     if vectors is None or not vectors.described()[0]:
         return run

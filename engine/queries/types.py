@@ -1,4 +1,4 @@
-"""The values that answer a person's questions about one user; `engine.queries.recommend` makes them."""
+"""The results of queries about one user."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.recommender import Answering
 
 View = Literal["evaluated", "full"]
-"""`evaluated`: what was held out when the model was measured is hidden: the last event, or all after a cut in time.
+"""`evaluated`: held-out events are hidden: the last event, or all after the cutoff in time.
 `full`: every event is known."""
 
 Cohort = Literal["head", "tail"]
@@ -21,10 +21,10 @@ Cohort = Literal["head", "tail"]
 
 @dataclass(frozen=True)
 class Event:
-    """One interaction as a person sees it.
+    """One interaction, for display.
 
     Attributes:
-        position: place in the user's whole history, 1 is the oldest.
+        position: place in the user's full history, 1 is the oldest.
         item_id, title, category: the item's; the category is None where the data has none.
         time: when, in UTC; None in a log without times.
         item_cohort: whether the item is a head or a tail item.
@@ -40,14 +40,14 @@ class Event:
 
 @dataclass(frozen=True)
 class UserProfile:
-    """Who a user is.
+    """A user's profile.
 
     Attributes:
-        train_length: events in the training part, by which cohorts are cut.
+        train_length: events in the training part, which decide the cohort.
         attributes: by column name, as text.
-        events: what is known of the user in the chosen view, oldest first.
-        held_out: the (first) test target, which the `evaluated` view leaves out; None in the `full` view and for users
-            of whom nothing is held out.
+        events: the user's events in the chosen view, oldest first.
+        held_out: the (first) test target, which the `evaluated` view hides; None in the `full` view and for users
+            without held-out events.
     """
 
     user_id: str
@@ -77,14 +77,14 @@ class Recommendations:
 
     Attributes:
         user_id: None for a user who is not in the data.
-        history: the events it follows from, oldest first.
+        history: the events it is based on, oldest first.
         items: best first.
         held_out: the (first) test target, if this view holds one out.
         held_out_rank: its rank among all unseen candidates, ties against it; None if it cannot be ranked.
-        n_held_out: how many items this view holds out; more than one only where the log is cut in time.
+        n_held_out: how many items this view holds out; more than one only with the temporal protocol.
         n_candidates: how many items could have been recommended.
         seconds: time to score and rank.
-        model: what ranked.
+        model: the answering model.
     """
 
     user_id: str | None
@@ -105,20 +105,20 @@ class AttentionMap:
 
     Attributes:
         user_id: None for a user who is not in the data.
-        weights: (n_layers, n_heads, query, key) float32, NaN where nobody looks; see
+        weights: (n_layers, n_heads, query, key) float32, NaN where attention is impossible; see
             `engine.explanation.attention.Attention` for its rows.
-        labels: a title for each query, oldest first; keys have the first of them. A query that is no event is called
-            "[MASK]" or "START".
-        item_ids: likewise; empty for what is no event.
-        positions: likewise, places in the user's whole history, 1 is the oldest.
+        labels: a title for each query, oldest first; keys have the first of them. A query that is not an event is
+            called "[MASK]" or "START".
+        item_ids: likewise; empty for a query that is not an event.
+        positions: likewise, places in the user's full history, 1 is the oldest.
         heads: a row for each head; see `engine.explanation.attention.Attention`.
         kind: how the network reads: "causal", "bidirectional" (the last row is [MASK]), or "cross" (the last row is the
             decoder's, from START).
         n_events: L.
-        reading: "raw"; "rollout", whose maps are one a layer; or "gradient". See
+        reading: "raw"; "rollout", with one map per layer; or "gradient". See
             `engine.explanation.attention.Attention`.
         relevance: (L,) float64 how much each event counts by this reading.
-        categories: of the L events; None where the data names none.
+        categories: of the L events; None where the data has none.
         item_id, title: the item whose score "gradient" is about; empty for other readings.
     """
 
@@ -139,7 +139,7 @@ class AttentionMap:
 
 @dataclass(frozen=True)
 class Player:
-    """One event, or the group of earlier ones, and what it did to the score.
+    """One event, or the group of earlier ones, and its effect on the score.
 
     Attributes:
         label: the event's title; empty for the group.
@@ -159,14 +159,14 @@ class Player:
 
 @dataclass(frozen=True)
 class ScoreDifference:
-    """One item's score held against another's, in causes that add up to the difference of the two scores.
+    """Why two items' scores differ: causes that sum to the difference of the scores.
 
     Attributes:
         item_id, title, rank: the other item's; a rank as in `Attribution`.
         score, base: the other's score, and its score with every event hidden.
-        standing: how far apart the two are with every event hidden and nobody known: what the items are by themselves.
+        standing: how far apart the two are with every event hidden and no attributes: the items by themselves.
         history: how much more the events add to the item's score than to the other's.
-        user: how much more what is known of the user does; None where nothing is known, or read.
+        user: how much more the user's attributes add; None where none is known or used.
         n_training, n_training_other: the items' training events.
     """
 
@@ -194,10 +194,10 @@ class Attribution:
         exact: whether every subset of events was evaluated.
         n_evaluations: how many partly hidden histories were scored.
         seconds: time it took.
-        model: what was explained. In an ensemble an absent event is masked at its place
-            for the Transformer and left out of the history for the set-models.
+        model: the explained model. In an ensemble an absent event is masked at its place for the Transformer and
+            removed from the history for the set-models.
         shares: member -> its part of the score; they sum to the score.
-        against: the item held against the first of the list, or the first against the second; None where there is no
+        against: the item compared with the first of the list, or the first with the second; None where there is no
             other.
     """
 
@@ -222,10 +222,10 @@ class Contrast:
 
     Attributes:
         first, second: the items' own explanations, from the same hidden histories.
-        players: oldest first. `value` is the event's value for the first item less that for the second, and `spread`
+        players: oldest first. `value` is the event's value for the first item minus that for the second, and `spread`
             the standard error of this difference, paired order by order. Together with the difference of the bases
-            they add up to the difference of the scores.
-        against: the first held against the second.
+            they sum to the difference of the scores.
+        against: the first compared with the second.
     """
 
     first: Attribution

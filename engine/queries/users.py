@@ -1,4 +1,4 @@
-"""Users of a run, found by id, cohort and attributes, or drawn at random."""
+"""Users of a run, by id, cohort and attributes, or drawn at random."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def find_users(
         `user_id`, `cohort`, `history_length` (training part), and the users' attributes.
 
     Raises:
-        UnknownIdError: an attribute is none of the data's.
+        UnknownIdError: there is no such attribute.
 
     >>> engine.find_users(run, "u00", cohort="head", attributes={"region": "North"})
       user_id cohort  history_length region age_band

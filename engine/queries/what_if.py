@@ -1,7 +1,7 @@
 """What if a user had a different history, or were another user? The list, what moved in it and why, without training.
 
-A person here is a list of events and what is known of them, whether or not the data has such a person. Two persons are
-put to the same model, and the second's answer is told as it differs from the first's.
+A hypothetical user is a list of events and attributes, whether or not the data has such a user. Two of them are put to
+the same model, and their lists are compared.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from engine.runs.contents import contents_of
 from engine.runs.store import Run
 
 QUICK_PERMUTATIONS = 4
-"""Sampled orders of the events, in place of the ten of an unhurried explanation."""
+"""Sampled orders of the events, instead of the ten of a full explanation."""
 
 QUICK_EVENTS = 12
-"""Events that are players of their own, in place of twenty; earlier ones form one player."""
+"""The number of newest events that are players, instead of twenty; earlier ones form one more player."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,9 @@ class HypotheticalUser:
     """A user as the model knows them: a history, and attributes.
 
     Attributes:
-        item_ids: what they met, oldest first.
-        as_user: a user of the data whose attributes they have; None for a user who is not in the data.
-        attributes: what is known of a user who is not in the data: column of the users' table to value.
+        item_ids: their items, oldest first.
+        as_user: a user of the data whose attributes they have; None for a new user.
+        attributes: of a new user: column of the users' table to value.
 
     >>> somebody = engine.HypotheticalUser(item_ids=("i10", "i11"), attributes=(("region", "North"),))
     >>> [item.rank for item in engine.what_if(run, somebody, k=3).answer.items]
@@ -65,10 +65,10 @@ class ScoredUser:
     """A user whom the model has been asked about; see `score_hypothetical`.
 
     Attributes:
-        user: who.
+        user: the hypothetical user.
         query: their events.
         scores: (n_items + 1,) float32; -inf where an item cannot be recommended to them.
-        seconds: that it took.
+        seconds: time it took.
     """
 
     user: HypotheticalUser
@@ -79,10 +79,10 @@ class ScoredUser:
 
 @dataclass(frozen=True)
 class MovedItem:
-    """One item's rank for the first person and for the second.
+    """One item's rank for both hypothetical users.
 
     Attributes:
-        before, now: ranks among what can be recommended, ties against it; None where it cannot be, having been met.
+        before, now: ranks among what can be recommended, ties against it; None where the item is seen.
         score_before, score_now: None likewise.
     """
 
@@ -98,13 +98,13 @@ class MovedItem:
 
 @dataclass(frozen=True)
 class WhatIf:
-    """What a model answers to a person, and how that differs from what it answers to another.
+    """The list of a hypothetical user, compared with that of another.
 
     Attributes:
         answer: the list.
-        moved: ranks of every item that is in either list, and of those asked for besides; by the rank now.
+        moved: ranks of every item that is in either list, and of the requested ones; sorted by the rank now.
         confidence, confidence_before: of the two lists; None where nothing is left to recommend.
-        seconds: that the model and the ranking took for the first person.
+        seconds: time of model and ranking for the first user.
     """
 
     answer: Recommendations
@@ -116,12 +116,11 @@ class WhatIf:
 
 @dataclass(frozen=True)
 class QuickExplanation:
-    """Why a person gets an item.
+    """Why a hypothetical user gets an item.
 
     Attributes:
-        attention: where the network looked.
-        explanation: of the item's score, from fewer orders than an unhurried one; None where nothing is left to
-            recommend.
+        attention: of the network.
+        explanation: of the item's score, from fewer orders than a full one; None where nothing is left to recommend.
         seconds: "attention" and "explanation".
     """
 
@@ -131,7 +130,7 @@ class QuickExplanation:
 
 
 def hypothetical_user(run: Run, user_id: str, view: View = "evaluated") -> HypotheticalUser:
-    """A user of the data as the model knows them.
+    """A user of the data as the model sees them.
 
     Raises:
         UnknownIdError: no such user.
@@ -144,11 +143,11 @@ def hypothetical_user(run: Run, user_id: str, view: View = "evaluated") -> Hypot
 
 
 def score_hypothetical(run: Run, user: HypotheticalUser, lang: str = "en") -> ScoredUser:
-    """Put a person to a run's model; what it answers serves `what_if` and `explain_quick`, as often as they are asked.
+    """Score a hypothetical user with a run's model; `what_if` and `explain_quick` can reuse the result.
 
     Raises:
-        UnknownIdError: an item or a user is none of the data's.
-        EngineError: training read no such attribute or value.
+        UnknownIdError: an item or a user is not in the data.
+        EngineError: the run does not use such an attribute or value.
 
     >>> asked = engine.score_hypothetical(run, engine.HypotheticalUser(item_ids=("i10", "i11")))
     >>> asked.scores.shape, asked.user.item_ids  # index 0 is padding
@@ -168,20 +167,20 @@ def what_if(
     follow: tuple[str, ...] = (),
     temperatures: Temperatures | None = None,
 ) -> WhatIf:
-    """What a run's model answers to a person, held against what it answers to another.
+    """The list of a hypothetical user, compared with that of another.
 
     Args:
         run: the run.
-        now: who is asked about.
-        before: whom they are held against; themselves when not given.
+        now: the hypothetical user.
+        before: the user to compare with; the same when not given.
         k: length of the lists.
         lang: of the titles.
-        follow: items whose ranks are told whether or not they are in a list.
+        follow: items whose ranks are reported whether or not they are in a list.
         temperatures: of the confidence; 1 when not given. See `engine.queries.confidence.fitted_temperatures`.
 
     Raises:
-        UnknownIdError: an item or a user is none of the data's.
-        EngineError: k is under 1, or training read no such attribute or value.
+        UnknownIdError: an item or a user is not in the data.
+        EngineError: k is under 1, or the run does not use such an attribute or value.
 
     >>> before = engine.HypotheticalUser(item_ids=("i10",))
     >>> found = engine.what_if(run, engine.HypotheticalUser(item_ids=("i10", "i11")), before, k=3)
@@ -214,19 +213,19 @@ def explain_quick(
     n_permutations: int = QUICK_PERMUTATIONS,
     max_events: int = QUICK_EVENTS,
 ) -> QuickExplanation | None:
-    """Why a person gets an item: attention and quick Shapley values; None without an event to look at.
+    """Why a hypothetical user gets an item: attention and quick Shapley values; None without any event.
 
     Args:
         run: the run.
-        now: the person.
+        now: the hypothetical user.
         item_id: the item; the first of their list when not given or when it cannot be recommended to them.
         lang: of the titles.
         n_permutations: sampled orders of the explanation.
-        max_events: events that are players of their own in it.
+        max_events: how many of the newest events are players in it.
 
     Raises:
-        UnknownIdError: an item or a user is none of the data's.
-        EngineError: training read no such attribute or value.
+        UnknownIdError: an item or a user is not in the data.
+        EngineError: the run does not use such an attribute or value.
 
     >>> found = engine.explain_quick(run, engine.HypotheticalUser(item_ids=("i10", "i11")))
     >>> found.attention.item_ids, len(found.explanation.players)
@@ -260,21 +259,21 @@ def _scored(run: Run, who: HypotheticalUser | ScoredUser, lang: str) -> ScoredUs
 def confidence_by_event(
     run: Run, now: HypotheticalUser, k: int = 10, last: int = 30, temperatures: Temperatures | None = None
 ) -> tuple[tuple[int, Confidence], ...]:
-    """How the confidence grew with a person's events: after none, after the first, and so on to all of them.
+    """How the confidence grows with a user's events: with none, with the first, and so on to all of them.
 
     Args:
         run: the run.
-        now: the person.
+        now: the hypothetical user.
         k: length of the lists.
-        last: only so many of the newest steps are told.
+        last: only so many of the newest steps are returned.
         temperatures: 1 when not given. See `engine.queries.confidence.fitted_temperatures`.
 
     Returns:
-        How many events were known, and the confidence then.
+        Pairs of a number of events and the confidence with them.
 
     Raises:
-        UnknownIdError: an item or a user is none of the data's.
-        EngineError: training read no such attribute or value.
+        UnknownIdError: an item or a user is not in the data.
+        EngineError: the run does not use such an attribute or value.
 
     >>> somebody = engine.HypotheticalUser(item_ids=("i10", "i11"))
     >>> grown = engine.confidence_by_event(run, somebody)
@@ -291,7 +290,7 @@ def confidence_by_event(
 
 
 def attributes_used(run: Run) -> dict[str, tuple[str, ...]]:
-    """What a run's network reads of users: the columns, and the values it knows; none for a number or a text.
+    """The user attributes that a run's network uses: columns and their known values; none for numbers and texts.
 
     >>> engine.attributes_used(run)
     {'region': ('North', 'South', '西部'), 'age_band': ('18-29', '30-49', '50+')}
@@ -305,7 +304,7 @@ def attributes_used(run: Run) -> dict[str, tuple[str, ...]]:
 
 
 def attributes_of(run: Run, user_id: str) -> dict[str, str]:
-    """What a run's network knows of a user, in the words that `HypotheticalUser.attributes` takes.
+    """The attributes of a user that a run's network knows, in the form of `HypotheticalUser.attributes`.
 
     Raises:
         UnknownIdError: no such user.
@@ -325,10 +324,10 @@ def attributes_of(run: Run, user_id: str) -> dict[str, str]:
 
 
 def _answering_for(run: Run, user: HypotheticalUser) -> Run:
-    """The run, answering for somebody of whom that is known.
+    """The run, answering for a user with these attributes.
 
     Raises:
-        EngineError: they are a user and somebody else at once, or training read no such attribute or value.
+        EngineError: they have both `as_user` and attributes, or the run does not use such an attribute or value.
     """
     if user.as_user is not None and user.attributes:
         raise EngineError(
@@ -351,13 +350,13 @@ def _masked(run: Run, rows: Histories) -> np.ndarray:
 
 
 def _top(scores: np.ndarray, k: int) -> list[int]:
-    """The k best, fewer where there are fewer."""
+    """The k best, fewer if there are fewer."""
     order = np.argsort(-scores, kind="stable")[:k]
     return [int(item) for item in order if np.isfinite(scores[item])]
 
 
 def _moved(run: Run, scores: tuple[np.ndarray, np.ndarray], items: list[int], lang: str) -> tuple[MovedItem, ...]:
-    """What became of items' ranks, by the rank now, what cannot be recommended last."""
+    """The changes of items' ranks, by the rank now; items that cannot be recommended come last."""
     found: list[MovedItem] = []
     for item in dict.fromkeys(items):
         title, category, cohort = describe(run, item, lang)
