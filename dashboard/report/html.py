@@ -7,13 +7,14 @@ comes from data is escaped.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from html import escape
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import engine
 from dashboard.charts.style import LIGHT, look
 from dashboard.report import parts, svg
-from dashboard.report.parts import heading, paragraph, table
+from dashboard.report.blocks import Block, drawing, folded, footer, heading, paragraph, points, table, title
 from dashboard.text import (
     common as common_text,
     fairness as fairness_text,
@@ -23,22 +24,8 @@ from dashboard.text import (
 )
 from dashboard.text.i18n import _, count, figure, percent
 
-STYLE = """
-:root { color-scheme: light; }
-body { font: 16px/1.5 "Source Sans 3", "Noto Sans", "Noto Sans SC", Helvetica, Arial, sans-serif; color: #1A1F2B;
-  background: #FFFFFF; max-width: 760px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.8rem; line-height: 1.25; margin: 0 0 .5rem; }
-h2 { font-size: 1.25rem; margin: 2rem 0 .5rem; border-top: 1px solid #E6E9F0; padding-top: 1.2rem; }
-p.note, td.note, footer { color: #5B6472; font-size: .9rem; }
-svg { width: 100%; height: auto; margin: .5rem 0; }
-div.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .9rem; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #E6E9F0; vertical-align: top; }
-th { color: #5B6472; font-weight: 600; }
-ul { padding-left: 1.2rem; }
-@media print { body { margin: 0; max-width: none; font-size: 11pt; } h2 { break-after: avoid; }
-  svg, tr { break-inside: avoid; } }
-"""
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 
 def report(run: engine.Run, metric: str = "ndcg@10", lang: str = "en", on_progress: Any = None) -> str:
@@ -65,7 +52,7 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
     tables = engine.group_tables(run.evaluation, facts, groups, [metric], [run.answers], run.config.evaluation)
     verdict, k = gap_text.verdict(whole), int(metric.partition("@")[2] or max(run.config.evaluation.ks))
     body = [
-        f"<h1>{escape(verdict.text)}</h1>",
+        title(verdict.text),
         paragraph(verdict.evidence),
         paragraph(" ".join([*parts.ceiling(run, whole.gap), fairness_text.worst_group(tables.gaps, metric)])),
         *_question(run, metric),
@@ -81,18 +68,26 @@ def _document(run: engine.Run, metric: str, on_progress: Any) -> str:
         *_limits(run),
         *_settings(run),
     ]
-    title = _("Tailscope: whom does {run} serve?").format(run=run.name)
-    return (
-        f'<!DOCTYPE html>\n<html lang="{escape(i18n.language())}"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
+    tab = _("Tailscope: whom does {run} serve?").format(run=run.name)
+    return _templates().get_template("report.html").render(language=i18n.language(), title=tab, blocks=body)
+
+
+@cache
+def _templates() -> Environment:
+    """The templates of this folder; every text in them is escaped, and one that is missing is an error."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(Path(__file__).with_name("templates")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
 
 
-def _question(run: engine.Run, metric: str) -> list[str]:
+def _question(run: engine.Run, metric: str) -> list[Block]:
     data = run.dataset
     size = _("{users} users, {items} items and {events} interactions of {data}.").format(
         users=count(data.n_users), items=count(data.n_items), events=count(data.n_interactions), data=data.name
@@ -112,7 +107,7 @@ def _question(run: engine.Run, metric: str) -> list[str]:
     ]
 
 
-def _cohorts(run: engine.Run, metric: str) -> list[str]:
+def _cohorts(run: engine.Run, metric: str) -> list[Block]:
     models = run.evaluation.models
     sign = 1 if engine.term_of(metric).better == "lower" else -1
     order = sorted(models, key=lambda m: (m != run.answers, sign * models[m].overall.metrics[metric].value))
@@ -129,7 +124,7 @@ def _cohorts(run: engine.Run, metric: str) -> list[str]:
     about = _("Users: head and tail by model")
     return [
         heading(about),
-        svg.interval_rows(rows, common_text.metric_name(metric), about),
+        drawing(svg.interval_rows(rows, common_text.metric_name(metric), about)),
         paragraph(
             _("Head users have {cut} training events or more: the longest {share} of histories.").format(
                 cut=count(run.cohorts.user_cut), share=percent(run.config.evaluation.head_share)
@@ -139,7 +134,7 @@ def _cohorts(run: engine.Run, metric: str) -> list[str]:
     ]
 
 
-def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
+def _why(run: engine.Run, found: engine.Diagnosis) -> list[Block]:
     out = [heading(_("Why is there a gap?"))]
     experiment = (found.truncation or {}).get(run.answers)
     if experiment is not None and found.metric in experiment.parts:
@@ -154,12 +149,12 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
         ]
         out += [
             paragraph(fairness_text.parts(split)),
-            svg.interval_rows(rows, common_text.metric_name(found.metric), _("The truncation experiment")),
+            drawing(svg.interval_rows(rows, common_text.metric_name(found.metric), _("The truncation experiment"))),
             paragraph(fairness_text.parts_evidence(split), "note"),
         ]
     if found.targets:
         said = [fairness_text.targets(each, run.answers) for each in found.targets]
-        out.append("<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>")
+        out.append(points(said))
     for ceiling in found.ceilings:
         rows_of = [
             (
@@ -181,11 +176,11 @@ def _why(run: engine.Run, found: engine.Diagnosis) -> list[str]:
     return out
 
 
-def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
-    table = found.curve
+def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[Block]:
+    points_of = found.curve
     lines = []
-    for model in sorted(table["model"].unique(), key=lambda m: m != run.answers):
-        rows, drawn = table.loc[table["model"] == model], look(model, dark=False)
+    for model in sorted(points_of["model"].unique(), key=lambda m: m != run.answers):
+        rows, drawn = points_of.loc[points_of["model"] == model], look(model, dark=False)
         lines.append(
             svg.Line(
                 common_text.model_name(model),
@@ -200,10 +195,10 @@ def _curve(run: engine.Run, metric: str, found: engine.Diagnosis) -> list[str]:
     about = _("Quality against history length")
     mark = (float(run.cohorts.user_cut), _("head from here"))
     axis = _("events in training history")
-    return [heading(about), svg.curves(lines, axis, common_text.metric_name(metric), about, mark)]
+    return [heading(about), drawing(svg.curves(lines, axis, common_text.metric_name(metric), about, mark))]
 
 
-def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[str]:
+def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[Block]:
     figures = tables.figures
     plain = figures.loc[(figures["n"] > 0) & ~figures["rule"].str.contains("&", regex=False)]
     colour = look(run.answers, dark=False).colour
@@ -224,12 +219,12 @@ def _groups(run: engine.Run, metric: str, tables: engine.GroupTables) -> list[st
     return [
         heading(about),
         paragraph(fairness_text.worst_group(tables.gaps, metric)),
-        svg.interval_rows(rows, common_text.metric_name(metric), about, reference),
+        drawing(svg.interval_rows(rows, common_text.metric_name(metric), about, reference)),
         parts.group_table(tables, metric),
     ]
 
 
-def _limits(run: engine.Run) -> list[str]:
+def _limits(run: engine.Run) -> list[Block]:
     e = run.config.evaluation
     said = [
         _(
@@ -247,11 +242,11 @@ def _limits(run: engine.Run) -> list[str]:
         said.append(_("Leave-last-out lets training see events of some users that came after the targets of others."))
     return [
         heading(_("How far to believe it")),
-        "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in said) + "</ul>",
+        points(said),
     ]
 
 
-def _settings(run: engine.Run) -> list[str]:
+def _settings(run: engine.Run) -> list[Block]:
     rows = [
         (f"{section}.{key}", "–" if value is None else str(value))
         for section, values in run.config.model_dump(mode="json").items()
@@ -268,6 +263,6 @@ def _settings(run: engine.Run) -> list[str]:
             ),
             "note",
         ),
-        f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>",
-        f"<footer>{escape(made_on)}</footer>",
+        folded(summary, table(columns, rows)),
+        footer(made_on),
     ]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
-from typing import Any
 
 import pandas as pd
 
 import engine
+from dashboard.report.blocks import Block, folded, heading, paragraph, points, table
 from dashboard.text import (
     common as common_text,
     fairness as fairness_text,
@@ -19,24 +18,7 @@ from dashboard.text import (
 from dashboard.text.i18n import _, count, figure, percent
 
 
-def heading(text: str) -> str:
-    """A heading; the text is escaped."""
-    return f"<h2>{escape(text)}</h2>"
-
-
-def paragraph(text: str, kind: str = "") -> str:
-    """A paragraph; the text is escaped."""
-    return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
-
-
-def table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table; every text is escaped."""
-    head = "".join(f"<th>{escape(str(c))}</th>" for c in columns)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(str(v))}</td>" for v in row) + "</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{lines}</tbody></table></div>'
-
-
-def gap_of_models(run: engine.Run, metric: str) -> list[str]:
+def gap_of_models(run: engine.Run, metric: str) -> list[Block]:
     """The gap of every model, and the same by rank for the one that answers."""
     settings = run.config.evaluation
     rows = []
@@ -57,7 +39,7 @@ def ceiling(run: engine.Run, gap: engine.Gap) -> list[str]:
     return [gap_text.ceiling_gap(fair["head"], fair["tail"], gap)]
 
 
-def group_table(tables: engine.GroupTables, metric: str) -> str:
+def group_table(tables: engine.GroupTables, metric: str) -> Block:
     """Every group of users against everybody else, folded away, since there may be many."""
     gaps = tables.gaps.set_index("rule")
     rows = []
@@ -79,11 +61,10 @@ def group_table(tables: engine.GroupTables, metric: str) -> str:
         *(_("Group"), _("Users"), common_text.metric_name(metric), _("Against everybody else")),
         *(_("p-value, corrected"), _("Effect size (Cliff's delta)")),
     ]
-    summary = _("All groups as a table")
-    return f"<details><summary>{escape(summary)}</summary>{table(columns, rows)}</details>"
+    return folded(_("All groups as a table"), table(columns, rows))
 
 
-def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Group], metric: str) -> list[str]:
+def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Group], metric: str) -> list[Block]:
     """The worst-served share, the Gini index, and the best and the worst group by history length."""
     named = [engine.Group(str(g.rule), g.rule) for g in groups if g.rule.columns == ("history_length",)]
     settings = run.config.evaluation
@@ -101,7 +82,7 @@ def unevenness(run: engine.Run, facts: pd.DataFrame, groups: Sequence[engine.Gro
     ]
 
 
-def list_figures(run: engine.Run, k: int) -> list[str]:
+def list_figures(run: engine.Run, k: int) -> list[Block]:
     """What the answering model's lists to head and to tail users are like."""
     parts = run.evaluation.models[run.answers].users
     names = [
@@ -128,7 +109,7 @@ def list_figures(run: engine.Run, k: int) -> list[str]:
     return [heading(_("What the lists are like")), table(columns, rows), paragraph(note, "note")]
 
 
-def exposure(run: engine.Run, k: int) -> list[str]:
+def exposure(run: engine.Run, k: int) -> list[Block]:
     """How much of the catalogue, and of its tail, each model shows, and how unequally."""
     reports = run.evaluation.models
     keys = [*next(iter(reports.values())).coverage, *next(iter(reports.values())).tail_exposure]
@@ -152,7 +133,7 @@ def exposure(run: engine.Run, k: int) -> list[str]:
     return [heading(_("How much of the catalogue each model shows")), table(columns, rows)]
 
 
-def faithfulness(run: engine.Run) -> list[str]:
+def faithfulness(run: engine.Run) -> list[Block]:
     """How far explanations of the run can be trusted, where that was measured; nothing otherwise."""
     found = engine.kept_faithfulness(run)
     if found is None:
@@ -172,11 +153,11 @@ def faithfulness(run: engine.Run) -> list[str]:
         _("Deletion, head users"),
         _("Deletion, tail users"),
     ]
-    checks = "".join(f"<li>{escape(text)}</li>" for text in faithfulness_text.checks(found))
+    checks = faithfulness_text.checks(found)
     return [
         heading(_("Can explanations be trusted?")),
         paragraph(faithfulness_text.verdict(found) + " " + faithfulness_text.about_attention(found)),
         table(columns, rows),
         paragraph(faithfulness_text.whom(found) + " " + faithfulness_text.rule(), "note"),
-        *([f"<ul>{checks}</ul>"] if checks else []),
+        *([points(checks)] if checks else []),
     ]

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from markupsafe import Markup
+
 from dashboard.charts.scale import nice_ticks
 from dashboard.charts.style import LIGHT, shorten
 from dashboard.text.i18n import figure
@@ -55,7 +57,7 @@ class Line:
     dashed: bool = False
 
 
-def interval_rows(rows: Sequence[Row], axis: str, about: str, reference: tuple[float, str] | None = None) -> str:
+def interval_rows(rows: Sequence[Row], axis: str, about: str, reference: tuple[float, str] | None = None) -> Markup:
     """Rows from the top, each a dot with its interval on one axis; a reference is a dotted rule with a name."""
     ends = [end for row in rows for end in (row.low, row.high)] + ([reference[0]] if reference else [])
     ticks = nice_ticks(min([0.0, *ends]), max([0.0, *ends]))
@@ -86,7 +88,9 @@ def interval_rows(rows: Sequence[Row], axis: str, about: str, reference: tuple[f
     return _svg(height, about, parts)
 
 
-def curves(lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tuple[float, str] | None = None) -> str:
+def curves(
+    lines: Sequence[Line], x_axis: str, y_axis: str, about: str, mark: tuple[float, str] | None = None
+) -> Markup:
     """Curves over a logarithmic axis, the first one with its band in front; a mark is a dotted upright rule."""
     height, left, right, bottom = 330, 64, WIDTH - 120, 280
     xs = [math.log(x) for line in lines for x in line.x]
@@ -146,8 +150,8 @@ def _text(x: float, y: float, text: str, colour: str, anchor: str, whole: str = 
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{title}{escape(text)}</text>'
 
 
-def _svg(height: float, about: str, parts: Sequence[str]) -> str:
-    return (
+def _svg(height: float, about: str, parts: Sequence[str]) -> Markup:
+    return Markup(  # texts were escaped in `_text`, and the rest is numbers and our own colours
         f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(about, quote=True)}" '
         f'xmlns="http://www.w3.org/2000/svg" font-size="12">{"".join(parts)}</svg>'
     )

@@ -64,6 +64,12 @@ def test_the_sample_shop_comes_with_it(installed: Path) -> None:
     assert read["interactions"] == here["interactions"]
 
 
+def test_a_report_can_be_made_from_it(installed: Path, tiny_run_dir: Path, tmp_path: Path) -> None:
+    where = ("--runs", str(tiny_run_dir), "--output", str(tmp_path / "report.html"))
+    run(installed, "-m", "dashboard.cli", "report", TINY_RUN, *where)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
 @pytest.fixture(scope="module")
 def address(installed: Path, tiny_run_dir: Path) -> Iterator[str]:
     """Of a server that runs from the wheel."""

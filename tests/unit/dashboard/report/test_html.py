@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from html import escape
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 import engine
 from dashboard.charts import scale
