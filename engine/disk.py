@@ -1,4 +1,4 @@
-"""Files written whole or not at all, folders that change places in one step, and locks that a killed holder lets go."""
+"""Atomic writes of files, the exchange of two folders in one step, and locks that end with their process."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 UNFINISHED = re.compile(r"\.tailscope-[0-9a-f]{16}\.new")
-"""Names of files that are being written; one that stays was left by a kill."""
+"""Names of files that are being written; one that remains was left by a kill."""
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What an error's `errno` is where there is no room."""
+"""The `errno` of errors because of a full disk."""
 
 _EXCHANGE, _HERE = 2, -100  # RENAME_EXCHANGE, AT_FDCWD of Linux
 _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
@@ -29,13 +29,13 @@ _CANNOT = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A path to write a file to, of a name of its own beside `path`; it takes that place when the block ends well.
+    """A temporary path beside `path` to write a file to; it replaces `path` if the block ends without an error.
 
-    Whoever reads `path` finds what was there before or all of what is new, whatever is killed, and whoever else writes
-    it at the same time. What was written is on the disk before it takes its place.
+    A reader of `path` finds the old content or all of the new one, whatever is killed, and even if others write it at
+    the same time. The new content is on the disk before it replaces the old one.
 
     Raises:
-        OSError: there is no room, or the folder cannot be written to; `path` is as it was.
+        OSError: the disk is full, or the folder cannot be written to; `path` is as it was.
     """
     beside = path.with_name(f".tailscope-{secrets.token_hex(8)}.new")
     try:
@@ -48,7 +48,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
         os.replace(beside, path)
     except BaseException as error:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)  # on a full disk the room is needed
+            beside.unlink(missing_ok=True)  # on a full disk the space is needed
         if (os_error := _as_os_error(error, path)) is not None:
             raise os_error from error
         raise
@@ -57,7 +57,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def _as_os_error(error: BaseException, path: Path) -> OSError | None:
-    """What safetensors says of the disk in words of its own, as the error that it is."""
+    """The OSError behind an error of safetensors, which reports disk errors as text; None if there is none."""
     if isinstance(error, OSError):
         return None
     found = re.search(r"\(os error (\d+)\)", str(error))
@@ -85,7 +85,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all; see `atomic_write`.
+    """Write JSON atomically; see `atomic_write`.
 
     Raises:
         ValueError: a number in it is not finite.
@@ -94,7 +94,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def exchange(left: Path, right: Path) -> bool:
-    """Give two folders each other's names in one step; False where this system cannot, and nothing was done.
+    """Exchange the names of two folders in one step; False if this system cannot, and then nothing was done.
 
     Raises:
         OSError: it can, but not with these.

@@ -58,8 +58,7 @@ class EnsembleWeights:
 
     @property
     def influence(self) -> np.ndarray:
-        """(n_bins, n_members) float64 shares: weights times spreads, since the effect of a weight depends on the
-        spread."""
+        """(n_bins, n_members) float64 shares of weight times spread: the effect of a weight depends on the spread."""
         moved = self.weights * self.spreads
         return moved / moved.sum(axis=1, keepdims=True)
 

@@ -1,4 +1,4 @@
-"""How figures spread over several splits of one log: folds of users new to the model, or windows in time."""
+"""Cross-validation: figures over several splits of one log, by folds of new users or by windows in time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ By = Literal["users", "time"]
 COHORTS = ("all", "head", "tail", "head_items", "tail_items")
 """All test users; head and tail users; test users whose (first) target is a head or a tail item."""
 
-_TRAINING_SHARE = 0.9  # of a fold's time, as far as progress goes
+_TRAINING_SHARE = 0.9  # share of a fold's progress
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Spread:
     """A figure over folds.
 
     Attributes:
-        mean: over the folds that have it, each counting the same.
-        sd: standard deviation over these folds, with n - 1 below; None for one fold. Folds share training data, so it
-            shows how much figures vary, and is no standard error of the mean.
+        mean: over the folds that have it, with equal weights.
+        sd: standard deviation over these folds, with divisor n - 1; None for one fold. Folds share training data, so it
+            shows how much figures vary, but is not a standard error of the mean.
         low, high: smallest and largest.
         folds: each fold's figure; None where the cohort was empty or the figure undefined.
     """
@@ -58,13 +58,13 @@ class Spread:
 
 @dataclass(frozen=True)
 class CrossValidation:
-    """What was measured over folds.
+    """The result of a cross-validation.
 
     Attributes:
         by: "users" or "time".
         protocol: how each fold's targets were held out.
         dataset: the dataset's name.
-        sizes: test users of every cohort, a number a fold; see `COHORTS`.
+        sizes: test users of every cohort, one number per fold; see `COHORTS`.
         cuts: by time, when each fold's test part begins, in seconds since 1970 UTC; empty by users.
         seconds: each fold's time in training the network.
         epochs: each fold's passes over its training part.
@@ -94,26 +94,26 @@ def cross_validate(
     config: RunConfig | None = None,
     on_progress: OnProgress = ignore,
 ) -> CrossValidation:
-    """The figures of the network, its ensemble and its baselines over several splits, each trained anew.
+    """The figures of the network, its ensemble and its baselines over several splits, each trained separately.
 
     By users: everybody is kept out of the training of one fold and measured there as a new user
     (`engine.data.splits.user_folds`). By time: each fold trains on what came before its window and is tested on that
     window (`engine.data.splits.windows_in_time`); `evaluation.test_share` is the width of a window.
 
-    Every finished fold is kept in a hidden folder of `runs_dir`, so that the same call on the same data goes on where
-    it was cut off, be it by Ctrl-C or by a kill.
+    Every finished fold is kept in a hidden folder of `runs_dir`, so that the same call on the same data resumes where
+    it was interrupted, by Ctrl-C or by a kill.
 
     Args:
         path: a file or folder in one of the formats of `engine.data.formats.readers`.
         folds: how many, two or more.
-        by: what is cut.
-        runs_dir: where runs live; made if need be.
+        by: how the log is split.
+        runs_dir: folder of the runs; created if necessary.
         config: settings; unset ones are chosen by the size of each fold's training part.
         on_progress: called as the work proceeds.
 
     Raises:
         ConfigError: the settings start from another run's weights.
-        DataError: the log cannot be used, or not be cut into so many folds.
+        DataError: the log cannot be used, or cannot be split into so many folds.
         RunError: another process works on the same folds, or the disk is full or cannot be written to.
         TrainingError: training could not go on.
         KeyboardInterrupt: Ctrl-C; the fold in hand is not finished, the others are kept.
@@ -137,7 +137,7 @@ def cross_validate(
     on_progress(Progress("read", 0.0, f"reading {path}"))
     dataset, cleaning = load_dataset(Path(path), config.data, on_progress)
     splits = _splits(dataset, folds, by, config)
-    config = resolve_exclude_seen(config, splits)  # one answer for all folds, so that their figures are of one kind
+    config = resolve_exclude_seen(config, splits)  # one answer for all folds, so that their figures are comparable
     work = {
         "fingerprint": contents_fingerprint(dataset, weights_read(config, Path(runs_dir))),
         "by": by,
@@ -160,7 +160,7 @@ def cross_validate(
                 report = _within(on_progress, number, folds)
                 held = _fold(dataset, split, settings, contents[0], report, file.with_suffix(".safetensors"))
                 write_json(file, held)
-            file.with_suffix(".safetensors").unlink(missing_ok=True)  # here, since a kill may have come before
+            file.with_suffix(".safetensors").unlink(missing_ok=True)  # here too, since a kill may have come earlier
             done.append(held)
             on_progress(Progress("fold", number / folds, f"{number} of {folds} folds done"))
     return replace(_summary(by, dataset, splits, done, folder), cleaning=cleaning)
@@ -173,7 +173,7 @@ def _splits(dataset: Dataset, folds: int, by: By, config: RunConfig) -> tuple[Sp
 
 
 def _held(file: Path) -> dict[str, Any] | None:
-    """A fold that is finished; one that cannot be read is made again."""
+    """A finished fold; None if it cannot be read, so that it is computed again."""
     try:
         held = read_json(file)
     except RunError:
@@ -192,7 +192,7 @@ def _fold(
     """One fold, trained and measured, as plain values.
 
     Raises:
-        KeyboardInterrupt: training was interrupted. What a run would keep, half a training, is no figure of a fold.
+        KeyboardInterrupt: training was interrupted. Half a training, which a run would keep, is not a figure of a fold.
     """
     trained = fit(split, config, contents, on_progress, checkpoint)
     if trained.stopped_by == "interrupted":
@@ -205,7 +205,7 @@ def _fold(
 
 
 def _cohorts(split: Split, config: RunConfig) -> Cohorts:
-    """Head and tail, cut on the training part; who is kept out of it is head where their given history is as long."""
+    """Head and tail, cut on the training part; users kept out of it are head if their history is as long."""
     cohorts = cohorts_of(split, config)
     lengths = split.train.lengths.copy()
     new = lengths[split.test.users] == 0
@@ -214,7 +214,7 @@ def _cohorts(split: Split, config: RunConfig) -> Cohorts:
 
 
 def _within(on_progress: OnProgress, number: int, folds: int) -> OnProgress:
-    """Reports of a fold's own stages as progress of all folds."""
+    """A callback that turns the progress of one fold into that of all folds."""
     starts = {"train": (0.0, _TRAINING_SHARE), "baseline": (_TRAINING_SHARE, 0.0), "evaluate": (_TRAINING_SHARE, 0.1)}
 
     def report(progress: Progress) -> None:

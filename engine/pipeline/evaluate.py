@@ -1,4 +1,4 @@
-"""A run measured again, and its figures as one document."""
+"""Evaluating a run again, and its figures as one document."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from engine.recommender import Answering
 from engine.runs.store import Run
 
 FIXED = ("protocol", "test_share", "new_items")
-"""Settings of `evaluation` that decide what was trained on, so that a trained run cannot be measured by others."""
+"""Settings of `evaluation` that decide what was trained on, so that they cannot change for a trained run."""
 
 
 def evaluate_run(run: Run, config: RunConfig | None = None, on_progress: OnProgress = ignore) -> Evaluation:
-    """The run's figures measured again, its baselines fitted anew; the run folder is left alone.
+    """The run's figures measured again, with baselines fitted again; the run folder is not changed.
 
     Args:
         run: a whole run.
-        config: settings whose `evaluation` section counts; the run's own when not given.
+        config: settings, of which the `evaluation` section is used; the run's own when not given.
         on_progress: called as the work proceeds.
 
     Raises:
-        ConfigError: one of them was fixed when the run was trained, and is another now.
+        ConfigError: a setting that was fixed when the run was trained has another value.
 
     >>> again = engine.evaluate_run(run)
     >>> list(again.models), again.protocol

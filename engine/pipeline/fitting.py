@@ -1,4 +1,4 @@
-"""A split to a trained network and its figures: what a run, a search and a cross-validation all do."""
+"""From a split to a trained network and its figures, as in a run, a search and a cross-validation."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from engine.recommender import Recommender, TransformerRecommender
 from engine.runs.store import cohorts_of
 
 Baselines = dict[BaselineName, Popularity | ItemKNN | EASE]
-"""Fitted once, whether they are measured, blended or both."""
+"""Fitted once, whether they are measured, used in the ensemble, or both."""
 
 CHECKPOINT_SECONDS = 5.0
-"""At most this much training is done again after a kill, an epoch more or less."""
+"""At most about this much training is repeated after a kill, plus or minus an epoch."""
 
 
 def contents_of(
     dataset: Dataset, config: RunConfig, on_progress: OnProgress = ignore, like: Contents = NOTHING_KNOWN
 ) -> Contents:
-    """What is known of items and users, so far as the settings want it read; text in the spaces of `like`, if any."""
+    """The content of items and users, as far as the settings use it; text in the spaces of `like`, if given."""
     m = config.model
     if m.item_content or m.user_content:
         on_progress(Progress("read", 1.0, "reading what is known of items and users"))
@@ -60,19 +60,19 @@ def fit(
 ) -> Trained:
     """The trained network, pre-trained first where the settings say so.
 
-    Training goes on from the checkpoint, where there is one.
+    Training resumes from the checkpoint, if there is one.
 
     Args:
-        split: what is trained on and what decides when to stop.
+        split: its training part is trained on, its validation part decides when to stop.
         config: resolved settings.
         contents: what `contents_of` gave.
         on_progress: called as training proceeds.
         checkpoint: a file of the same split, settings and contents, kept up to date while training goes on.
-        start: weights of another run to begin from.
+        start: weights of another run to start from.
 
     Raises:
         TrainingError: training could not go on.
-        KeyboardInterrupt: pre-training was interrupted, so there is no network yet that could answer.
+        KeyboardInterrupt: pre-training was interrupted, so there is no usable network yet.
     """
     stage = None if checkpoint is None else checkpoint.with_suffix(".pretraining.safetensors")
     if config.training.pretrain_epochs and (checkpoint is None or not checkpoint.is_file()):
@@ -109,7 +109,7 @@ def _train(
     start: Start | None,
     keep_last: bool = False,
 ) -> Trained:
-    """One stage; with `keep_last` its last epoch is kept too, for a next stage that may fail at once."""
+    """Train one stage; with `keep_last` its last epoch is saved too, in case the next stage fails immediately."""
     resume = load_checkpoint(checkpoint) if checkpoint is not None and checkpoint.is_file() else None
     last = time.perf_counter()
     done = 0 if resume is None else len(resume.log)
@@ -126,7 +126,7 @@ def _train(
 
 
 def fit_baselines(split: Split, config: RunConfig, on_progress: OnProgress = ignore) -> Baselines:
-    """The models to measure beside the Transformer, and those to blend with it, fitted on the training part."""
+    """The baselines to measure and the other members of the ensemble, fitted on the training part."""
     fitted: Baselines = {}
     measured, members = _measured(split, config), _members(split, config)
     names: list[BaselineName] = [*measured, *(name for name in members if name not in measured)]
@@ -144,7 +144,7 @@ def fit_ensemble(
     config: RunConfig,
     on_progress: OnProgress = ignore,
 ) -> Ensemble | None:
-    """The ensemble that the settings ask for, its weights learnt on validation; None if they ask for none.
+    """The ensemble of the settings, its weights learnt on validation; None if there is to be none.
 
     Args:
         transformer: the trained network.
@@ -180,12 +180,12 @@ def measure(
 
     Args:
         transformer: the trained network.
-        split: asks its test part.
+        split: its test part is used.
         config: resolved settings.
         on_progress: called as the work proceeds.
         ensemble: what `fit_ensemble` gave.
         fitted: what `fit_baselines` gave; baselines are fitted here where they are not given.
-        cohorts: head and tail; as the settings cut them when not given.
+        cohorts: head and tail; according to the settings when not given.
         dataset: what was split, for the categories of its items; lists are judged without them when not given.
     """
     if fitted is None:
@@ -201,10 +201,10 @@ def measure(
 
 
 def _measured(split: Split, config: RunConfig) -> list[BaselineName]:
-    """The baselines to measure; EASE is left out of a catalogue too large for it."""
+    """The baselines to measure; without EASE for a catalogue that is too large for it."""
     return [n for n in config.evaluation.baselines if n != "ease" or split.n_items < config.evaluation.ease_max_items]
 
 
 def _members(split: Split, config: RunConfig) -> list[BaselineName]:
-    """The models to blend with the Transformer; EASE is left out likewise."""
+    """The other members of the ensemble; without EASE likewise."""
     return [n for n in config.model.ensemble if n != "ease" or split.n_items < config.evaluation.ease_max_items]

@@ -1,4 +1,4 @@
-"""What a search for settings varies, and settings as "section.key" -> value."""
+"""The space of a settings search, and settings as "section.key" -> value."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from engine.errors import ConfigError
 
 
 def search_space(config: RunConfig, resolved: RunConfig, has_content: bool) -> dict[str, BaseDistribution]:
-    """What is searched, by "section.key": settings that matter, within bounds that hold for any log.
+    """The search space by "section.key": settings that matter, within bounds that suit any log.
 
     Args:
-        config: settings as they were given; one that is set is no part of the space.
-        resolved: the same with the data's choices filled in; the space is widened to hold them.
+        config: settings as given; those that are set are not searched.
+        resolved: the same with defaults filled in; the space is widened to include them.
         has_content: whether items have content, without which `model.id_dropout` does nothing.
 
     Raises:
@@ -69,5 +69,5 @@ def with_settings(config: RunConfig, settings: dict[str, Any]) -> RunConfig:
 
 
 def as_written(params: dict[str, Any]) -> dict[str, Any]:
-    """Proposed values as a person would write them: floats to three significant digits."""
+    """Proposed values rounded for display: floats to three significant digits."""
     return {k: float(f"{v:.3g}") if isinstance(v, float) else v for k, v in sorted(params.items())}

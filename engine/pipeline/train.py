@@ -85,22 +85,22 @@ def train_run(
     overwrite: bool = False,
     study: Path | None = None,
 ) -> Run:
-    """A whole run, trained on the log at `path`, evaluated beside its baselines and written to `runs_dir`.
+    """A run, trained on the log at `path`, evaluated together with its baselines and written to `runs_dir`.
 
-    If an earlier training of the same name, data and settings was cut off, this one goes on from its checkpoint.
+    If an earlier training with the same name, data and settings was interrupted, this one resumes from its checkpoint.
 
     Args:
         path: a file or folder in one of the formats of `engine.data.formats.readers`.
         name: the run folder's name; made from the data's name when not given.
-        runs_dir: where runs live; made if need be.
-        config: settings; unset ones are chosen by the data's size.
+        runs_dir: folder of the runs; created if necessary.
+        config: settings; unset ones are chosen by the size of the data.
         on_progress: called as the work proceeds.
-        overwrite: replace a run of that name, once the new one is whole.
-        study: the file of a search that found these settings; the run keeps a copy.
+        overwrite: replace a run of that name, once the new one is complete.
+        study: the file of the search that found these settings; the run keeps a copy.
 
     Raises:
         DataError: the log cannot be used.
-        RunError: the name is taken or cannot be one.
+        RunError: the name is taken or invalid.
         TrainingError: training could not go on.
 
     >>> trained = engine.train_run(log, name="mine", runs_dir=folder, config=config)
@@ -139,7 +139,7 @@ def train_run(
             config = parse_config(read_about(working)["config"], str(working / CONFIG))
         else:
             begin(working, name, {"name": name, **about}, dataset, cleaning, overwrite)
-        if study is not None:  # now, so that the run has it from the moment when it stands in its place
+        if study is not None:  # now, so that the run has it from the beginning
             with atomic_write(working / STUDY) as beside:
                 shutil.copyfile(study, beside)
         try:
@@ -157,19 +157,19 @@ def resume_run(
     overwrite: bool = False,
     changes: Iterable[str] = (),
 ) -> Run:
-    """The run whose training was cut off, finished. A run that is whole already is returned as it is.
+    """The run whose training was interrupted, now finished. A complete run is returned as it is.
 
     Args:
         name: of the run.
-        runs_dir: where runs live.
+        runs_dir: folder of the runs.
         on_progress: called as the work proceeds.
-        overwrite: replace a run of that name, once this one is whole.
-        changes: "training.key=value" for what may change on the way (`CHANGEABLE`), such as a smaller step where the
-            loss had become no number. The run keeps what it was begun with as well.
+        overwrite: replace a run of that name, once this one is complete.
+        changes: "training.key=value" for settings that may change midway (`CHANGEABLE`), such as a smaller learning
+            rate after the loss became NaN. The run also keeps the settings it started with.
 
     Raises:
-        RunError: there is nothing to go on with.
-        ConfigError: a change is not one of those.
+        RunError: there is nothing to resume.
+        ConfigError: another setting is changed.
         TrainingError: training could not go on.
 
     >>> def fail(progress):
@@ -204,9 +204,9 @@ def resume_run(
 
 
 def _finish(name: str, folder: Path, split: Split, config: RunConfig, on_progress: OnProgress, overwrite: bool) -> Run:
-    """Train (from the checkpoint, if there is one), evaluate, write and rename in; the working folder is locked."""
+    """Train (from the checkpoint, if there is one), evaluate, write and rename; the working folder must be locked."""
     working = working_folder(name, folder)
-    if is_whole(working):  # killed, or refused its name, when all was written
+    if is_whole(working):  # killed, or refused its name, after everything was written
         return _put_in_place(name, folder, on_progress, overwrite)
     dataset, _ = load_data(working)
     begun = start_of(dataset, config, folder)

@@ -1,4 +1,4 @@
-"""A training that begins with another run's weights, `training.start_from`: what must fit, and what is the same."""
+"""Training from another run's weights, `training.start_from`: what must match, and which items are the same."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from engine.runs.folder import MODEL
 from engine.runs.store import Run, load_run
 
 SHARED = ("d_model", "n_layers", "n_heads", "d_ff", "output", "temperature", "text_size", "text_model")
-"""Settings that both runs must agree on, since they fix the weights' shapes and meaning."""
+"""Settings that must be equal in both runs, since they determine the weights' shapes and meaning."""
 
 
 def begun_like(config: RunConfig, runs_dir: Path) -> RunConfig:
-    """The settings, with those of the other run where they must be the same.
+    """The settings, with those of the other run where they must be equal.
 
     Raises:
         RunError: there is no such run.
-        ConfigError: one of them is set otherwise.
+        ConfigError: one of them has another value.
     """
     if config.training.start_from is None:
         return config
@@ -46,9 +46,9 @@ def begun_like(config: RunConfig, runs_dir: Path) -> RunConfig:
 
 
 def weights_read(config: RunConfig, runs_dir: Path) -> tuple[Path, ...]:
-    """The files of weights that a training reads beside its data: a text model's in a folder, those of another run.
+    """The weight files that a training reads besides its data: of a text model in a folder, or of another run.
 
-    Work that was cut off goes on only where they are what they were.
+    Interrupted work resumes only if they have not changed.
     """
     found: list[Path] = []
     if config.model.text_model not in (None, MINILM):
@@ -59,7 +59,7 @@ def weights_read(config: RunConfig, runs_dir: Path) -> tuple[Path, ...]:
 
 
 def start_of(dataset: Dataset, config: RunConfig, runs_dir: Path) -> Start | None:
-    """The weights that training begins with; None where it draws its own.
+    """The weights that training starts from; None for random ones.
 
     Raises:
         RunError: there is no such run, or it is damaged.
@@ -71,9 +71,9 @@ def start_of(dataset: Dataset, config: RunConfig, runs_dir: Path) -> Start | Non
 
 
 def same_items(dataset: Dataset, run: Run) -> np.ndarray:
-    """(V + 1,) int64 index in the run of each item, 0 where it is none of its items.
+    """(V + 1,) int64 index of each item in the run, 0 if the run does not have it.
 
-    Items are the same if their ids are, and their titles too where both have one: small numbers are ids everywhere.
+    Items are the same if their ids are equal, and also their titles if both have one: small numbers are common ids.
     """
     found = run.dataset.items.indices_of(dataset.items.ids, missing=0).astype(np.int64)
     for i in np.flatnonzero(found):

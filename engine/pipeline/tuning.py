@@ -1,11 +1,11 @@
-"""Settings found by trying: Optuna proposes, a training on the training part is validated, the best settings win.
+"""Tuning: Optuna proposes settings, each is trained and validated, and the best ones win.
 
-The measure is NDCG@10 on the validation part alone. The test part is taken away before the first trial, so that no
-trial can ask it, and figures measured on it afterwards are clean.
+The measure is NDCG@10 on the validation part alone. The test part is removed before the first trial, so that no trial
+can use it and later figures on it are unbiased.
 
 The study lives in an SQLite file, in a hidden folder of the runs directory named after the data, the settings and the
-space. Trial n is proposed from a seed of its own and from the trials that ended before it, so that a search that was
-cut off goes on as if nothing had happened; its trial in hand goes on from a checkpoint.
+space. Trial n is proposed from its own seed and the trials before it, so that an interrupted search resumes as if
+nothing had happened; its current trial resumes from a checkpoint.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from engine.runs.place import lock, require_writable, room_on_disk
 from engine.runs.store import Run, split_of
 
 RANDOM_TRIALS = 8
-"""Trials drawn at random before the sampler (TPE) learns from what it has seen."""
+"""Random trials before the sampler (TPE) learns from results."""
 
 ENOUGH_FOR_IMPORTANCES = 10
 
@@ -61,11 +61,11 @@ class Trial:
     """One training with one set of settings.
 
     Attributes:
-        number: 1 is the first, which has the settings as they stand.
-        state: "done"; "pruned", given up since it lagged behind earlier ones; or "failed", such as by a loss that is no
-            number.
-        value: the best NDCG@10 on the validation part that it reached; None where it failed before a validation.
-        settings: "section.key" -> value, of what is searched.
+        number: 1 is the first, which uses the settings as given.
+        state: "done"; "pruned", stopped since it lagged behind earlier ones; or "failed", for example because the loss
+            became NaN.
+        value: the best NDCG@10 on the validation part; None if it failed before a validation.
+        settings: "section.key" -> value, of the searched settings.
         epochs: passes over the training part.
     """
 
@@ -78,16 +78,15 @@ class Trial:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search found.
+    """The result of a search.
 
     Attributes:
         dataset: the dataset's name.
         protocol: how the validation part was held out.
-        trials: all that ended, in order.
+        trials: all finished ones, in order.
         best: the one with the highest value.
-        config: the settings that were given, with the best trial's in them.
-        importances: share of the differences between trials that each setting accounts for, largest first; None where
-            too few trials were done to say.
+        config: the given settings, with the best trial's filled in.
+        importances: share of the variation between trials due to each setting, largest first; None with too few trials.
         folder: where the study is kept.
         cleaning: what cleaning did to the log.
     """
@@ -103,7 +102,7 @@ class Search:
 
 
 class _OutOfTime(Exception):
-    """The search's time is over; the trial in hand is left for the next call."""
+    """The time limit is reached; the current trial is left for the next call."""
 
 
 def tune(
@@ -115,25 +114,25 @@ def tune(
     config: RunConfig | None = None,
     on_progress: OnProgress = ignore,
 ) -> Search:
-    """The settings with the best NDCG@10 on the validation part; the test part is never asked.
+    """The settings with the best NDCG@10 on the validation part; the test part is never used.
 
-    The same call on the same data goes on where it was cut off, and adds trials where `trials` has grown.
+    The same call on the same data resumes where it was interrupted, and adds trials if `trials` has grown.
 
     Args:
         path: a file or folder in one of the formats of `engine.data.formats.readers`.
-        trials: how many in all, earlier calls included.
-        timeout: seconds after which this call ends, with the trials that are finished by then; None: no limit.
-        runs_dir: where runs live; made if need be.
-        config: settings; those that are set are kept, the others are searched or chosen by the data's size.
+        trials: how many in total, including earlier calls.
+        timeout: seconds after which this call ends, with the trials finished by then; None: no limit.
+        runs_dir: folder of the runs; created if necessary.
+        config: settings; those that are set are kept, the others are searched or chosen by the size of the data.
         on_progress: called as the work proceeds.
 
     Raises:
         DataError: the log cannot be used.
         ConfigError: every setting of the search space is set, or the settings start from another run's weights.
-        RunError: another process is at the same search, the disk is full or cannot be written to, or what is kept of
-            an earlier call is damaged.
-        TrainingError: the settings as they stand cannot be trained with, or no trial was finished in time.
-        KeyboardInterrupt: Ctrl-C; finished trials are kept, and the one in hand goes on with the next call.
+        RunError: another process runs the same search, the disk is full or cannot be written to, or the files of an
+            earlier call are damaged.
+        TrainingError: training with the given settings fails, or no trial was finished in time.
+        KeyboardInterrupt: Ctrl-C; finished trials are kept, and the current one resumes with the next call.
 
     >>> search = engine.tune(log, trials=1, runs_dir=folder, config=config)
     >>> [(trial.number, trial.state) for trial in search.trials], search.best.number
@@ -183,18 +182,18 @@ def train_best(
     on_progress: OnProgress = ignore,
     overwrite: bool = False,
 ) -> Run:
-    """The run trained with the settings that a search found; a copy of the study is kept in its folder.
+    """The run trained with the settings that a search found; its folder keeps a copy of the study.
 
     Args:
-        search: what `tune` found.
-        path: the log that it was found on.
+        search: the result of `tune`.
+        path: the log of the search.
         name: the run folder's name; made from the data's name when not given.
-        runs_dir: where runs live.
+        runs_dir: folder of the runs.
         on_progress: called as the work proceeds.
-        overwrite: replace a run of that name, once the new one is whole.
+        overwrite: replace a run of that name, once the new one is complete.
 
     Raises:
-        EngineError: as `engine.pipeline.train.train_run`.
+        EngineError: as for `engine.pipeline.train.train_run`.
 
     >>> search = engine.tune(log, trials=1, runs_dir=folder, config=config)
     >>> engine.train_best(search, log, name="best", runs_dir=folder).name
@@ -213,7 +212,7 @@ def train_best(
 
 @contextmanager
 def _study(folder: Path) -> Iterator[optuna.Study]:
-    """The study of a folder; SQLite holds it as rows and JSON, and nothing of it is unpickled.
+    """The study of a folder; SQLite holds it as rows and JSON, and nothing is unpickled.
 
     Raises:
         RunError: its file cannot be read or written.
@@ -233,7 +232,7 @@ _NO_DATABASE = ("file is not a database", "malformed", "no such table", "no such
 
 @contextmanager
 def _sqlite_told(file: Path) -> Iterator[None]:
-    """Within this, what SQLite cannot do is a RunError that says how to go on.
+    """Within this, errors of SQLite become a RunError that says how to go on.
 
     Raises:
         RunError: the file cannot be read or written, or is damaged.
@@ -261,7 +260,7 @@ def _sqlite_told(file: Path) -> Iterator[None]:
 
 
 def _ended(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials with an outcome; one that was cut off has none, and is tried again."""
+    """Trials with an outcome; an interrupted one has none, and is tried again."""
     return [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -276,7 +275,7 @@ def _discard_unfinished(study: optuna.Study) -> None:
 
 
 def _forget_checkpoint_of_last(folder: Path, study: optuna.Study, config: RunConfig, split: Split) -> None:
-    """Delete the checkpoint of the last trial that ended: a kill may have come just before that was done."""
+    """Delete the checkpoint of the last finished trial, in case a kill came just before that."""
     for trial in _ended(study)[-1:]:
         last = _checkpoint(folder, resolve(with_settings(config, as_written(trial.params)), split))
         for path in (last, last.with_suffix(".pretraining.safetensors")):
@@ -284,12 +283,12 @@ def _forget_checkpoint_of_last(folder: Path, study: optuna.Study, config: RunCon
 
 
 def _checkpoint(folder: Path, config: RunConfig) -> Path:
-    """Where a trial of these settings keeps what it has learnt so far."""
+    """The checkpoint file of a trial with these settings."""
     return folder / f"trial-{digest(config.model_dump(mode='json'))}.safetensors"
 
 
 class _Trying:
-    """One trial; lives only inside `tune`."""
+    """One trial; exists only inside `tune`."""
 
     def __init__(
         self,
@@ -312,7 +311,7 @@ class _Trying:
         _remove_checkpoints(folder, but=self.checkpoint.stem)
 
     def _ask(self, space: dict[str, BaseDistribution], config: RunConfig) -> optuna.Trial:
-        """The next trial. What is proposed hangs on the seed, its place, and the trials before it alone."""
+        """The next trial. The proposal depends only on the seed, its number and the trials before it."""
         seed = int(np.random.SeedSequence([config.training.seed, self.done]).generate_state(1)[0])
         resolved = resolve(config, self.split)
         assert resolved.training.max_epochs
@@ -328,10 +327,10 @@ class _Trying:
         return self.study.ask(fixed_distributions=space)
 
     def run(self) -> None:
-        """Train, and tell the study how it went.
+        """Train, and report the outcome to the study.
 
         Raises:
-            TrainingError: training failed, and these are the settings as they stand.
+            TrainingError: training failed with the settings as given.
             KeyboardInterrupt: training was interrupted; its checkpoint is kept.
             _OutOfTime: likewise, by the time limit.
         """
@@ -352,14 +351,14 @@ class _Trying:
         self._end(TrialState.COMPLETE, _best_of(trained))
 
     def _report_what_was_done(self) -> None:
-        """Validations of a trial that was cut off, from its checkpoint."""
+        """Validations of an interrupted trial, from its checkpoint."""
         if self.checkpoint.is_file():
             for epoch in load_checkpoint(self.checkpoint).log:
                 if epoch.valid_ndcg is not None:
                     self.trial.report(epoch.valid_ndcg, epoch.epoch)
 
     def _hear(self, progress: Progress) -> None:
-        """Pass training's progress on, and at the end of an epoch its validation to the pruner.
+        """Forward the progress of training, and after each epoch report its validation to the pruner.
 
         Raises:
             TrialPruned: it lags behind.
@@ -392,7 +391,7 @@ class _Trying:
 
 
 def _remove_checkpoints(folder: Path, but: str | None = None) -> None:
-    """Delete the checkpoints of trials, pre-training's too; those of one trial may stay, and so does all else."""
+    """Delete the checkpoints of trials, also of pre-training, except those of one trial; other files stay."""
     for path in folder.glob("trial-*.safetensors"):
         if _CHECKPOINT.fullmatch(path.name) and (but is None or not path.name.startswith(f"{but}.")):
             path.unlink(missing_ok=True)
@@ -425,7 +424,7 @@ def _as_trial(number: int, held: FrozenTrial) -> Trial:
 
 
 def _importances(study: optuna.Study) -> dict[str, float] | None:
-    """PED-ANOVA over the trials that were done.
+    """PED-ANOVA importances over the finished trials.
 
     Source: Watanabe, Bansal and Hutter, "PED-ANOVA: efficiently quantifying hyperparameter importance in arbitrary
     subspaces" (IJCAI 2023).

@@ -1,4 +1,4 @@
-"""A training that was cut off: whether its work may be taken up, by whom, and how to go on with it."""
+"""An interrupted training: whether its work can be resumed, by whom, and how."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ CHANGEABLE = (
     "device", "max_epochs", "max_seconds", "patience", "batch_tokens", "n_negatives", "learning_rate", "clip_norm",
     "precision", "compile",
 )  # fmt: skip
-"""Settings of `training` that a resumed run may be given anew: how far and how large its steps go, and where."""
+"""Settings of `training` that may change in a resumed run: how long, how fast and on which device to train."""
 
 
 def require_same_weights(name: str, about: dict[str, Any], dataset: Dataset, weights: tuple[Path, ...]) -> None:
-    """Return if the weights that a training reads beside its data are those that it began with.
+    """Return if the weights that a training reads besides its data are those it started with.
 
     Raises:
-        RunError: they are others.
+        RunError: they have changed.
     """
     if weights and "contents" in about and about["contents"] != contents_fingerprint(dataset, weights):
         raise RunError(
@@ -55,10 +55,10 @@ def require_same_weights(name: str, about: dict[str, Any], dataset: Dataset, wei
 
 
 def check_free_to_resume(name: str, folder: Path, overwrite: bool) -> None:
-    """Return if the training may end in its place.
+    """Return if the finished training may take its place.
 
     Raises:
-        RunError: something is there, which may not be replaced.
+        RunError: something is there that must not be replaced.
     """
     try:
         check_free(name, folder, overwrite)
@@ -73,7 +73,7 @@ def check_free_to_resume(name: str, folder: Path, overwrite: bool) -> None:
 
 
 def allowed_changes(changes: Iterable[str]) -> dict[str, Any]:
-    """The fields of `training` that changes set."""
+    """The fields of `training` that the changes set."""
     given = load_config(None, changes).model_dump(exclude_unset=True)
     for section, fields in given.items():
         for key in fields:
@@ -89,7 +89,7 @@ def allowed_changes(changes: Iterable[str]) -> dict[str, Any]:
 
 
 def way_on(working: Path, name: str) -> Message:
-    """How to go on from the checkpoint, if there is one."""
+    """How to resume from the checkpoint, if there is one."""
     if (working / CHECKPOINT).is_file():
         done = len(load_checkpoint(working / CHECKPOINT).log)
         return Message(
@@ -107,7 +107,7 @@ def way_on(working: Path, name: str) -> Message:
 
 
 def free_name(wish: str, folder: Path, about: dict[str, Any]) -> str:
-    """The data's name as a run name, with a number where it is taken: by a run, or by another training's work."""
+    """The data's name as a run name, with a number if it is taken by a run or by another training's work."""
     base = "".join(c if c.isalnum() or c in "._-" else "-" for c in wish).strip("-._")[:60] or "run"
     number = 1
     while not _may_take(name := base if number == 1 else f"{base}-{number}", folder, about):
@@ -123,7 +123,7 @@ def _may_take(name: str, folder: Path, about: dict[str, Any]) -> bool:
 
 
 def has_learnt(working: Path) -> bool:
-    """Whether there is anything that a training could go on from."""
+    """Whether there is anything that a training could resume from."""
     return is_whole(working) or any((working / name).is_file() for name in CHECKPOINTS)
 
 
@@ -140,7 +140,7 @@ def same_work(working: Path, about: dict[str, Any]) -> bool:
 
 
 def _contents(working: Path, held: dict[str, Any]) -> str | None:
-    """What a training that was cut off had read; one begun by an older version is asked by its data."""
+    """The fingerprint of what an interrupted training had read; computed from its data for older versions."""
     if "contents" in held:
         return held["contents"]
     try:
@@ -150,9 +150,9 @@ def _contents(working: Path, held: dict[str, Any]) -> str | None:
 
 
 def changed_files(name: str, runs_dir: str | Path = "runs") -> tuple[str, ...]:
-    """Files that were read for a training that was cut off, and are no longer as they were.
+    """Files that were read for an interrupted training and have changed since.
 
-    `resume_run` goes on with what was read from them then.
+    `resume_run` continues with what was read from them then.
 
     >>> import shutil
     >>> shop = Path(shutil.copytree(log, folder / "shop"))
@@ -176,10 +176,10 @@ def changed_files(name: str, runs_dir: str | Path = "runs") -> tuple[str, ...]:
 
 
 def begin(working: Path, name: str, about: dict[str, Any], dataset: Dataset, cleaning: CleaningReport, anew: bool):
-    """Make the working folder anew; what another training left there goes only where it had learnt nothing, or `anew`.
+    """Recreate the working folder; another training's work is deleted only if it had learnt nothing, or with `anew`.
 
     Raises:
-        RunError: it had, or the folder holds what is not ours.
+        RunError: it had learnt something, or the folder holds something that is not ours.
     """
     if has_learnt(working) and not anew:
         raise RunError(

@@ -1,4 +1,4 @@
-"""What a run's network reads of items and of users besides who met whom."""
+"""The content of items and users that a run's network uses."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from engine.runs.store import Run
 
 
 def contents_of(run: Run) -> Contents:
-    """What is known of a run's items and users; None for those of which its network reads nothing.
+    """The content of a run's items and users; None where its network uses none.
 
     Raises:
-        RunError: the file that says so is missing or damaged.
+        RunError: its file is missing or damaged.
     """
     tables = run.dataset.item_table, run.dataset.user_table
     return load_contents(run.path / CONTENTS, run.recommender.network, *(list(table.columns) for table in tables))

@@ -1,6 +1,6 @@
-"""The files of a run folder: written whole or not at all, read without unpickling.
+"""The files of a run folder: written atomically, read without unpickling.
 
-`engine.runs.place` knows where the folder stands, and how it gets there.
+`engine.runs.place` knows where the folder is, and how it gets there.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ from engine.evaluation.report import Evaluation
 
 FORMAT_VERSION = 2
 MOST_JSON = 2**28
-"""Bytes of a JSON file of a run."""
+"""Most bytes of a JSON file of a run."""
 FEW_ROWS, ROWS_A_BYTE = 20_000_000, 100
-"""Rows of a table that are read whatever its size, and rows for each byte of a larger one."""
+"""Rows of a table that are always accepted, and rows accepted per byte of a larger one."""
 DAMAGE = (
     EngineError, LookupError, TypeError, ValueError, OSError, AttributeError, ArithmeticError, RuntimeError,
     AssertionError, MemoryError, pa.ArrowException,
 )  # fmt: skip
-"""What reading files that anybody may have changed can end in."""
+"""Exceptions of reading files that may have been changed by others."""
 RUN_NAME = re.compile(r"\w[\w.-]{0,79}")
 CONFIG, METRICS, PER_USER = "config.json", "metrics.json", "per_user.parquet"
 MODEL, CONTENTS = "model.safetensors", "contents.safetensors"
 LISTS, OWN_LISTS = "lists.parquet", "recommendations.parquet"
-"""Every model's lists by index, and the answering model's by id, with scores, for other programs."""
+"""Every model's lists by index; and those of the answering model by id, with scores, for other programs."""
 ENSEMBLE = "ensemble.safetensors"
-"""Only where a run has an ensemble."""
+"""Only if a run has an ensemble."""
 VOCABULARY, CLEANING, PROGRESS, STUDY = "vocabulary.parquet", "cleaning.json", "progress.jsonl", "study.sqlite"
 CHECKPOINT = "checkpoint.safetensors"
 CHECKPOINTS = (CHECKPOINT, "checkpoint.pretraining.safetensors")
-"""What a training goes on from; a whole run has none."""
+"""What training resumes from; a finished run has none."""
 
 PROOF = (CONFIG, METRICS, MODEL, VOCABULARY)
-"""Without these a folder is no run."""
+"""Without these a folder is not a run."""
 KEPT = (
     "cohorts.json", ".cohorts.lock", "diagnosis.json", "confidence.json", "attention_heads.json", "item_map.json",
     "growth.json", "faithfulness.json", "explained.json",
 )  # fmt: skip
-"""What people saved with a run, and answers that are kept."""
+"""What users saved with a run, and stored results."""
 OWN_FILES = frozenset(
     (*PROOF, PER_USER, CONTENTS, LISTS, OWN_LISTS, ENSEMBLE, CLEANING, PROGRESS, STUDY, *CHECKPOINTS, *KEPT)
 )
-"""All that may be in the folder of a run or a training: one with anything else is never replaced or deleted."""
+"""Everything that may be in the folder of a run or a training: one with other files is never replaced or deleted."""
 OWN_FOLDERS = {"dataset": ("interactions.parquet", "users.parquet", "items.parquet")}
 """Folders in it, and their files."""
 
 
 def check_name(name: str) -> str:
-    """The name, if a run folder may bear it.
+    """The name, if it is valid for a run folder.
 
     Raises:
-        RunError: it may not.
+        RunError: it is not.
     """
     if not RUN_NAME.fullmatch(name):
         raise RunError(
@@ -96,7 +96,7 @@ def read_about(folder: Path) -> dict[str, Any]:
 
 
 def write_about(folder: Path, about: dict[str, Any]) -> None:
-    """Write config.json whole or not at all."""
+    """Write config.json atomically."""
     write_json(folder / CONFIG, {"format_version": FORMAT_VERSION, **about})
 
 
@@ -104,7 +104,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """The JSON object that a file of a run holds.
 
     Raises:
-        RunError: it cannot be read, or is too large or nested too deeply to be of ours.
+        RunError: it cannot be read, or is too large or too deeply nested to be ours.
     """
     try:
         require_file(path, MOST_JSON)
@@ -127,10 +127,10 @@ def _short(error: Exception) -> str:
 
 
 def require_file(path: Path, most: int | None = None) -> None:
-    """Return if a path is a plain file within its folder, of a size that can be read.
+    """Return if a path is a plain file within its folder, of an acceptable size.
 
     Raises:
-        OSError: it is not there.
+        OSError: it does not exist.
         ValueError: it is a pipe, a device, a folder, a link out of its folder, or too large.
     """
     held = path.stat()
@@ -146,8 +146,8 @@ def read_table(path: Path) -> pd.DataFrame:
     """A Parquet table of a run.
 
     Raises:
-        OSError: it is not there.
-        ValueError: it is no plain file, or claims far more rows than its bytes can tell.
+        OSError: it does not exist.
+        ValueError: it is not a plain file, or claims far more rows than its bytes can hold.
     """
     require_file(path)
     rows = pq.read_metadata(path).num_rows
@@ -179,7 +179,7 @@ def _vocabulary_table(vocabulary: Vocabulary) -> pd.DataFrame:
 
 
 def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
-    """What `save_data` wrote.
+    """The dataset and the report that `save_data` wrote.
 
     Raises:
         RunError: a file is missing or damaged.
@@ -219,7 +219,7 @@ def load_data(folder: Path) -> tuple[Dataset, CleaningReport]:
         ) from error
 
 
-_TIMES = (-62_135_596_800, 253_402_300_800)  # the years 1 to 9999, which are all that can be written as a date
+_TIMES = (-62_135_596_800, 253_402_300_800)  # the years 1 to 9999, all that a date can hold
 
 
 def _text(value: object) -> str:
@@ -229,7 +229,7 @@ def _text(value: object) -> str:
 
 
 def _within(table: pd.DataFrame, column: str, low: int, high: int) -> np.ndarray:
-    """A column of whole numbers from `low` to under `high`."""
+    """A column of integers from `low` to below `high`."""
     values = table[column].to_numpy()
     if values.dtype.kind not in "iu" or (len(values) and not (low <= values.min() and values.max() < high)):
         raise ValueError(f"{column} is not within {low:,} to {high - 1:,}")
@@ -296,7 +296,7 @@ def _lists_table(evaluation: Evaluation) -> pd.DataFrame:
 
 
 def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, answers: str) -> dict[str, np.ndarray]:
-    """`Evaluation.lists` of a run; where they were not kept yet, those of the model that answers alone.
+    """`Evaluation.lists` of a run; for older runs, only those of the answering model.
 
     Args:
         folder: of the run.
@@ -306,7 +306,7 @@ def load_lists(folder: Path, dataset: Dataset, users: np.ndarray, width: int, an
         answers: the model that `recommendations.parquet` is of.
 
     Raises:
-        ValueError: a row is of no tested user, of no item or of no place in a list.
+        ValueError: a row is not of a tested user, an item and a place in a list.
         OSError: a file is missing or damaged.
     """
     if (folder / LISTS).is_file():
@@ -338,7 +338,7 @@ def _list_array(table: pd.DataFrame, n_items: int, users: np.ndarray, width: int
 
 
 def fingerprint(dataset: Dataset, times: bool = False) -> str:
-    """A hash of the log's ids and histories, and of its times if they matter: the same data has the same one."""
+    """A hash of the log's ids and histories, and of its times if they matter; equal for equal data."""
     digest = hashlib.sha256()
     for vocabulary in (dataset.users, dataset.items):
         digest.update("\x00".join(map(str, vocabulary.ids)).encode())
@@ -350,14 +350,14 @@ def fingerprint(dataset: Dataset, times: bool = False) -> str:
 
 
 def contents_fingerprint(dataset: Dataset, weights: Iterable[Path] = ()) -> str:
-    """A hash of all that was read: of the log and its times and ratings, and of the tables of items and users.
+    """A hash of everything that was read: the log with times and ratings, and the tables of items and users.
 
     Args:
         dataset: what was read.
-        weights: files of other models' weights that are read beside it.
+        weights: files of other models' weights that are read besides.
 
-    `fingerprint` tells whether two runs may be compared, which these tables are no matter for; this one, whether work
-    that was cut off is of what is there now.
+    `fingerprint` says whether two runs can be compared, for which these tables do not matter; this one says whether
+    interrupted work belongs to the current data.
     """
     digest = hashlib.sha256(fingerprint(dataset, times=True).encode())
     if dataset.ratings is not None:
@@ -376,17 +376,17 @@ def file_digest(path: Path) -> str:
 
 
 def files_at(path: Path) -> dict[str, list[int]]:
-    """Size and time of change of each file that a log may be read from, by name; pipes are left out."""
+    """Size and modification time of each file that a log may be read from, by name; pipes are ignored."""
     files = [path] if path.is_file() else sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else []
     stats = {str(file): file.stat() for file in files[:10_000]}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def digest(work: dict[str, Any]) -> str:
-    """A short hash of plain values, to name a hidden folder by what is worked on in it."""
+    """A short hash of plain values, to name a hidden folder by its work."""
     return hashlib.sha256(json.dumps(work, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def as_rows(log: tuple[Any, ...]) -> list[dict[str, Any]]:
-    """Training's log of epochs as plain rows."""
+    """The training log of epochs as plain rows."""
     return [asdict(epoch) for epoch in log]

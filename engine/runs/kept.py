@@ -1,8 +1,8 @@
-"""What is worked out for a run and kept in its folder, with what it depends on: nothing stale is ever shown.
+"""Results computed for a run and kept in its folder, with what they depend on, so that nothing stale is shown.
 
-A file holds `depends_on`, the values that the result follows from, and `found`, the result. It is read only where its
-`depends_on` is what is asked for now, and whatever cannot be read is worked out anew. Version 0.1 wrote the same values
-under `work`, or beside the result; those files are read on.
+A file holds `depends_on`, the values that the result follows from, and `found`, the result. It is used only if its
+`depends_on` equals the current values; what cannot be read is computed again. Version 0.1 wrote the same values under
+`work`, or beside the result; those files are still read.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from engine.runs.store import Run
 T = TypeVar("T")
 
 UNREADABLE = (RunError, KeyError, TypeError, ValueError, AttributeError, IndexError)
-"""What a reader raises of values that are not what it wrote."""
+"""Exceptions of reading values that were not written by this module."""
 
 PATIENCE = 10.0
-"""Seconds to wait for another who changes the same file; each takes moments."""
+"""Seconds to wait for another process that changes the same file; each takes moments."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Kept(Generic[T]):
 
     Attributes:
         file: its name.
-        version: of how it is worked out; another version's is not read.
+        version: of the computation; results of other versions are ignored.
         to_dict: a result as plain values.
         from_dict: the inverse; may raise any of `UNREADABLE`.
     """
@@ -44,14 +44,14 @@ class Kept(Generic[T]):
     from_dict: Callable[[Mapping[str, Any]], T]
 
     def load(self, run: Run, **depends_on: Any) -> T | None:
-        """What is kept of the run as it is, for these values; None where it has nothing that can be read."""
+        """The kept result for the run as it is and these values; None if there is none that can be read."""
         try:
             return self.from_dict(_found(read_json(run.path / self.file), self._key(run, depends_on)))
         except UNREADABLE:
             return None
 
     def asked(self, run: Run) -> Mapping[str, Any]:
-        """The values that the kept result depends on; empty where there is none."""
+        """The values that the kept result depends on; empty if there is none."""
         try:
             kept = read_json(run.path / self.file)
             return dict(kept.get("depends_on") or kept.get("work") or {})
@@ -59,14 +59,14 @@ class Kept(Generic[T]):
             return {}
 
     def save(self, run: Run, found: T, **depends_on: Any) -> T:
-        """Keep a result, where the folder can be written to; the result."""
+        """The result, which is kept if the folder is writable."""
         self.update(run, lambda _: found, **depends_on)
         return found
 
     def update(self, run: Run, change: Callable[[T | None], T], **depends_on: Any) -> None:
-        """Keep what `change` makes of what is kept by now; two who do so at once both count.
+        """Keep what `change` makes of the currently kept result; concurrent updates are both applied.
 
-        A folder that may only be read, or a full disk, changes nothing: the result was given all the same.
+        A read-only folder or a full disk is ignored: the result has been returned all the same.
         """
         key = self._key(run, depends_on)
         with contextlib.suppress(OSError), disk.exclusive_lock(run.path / f".{self.file}.lock", PATIENCE) as mine:
@@ -79,12 +79,12 @@ class Kept(Generic[T]):
 
 
 def settings_of(run: Run) -> dict[str, Any]:
-    """The settings of evaluation as plain values, which most results depend on."""
+    """The evaluation settings as plain values, which most results depend on."""
     return run.config.evaluation.model_dump(mode="json")
 
 
 def finite(value: Any) -> Any:
-    """Plain values as JSON can hold them: None for a number that is none or has no end.
+    """Plain values as JSON can hold them: None for NaN and infinity.
 
     >>> finite({"low": float("-inf"), "values": [1.0, float("nan")]})
     {'low': None, 'values': [1.0, None]}
@@ -102,7 +102,7 @@ def _found(kept: Mapping[str, Any], key: Mapping[str, Any]) -> Mapping[str, Any]
     """The result that a file holds, if it depends on these values.
 
     Raises:
-        KeyError: it depends on others.
+        KeyError: it depends on other values.
     """
     depends_on = kept.get("depends_on", kept.get("work"))
     if depends_on is None:  # version 0.1 kept them beside the result

@@ -28,7 +28,7 @@ from engine.runs.place import settle_all, working_folder
 
 @dataclass(frozen=True)
 class RunSummary:
-    """A line in a list of runs.
+    """A row in a list of runs.
 
     Attributes:
         name: the folder's name.
@@ -55,12 +55,12 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class DamagedRun:
-    """A folder that would be a run, but cannot be read.
+    """A run folder that cannot be read.
 
     Attributes:
         name: the folder's name.
         path: the folder.
-        reason: why not; its template and values can be worded in another language.
+        reason: why not; its template and values can be translated.
     """
 
     name: str
@@ -69,7 +69,7 @@ class DamagedRun:
 
 
 def list_runs(runs_dir: str | Path = "runs") -> tuple[RunSummary, ...]:
-    """The whole runs in a folder, newest first; folders that are no run are left out, and so are damaged runs.
+    """The complete runs in a folder, newest first; other folders and damaged runs are left out.
 
     Raises:
         RunError: the folder cannot be read.
@@ -96,7 +96,7 @@ def damaged_runs(runs_dir: str | Path = "runs") -> tuple[DamagedRun, ...]:
 
 
 def _look_through(folder: Path) -> list[RunSummary | DamagedRun]:
-    """All that look like runs, in the order of their names; one that goes meanwhile is none."""
+    """All folders that look like runs, sorted by name; one that disappears meanwhile is skipped."""
     settle_all(folder)
     try:
         paths = sorted(folder.iterdir()) if folder.is_dir() else []
@@ -148,7 +148,7 @@ def run_summary(path: Path) -> RunSummary:
 
 
 def answering_model(metrics: dict[str, Any]) -> Answering:
-    """Which model answers; a run made before there were ensembles does not say."""
+    """Which model answers; runs older than ensembles do not say."""
     return "ensemble" if metrics.get("answers") == "ensemble" else "transformer"
 
 

@@ -1,10 +1,10 @@
-"""Where a run stands and how it gets there: names, proof that a folder is ours, replacing in one step, locks.
+"""The place of a run: names, proof that a folder is ours, replacement in one step, locks.
 
-A training works in a hidden folder, `.NAME.training`. When everything is written the folder is marked as whole and
-takes the run's name; a run that it replaces changes places with it. Whatever a kill leaves in between, `settle`
-finishes: no run is ever out of sight for longer than until the next look.
+A training works in a hidden folder, `.NAME.training`. When everything is written, the folder is marked as whole and
+renamed to the run's name; a run that it replaces is exchanged with it. `settle` finishes whatever a kill leaves in
+between: a run is missing at most until the next access.
 
-Nothing is replaced or deleted but what proves to be ours: by its files, none of which may be another's.
+Only folders that prove to be ours are replaced or deleted: they hold our files and no others.
 """
 
 from __future__ import annotations
@@ -22,24 +22,24 @@ from engine.errors import Message, RunError
 from engine.runs.folder import CHECKPOINTS, CONFIG, OWN_FILES, OWN_FOLDERS, PROOF, RUN_NAME, check_name, read_json
 
 WHOLE = "whole"
-"""A mark in a folder in which everything is written, until it stands in its place and nothing is left to tidy."""
+"""A mark in a folder in which everything is written, until it is in its place and cleaned up."""
 
-_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini")  # what file managers leave, which is nobody's work
+_JUNK = (".DS_Store", "Thumbs.db", "desktop.ini")  # files of file managers, which are nobody's work
 _MOST_NAMED = 3
 
 
 def working_folder(name: str, runs_dir: Path) -> Path:
-    """Where a training of that name works until it is whole."""
+    """The working folder of a training of that name."""
     return runs_dir / f".{check_name(name)}.training"
 
 
 def _aside(name: str, runs_dir: Path) -> Path:
-    """Where a replaced run stands for a moment, where a system cannot exchange two folders in one step."""
+    """The temporary place of a replaced run, on systems that cannot exchange two folders in one step."""
     return runs_dir / f".{name}.replaced"
 
 
 def foreign_entries(folder: Path) -> list[str]:
-    """What a folder holds that no run does, by name: other files, links, and what is neither file nor folder."""
+    """Names of entries that no run has: other files, links, and what is neither file nor folder."""
     found: list[str] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
         own = _is_own_file(entry) or (entry.name in OWN_FOLDERS and entry.is_dir(follow_symlinks=False))
@@ -58,15 +58,15 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _is_own_file(entry: os.DirEntry[str]) -> bool:
-    name = entry.name.removesuffix(".new")  # as 0.1 called what it was writing
+    name = entry.name.removesuffix(".new")  # version 0.1's name for a file being written
     known = name in OWN_FILES or name in (WHOLE, "lock", *_JUNK) or disk.UNFINISHED.fullmatch(entry.name)
     return bool(known) and _is_file(entry)
 
 
 def reason_not_a_run(folder: Path) -> Message | None:
-    """Why a folder does not prove to be a run, which alone may be replaced; None where it does.
+    """Why a folder is not a run, and must not be replaced; None if it is one.
 
-    A run holds its settings and its results, in the form of this product, and nothing else.
+    A run holds its settings and results, as written by this program, and nothing else.
     """
     if folder.is_symlink():
         return Message("it is a link")
@@ -95,7 +95,7 @@ def check_free(name: str, runs_dir: Path, overwrite: bool) -> None:
     """Return if a run may take this name.
 
     Raises:
-        RunError: something of that name is there, and may not be replaced.
+        RunError: something of that name exists and must not be replaced.
 
     >>> engine.check_free("tiny", runs, overwrite=True)
     >>> engine.check_free("tiny", runs, overwrite=False)
@@ -119,10 +119,10 @@ def check_free(name: str, runs_dir: Path, overwrite: bool) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Delete what a training wrote in its hidden folder.
+    """Delete what a training wrote in its working folder.
 
     Raises:
-        RunError: the folder holds something else too; then nothing is deleted.
+        RunError: the folder also holds something else; nothing is deleted.
     """
     if folder.is_symlink() or not folder.is_dir():
         if os.path.lexists(folder):
@@ -136,7 +136,9 @@ def empty(folder: Path) -> None:
             folder=folder,
             reason=_holds(found),
         )
-    for name in sorted(os.listdir(folder), key=lambda name: name == CONFIG):  # what proves that it is ours goes last
+    for name in sorted(
+        os.listdir(folder), key=lambda name: name == CONFIG
+    ):  # what proves that it is ours is deleted last
         if name in OWN_FOLDERS:
             shutil.rmtree(folder / name)
         else:
@@ -144,10 +146,10 @@ def empty(folder: Path) -> None:
 
 
 def remove(folder: Path) -> None:
-    """Delete a hidden folder of ours and what is in it.
+    """Delete a hidden folder of ours with its content.
 
     Raises:
-        RunError: it holds something else too; then nothing is deleted.
+        RunError: it also holds something else; nothing is deleted.
     """
     empty(folder)
     if folder.is_dir():
@@ -155,10 +157,10 @@ def remove(folder: Path) -> None:
 
 
 def put_in_place(working: Path, name: str, runs_dir: Path, overwrite: bool) -> Path:
-    """Give a finished working folder its name, in one step; its lock is held.
+    """Rename a finished working folder in one step; its lock must be held.
 
     Raises:
-        RunError: something of that name appeared meanwhile and may not be replaced; all work stays where it is.
+        RunError: something of that name appeared meanwhile and must not be replaced; all work stays where it is.
     """
     place = runs_dir / name
     _mark(working)
@@ -191,7 +193,7 @@ def _waits(working: Path, place: Path, name: str, error: Exception) -> RunError:
 
 
 def _mark(working: Path) -> None:
-    """Say that everything is written, once it is on the disk."""
+    """Mark that everything is written, once it is on disk."""
     if is_whole(working):
         return
     for folder, _, names in os.walk(working):
@@ -204,54 +206,54 @@ def _mark(working: Path) -> None:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether everything is written in a folder that waits for its place."""
+    """Whether everything is written in a folder that waits to be renamed."""
     return (folder / WHOLE).is_file() and (folder / CONFIG).is_file()
 
 
 def _exchange(working: Path, place: Path, name: str) -> None:
-    """Put a finished run in the place of another, which is in sight until then."""
+    """Put a finished run in the place of another, which stays visible until then."""
     if disk.exchange(working, place):
         return
     aside = _aside(name, working.parent)
     remove(aside)
-    os.rename(place, aside)  # a kill after this leaves no run of that name, until `settle`
+    os.rename(place, aside)  # a kill after this leaves no run of that name until `settle`
     os.rename(working, place)
 
 
 def settle(name: str, runs_dir: Path) -> None:
-    """Finish what a kill left undone when a run was put in its place; the name's lock is held.
+    """Finish a replacement that a kill interrupted; the name's lock must be held.
 
     Raises:
-        RunError: a hidden folder holds what is not ours.
+        RunError: a hidden folder holds something that is not ours.
     """
     place, working, aside = runs_dir / name, working_folder(name, runs_dir), _aside(name, runs_dir)
     if not os.path.lexists(place) and aside.is_dir():
         os.rename(working if is_whole(working) else aside, place)
-    if is_whole(place):  # what it replaced goes, then what only a training needs, and the mark last
+    if is_whole(place):  # first the replaced run is deleted, then what only a training needs, last the mark
         if working.is_dir() and not is_whole(working):
             remove(working)
         for leftover in (*CHECKPOINTS, "lock"):
             (place / leftover).unlink(missing_ok=True)
         (place / WHOLE).unlink(missing_ok=True)
     if aside.is_dir() and place.is_dir():
-        with contextlib.suppress(RunError):  # somebody's own files are among them
+        with contextlib.suppress(RunError):  # it holds files of somebody else
             remove(aside)
 
 
 def interrupted_replacements(runs_dir: Path) -> list[str]:
-    """Names of runs that a kill left out of sight while they were replaced."""
+    """Names of runs that are missing because a kill interrupted their replacement."""
     found = (path.name[1 : -len(".replaced")] for path in runs_dir.glob(".*.replaced") if path.is_dir())
     return [name for name in found if not os.path.lexists(runs_dir / name)]
 
 
 def settle_all(runs_dir: Path) -> None:
-    """Bring runs back into sight that a kill left out of it, as far as the folder can be written to."""
+    """Restore runs that are missing because of a kill, if the folder is writable."""
     for name in interrupted_replacements(runs_dir):
         settle_quietly(name, runs_dir)
 
 
 def settle_quietly(name: str, runs_dir: Path) -> None:
-    """`settle` one name, as far as nobody else holds it and the folder can be written to."""
+    """`settle` one name, if nobody else holds it and the folder is writable."""
     if RUN_NAME.fullmatch(name) and runs_dir.is_dir():
         with contextlib.suppress(RunError, OSError), lock_name(name, runs_dir):
             settle(name, runs_dir)
@@ -259,10 +261,10 @@ def settle_quietly(name: str, runs_dir: Path) -> None:
 
 @contextmanager
 def lock_name(name: str, runs_dir: Path) -> Iterator[Path]:
-    """Hold a name for a training of that name alone; gives the folder that it works in.
+    """Lock a name for one training; gives its working folder.
 
     Raises:
-        RunError: another process is training this run, or the folder cannot be made.
+        RunError: another process is training this run, or the folder cannot be created.
     """
     check_name(name)
     make_folder(runs_dir)
@@ -275,10 +277,10 @@ def lock_name(name: str, runs_dir: Path) -> Iterator[Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder for runs, unless it is there.
+    """Create a folder for runs, unless it exists.
 
     Raises:
-        RunError: it cannot be made, or something else of that name is there.
+        RunError: it cannot be created, or something else has that name.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -295,7 +297,7 @@ def make_folder(folder: Path) -> None:
 
 
 def require_writable(folder: Path) -> None:
-    """Return if runs can be kept in a folder, as far as can be told without writing.
+    """Return if runs can be kept in a folder, as far as can be checked without writing.
 
     Raises:
         RunError: they cannot.
@@ -311,15 +313,15 @@ def require_writable(folder: Path) -> None:
 
 @contextmanager
 def lock(folder: Path, name: str, instead: str = "choose other settings") -> Iterator[None]:
-    """Hold a hidden folder of work alone, and make it if need be; a killed holder lets go by itself.
+    """Lock a hidden working folder, created if necessary; the lock of a killed process is released by itself.
 
     Args:
         folder: the folder.
-        name: what is worked on, for messages.
-        instead: what a person can do who does not want to wait.
+        name: of the work, for messages.
+        instead: what the user can do instead of waiting.
 
     Raises:
-        RunError: another process is at the same work, or the folder cannot be made.
+        RunError: another process does the same work, or the folder cannot be created.
     """
     make_folder(folder)
     with disk.exclusive_lock(folder / "lock") as mine:
@@ -332,7 +334,7 @@ def lock(folder: Path, name: str, instead: str = "choose other settings") -> Ite
 
 
 def sweep(folder: Path) -> None:
-    """Delete what a kill left half written in a hidden folder whose lock is held."""
+    """Delete half-written files of a kill in a hidden folder whose lock is held."""
     for path in folder.iterdir():
         if disk.UNFINISHED.fullmatch(path.name) and path.is_file():
             path.unlink()
@@ -340,11 +342,11 @@ def sweep(folder: Path) -> None:
 
 @contextmanager
 def room_on_disk(working: Path, name: str | None = None) -> Iterator[None]:
-    """Within this, a disk that is full or cannot be written to is a RunError that says how to go on.
+    """Within this, a full or read-only disk raises a RunError that says how to go on.
 
     Args:
-        working: the hidden folder that is worked in.
-        name: of the run that is trained there; None for work that the same command goes on with.
+        working: the hidden working folder.
+        name: of the run that is trained there; None for work that the same command resumes.
 
     Raises:
         RunError: the disk is full, or cannot be written to.
@@ -384,7 +386,7 @@ def _way_on(working: Path, name: str | None) -> Message:
 
 
 def _is_within(path: object, folder: Path) -> bool:
-    """Whether an error tells of a file under a folder."""
+    """Whether an error is about a file under a folder."""
     if not isinstance(path, str | os.PathLike):
         return False
     return folder.absolute() in (Path(path).absolute(), *Path(path).absolute().parents)

@@ -1,4 +1,4 @@
-"""The groups of a run that people made themselves: kept in its folder, by name, as the text of their rules."""
+"""User-defined groups of a run: kept in its folder, by name, as the text of their rules."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ COHORTS = "cohorts.json"
 LOCK = ".cohorts.lock"
 
 PATIENCE = 10.0
-"""Seconds to wait for others who change the groups of a run; each takes moments."""
+"""Seconds to wait for other processes that change the groups of a run; each takes moments."""
 
 _NAME = re.compile(r"[^\W_][^\x00-\x1f\x7f\u2028\u2029]{0,79}")
 
 
 def run_facts(run: Run) -> pd.DataFrame:
-    """What is known of each test user and of their (first) target: the columns that rules may ask for.
+    """Facts about each test user and their (first) target: the columns that rules may use.
 
-    One row a test user, in the order of `run.split.test.users`; see `user_facts` and `target_facts`.
+    One row for each test user, in the order of `run.split.test.users`; see `user_facts` and `target_facts`.
 
     >>> facts = engine.run_facts(run)
     >>> len(facts), facts.columns[:4].tolist()
@@ -42,7 +42,7 @@ def run_facts(run: Run) -> pd.DataFrame:
 
 
 def facts_of(dataset: Dataset, split: Split, cohorts: Cohorts) -> pd.DataFrame:
-    """The same for a log without a run, such as one that lists made elsewhere are held against.
+    """The facts for a log without a run, such as one against which external lists are measured.
 
     >>> facts = engine.facts_of(dataset, run.split, run.cohorts)
     >>> len(facts), facts.columns[:4].tolist()
@@ -111,15 +111,15 @@ def load_groups(run: Run) -> tuple[Group, ...]:
 
 
 def save_group(run: Run, group: Group, overwrite: bool = False) -> None:
-    """Save a group with a run; what was saved before stays whole if this fails.
+    """Save a group with a run; if this fails, the saved groups stay as they were.
 
     Args:
         run: whose folder keeps it.
-        group: its rule must fit what is known of the run's users.
+        group: its rule must fit the facts about the run's users.
         overwrite: replace a group of that name.
 
     Raises:
-        EngineError: its name may not be one or is taken, or its rule does not fit.
+        EngineError: its name is invalid or taken, or its rule does not fit.
         RunError: the file of groups is damaged or cannot be written.
 
     >>> new = engine.Group("New", engine.Rule.parse("history_length=..2"))
@@ -148,10 +148,10 @@ def save_group(run: Run, group: Group, overwrite: bool = False) -> None:
 
 
 def delete_group(run: Run, name: str) -> None:
-    """Forget a saved group.
+    """Delete a saved group.
 
     Raises:
-        UnknownIdError: none has that name.
+        UnknownIdError: no group has that name.
         RunError: the file of groups is damaged or cannot be written.
 
     >>> engine.save_group(run, engine.Group("New", engine.Rule.parse("history_length=..2")))
@@ -174,10 +174,10 @@ def delete_group(run: Run, name: str) -> None:
 
 @contextmanager
 def _alone(run: Run) -> Iterator[None]:
-    """Within this nobody else changes the run's groups, so that none is lost between reading and writing.
+    """Within this no other process changes the run's groups, so that none is lost between reading and writing.
 
     Raises:
-        RunError: others are at it for long, or the folder cannot be written to.
+        RunError: others hold the lock for too long, or the folder cannot be written to.
     """
     try:
         with disk.exclusive_lock(run.path / LOCK, PATIENCE) as mine:

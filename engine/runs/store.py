@@ -47,28 +47,28 @@ from engine.runs.listing import answering_model, damaged, no_such_run, run_summa
 
 @dataclass(frozen=True)
 class Run:
-    """A whole run: what was trained, on what, and how well it does.
+    """A complete run: what was trained, on what, and how well it does.
 
     Attributes:
         name: the folder's name.
         path: the folder.
         created: when training began, ISO text in UTC.
-        config: the settings, with everything that the data decided filled in.
+        config: the settings, with the defaults chosen by the data filled in.
         dataset: the cleaned log.
         split: what was trained on and what was held out.
         cohorts: head and tail, of users and of items.
         cleaning: what cleaning did to the log.
         evaluation: figures for every model and cohort.
-        oracle: the best NDCG@10 that can be had, where the data's generator knows it; see `sample_data`.
+        oracle: the best attainable NDCG@10, if the data's generator knows it; see `sample_data`.
         epochs: passes over the training part.
         best_epoch: the pass whose weights were kept.
         stopped_by: "max_epochs", "patience", "max_seconds" or "interrupted".
-        seconds: "train", "evaluate", and "ensemble" where one was learnt.
-        versions: of the packages that made it.
-        device: what trained it.
-        history: one row an epoch: `epoch`, `loss`, `valid_ndcg`, `seconds`.
-        recommender: the trained Transformer; attention is its own.
-        ensemble: the Transformer blended with EASE and item kNN, if the run has that.
+        seconds: "train", "evaluate", and "ensemble" if there is one.
+        versions: of the packages it was made with.
+        device: it was trained on.
+        history: one row for each epoch: `epoch`, `loss`, `valid_ndcg`, `seconds`.
+        recommender: the trained Transformer, to which attention belongs.
+        ensemble: of the Transformer, EASE and item kNN, if the run has one.
         answers: which of the two recommends and is explained: the ensemble where it was better on validation.
     """
 
@@ -95,12 +95,12 @@ class Run:
 
     @property
     def serving(self) -> TransformerRecommender | Ensemble:
-        """What recommends and is explained."""
+        """The model that recommends and is explained."""
         return self.ensemble if self.answers == "ensemble" and self.ensemble is not None else self.recommender
 
 
 def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
-    """A whole run by name.
+    """A complete run by name.
 
     Raises:
         RunError: there is none of that name, or it is damaged or of another version.
@@ -153,10 +153,10 @@ def load_run(name: str, runs_dir: str | Path = "runs") -> Run:
 
 
 def _check_belongs(network: Transformer, dataset: Dataset) -> None:
-    """Return if the weights are of this data.
+    """Return if the weights belong to this data.
 
     Raises:
-        ValueError: they are of another run's.
+        ValueError: they belong to another run's.
     """
     config = network.config
     if config.n_items != dataset.n_items or config.n_users not in (0, dataset.n_users):
@@ -167,7 +167,7 @@ def _check_belongs(network: Transformer, dataset: Dataset) -> None:
 
 
 def _per_user(path: Path, metrics: dict[str, Any]) -> pd.DataFrame:
-    """The figures of each user, if they are of the models that were measured."""
+    """The figures of each user, if they belong to the measured models."""
     table = read_table(path / PER_USER)
     if set(table["model"].astype(str).unique()) != set(metrics["models"]):
         raise ValueError(f"{PER_USER} is of other models than {METRICS}")
@@ -179,7 +179,7 @@ def _per_user(path: Path, metrics: dict[str, Any]) -> pd.DataFrame:
 def _evaluation(
     path: Path, metrics: dict[str, Any], dataset: Dataset, split: Split, config: RunConfig, candidates: np.ndarray
 ) -> Evaluation:
-    """What was measured; a run made before there was `log_rank` or `lists` is brought up to date as far as can be."""
+    """The evaluation; an older run without `log_rank` or `lists` is completed as far as possible."""
     per_user = _per_user(path, metrics)
     if "log_rank" not in per_user:
         own = per_user["model"].isin(get_args(Answering)).to_numpy()
@@ -194,14 +194,14 @@ def _evaluation(
 
 
 def _targets(metrics: dict[str, Any]) -> TargetFacts | None:
-    """What was kept of the targets; nothing in a run made before that was."""
+    """The stored facts about the targets; None for older runs."""
     return TargetFacts.from_dict(metrics["targets"]) if metrics.get("targets") else None
 
 
 def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: str = "ndcg@10") -> RunComparison:
     """The models of runs in one table, each against the first: see `engine.evaluation.compare`.
 
-    Reads what was measured, and neither data nor weights, so it takes moments however large the runs are.
+    It reads only the evaluations, neither data nor weights, so it takes moments however large the runs are.
 
     Args:
         names: runs on the same data; one of them gives its own models.
@@ -220,9 +220,9 @@ def compare_runs(names: Sequence[str], runs_dir: str | Path = "runs", metric: st
 
 
 def measured_run(name: str, runs_dir: str | Path = "runs") -> Measured:
-    """A run as far as a comparison user by user needs it: its figures and settings, without data and weights.
+    """The parts of a run that a comparison user by user needs: its figures and settings, without data and weights.
 
-    Those of a run made before there were log-ranks are worked out from its data.
+    For older runs without log-ranks, these are computed from the data.
 
     Raises:
         RunError: there is no such run, or it is damaged.
@@ -255,21 +255,21 @@ def _measured(name: str, folder: Path) -> Measured:
 
 
 def split_of(dataset: Dataset, config: RunConfig) -> Split:
-    """The split that the settings ask for.
+    """The split that the settings describe.
 
     Raises:
-        DataError: the log cannot be split so.
+        DataError: the log cannot be split this way.
     """
     return split_from_config(dataset, config.evaluation)
 
 
 def candidates_of(split: Split, config: RunConfig, network: Transformer) -> np.ndarray:
-    """(n_items + 1,) bool; what the network ranks: items of the training part, and new ones that content describes."""
+    """(n_items + 1,) bool; the items that the network ranks: those of the training part, and new ones with content."""
     if not config.evaluation.new_items:
         return split.candidates
     return split.candidates | network.item_vectors.described()
 
 
 def cohorts_of(split: Split, config: RunConfig) -> Cohorts:
-    """Head and tail as the settings cut them."""
+    """Head and tail according to the settings."""
     return make_cohorts(split, config.evaluation.head_share, config.evaluation.item_head_share)
