@@ -1,1 +1,1 @@
-"""About a whole run: worked out once, kept in the run folder."""
+"""Analyses of a whole run: computed once, kept in the run folder."""

@@ -1,9 +1,8 @@
-"""How many events a list needs: real users asked with their newest n events alone, for n = 0, 1, 2, 3, 5, 8, ...
+"""The cold-start curve: lists for real users from only their newest n events, for n = 0, 1, 2, 3, 5, 8, ...
 
-The users are the same at every n, so that nothing but n differs along the curve. What they gave to training stays in
-the model, as in `engine.evaluation.fairness.truncation`: the curve is of what the question holds, for a model that
-knows people of their kind. It is held against the mean of all test users with their whole histories, on shared
-resamples.
+The users are the same at every n, so that only n differs along the curve. What the model learnt from them stays, as in
+`engine.evaluation.fairness.truncation`: the curve shows the effect of known events for a model that has seen similar
+users. It is compared with the mean of all test users with full histories, on shared resamples.
 """
 
 from __future__ import annotations
@@ -25,31 +24,31 @@ from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 GROWTH = "growth.json"
-"""Of a run folder: what `measure_cold_start` found. It can be deleted at any time."""
+"""File in the run folder with the result of `measure_cold_start`. It can be deleted at any time."""
 
 LENGTHS = (0, 1, 2, 3, 5, 8, 12, 18, 27, 40, 60, 90, 135, 200)
-"""Events that a user is asked with; each length some half more than the one before."""
+"""Numbers of known events; each about one and a half times the one before."""
 
 LONG_SHARE = 0.3
-"""The curve is of at least this share of test users: those with the longest histories."""
+"""The curve covers at least this share of the test users: those with the longest histories."""
 
 MOST_USERS = 2_000
-"""Users asked at most, drawn at random from those with long histories."""
+"""At most so many users, drawn at random from those with long histories."""
 
 BINS = 5
-"""Parts that lists are divided into by their confidence."""
+"""Number of bins of lists by confidence."""
 
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class ColdStartPoint:
-    """Users asked with their newest n events.
+    """The lists of users with their newest n events.
 
     Attributes:
         n: events.
         quality: mean of the metric.
-        against: that minus the mean of all test users with their whole histories, on the same resamples.
+        against: that minus the mean of all test users with full histories, on the same resamples.
         hits: mean hit rate at the same k.
         share: mean confidence of the lists; see `engine.queries.confidence`.
     """
@@ -63,10 +62,10 @@ class ColdStartPoint:
 
 @dataclass(frozen=True)
 class Reliability:
-    """Lists of about the same confidence, and how often they held what came next.
+    """Lists of similar confidence, and how often they held the next item.
 
     Attributes:
-        low, high: shares of confidence that the bin goes from and to; `share` is their mean.
+        low, high: bounds of the bin's confidence; `share` is its mean.
         hits: share of them that held the user's next item.
         n: lists.
     """
@@ -80,22 +79,22 @@ class Reliability:
 
 @dataclass(frozen=True)
 class ColdStartCurve:
-    """How good lists are after so many events.
+    """The quality of lists by the number of known events.
 
     Attributes:
         metric: such as "ndcg@10".
-        model: what answered.
+        model: the answering model.
         k: length of the lists.
-        n_users: on the curve; `n_long` have histories long enough, of `n_tested`.
+        n_users: on the curve, drawn from `n_long` users with long enough histories, of `n_tested`.
         n_long, n_tested: likewise.
         shortest: the shortest history on the curve, and its last n.
-        average: all test users, with their whole histories.
-        whole: the users of the curve, with their whole histories.
+        average: of all test users, with full histories.
+        whole: of the users of the curve, with full histories.
         points: by n.
-        enough: the first n at which the curve is at or above the average; None where it never is.
-        earliest, latest: ends of the interval of that n over resamples; None where it is never.
-        never: share of resamples in which the curve stays below the average throughout.
-        reliability: lists of the curve by confidence, from unsure to sure; empty with too few lists.
+        enough: the first n at which the curve reaches the average; None if it never does.
+        earliest, latest: ends of the interval of that n over resamples; None if it is never reached.
+        never: share of resamples in which the curve never reaches the average.
+        reliability: lists of the curve by confidence, rising; empty with too few lists.
     """
 
     metric: str
@@ -130,13 +129,13 @@ class ColdStartCurve:
         return cls(**{**values, **ends, "points": points, "reliability": bins})
 
     def expected_hits(self, share: float) -> Reliability | None:
-        """The lists of about that confidence; None where nothing was measured."""
+        """The bin of lists with this confidence; None if nothing was measured."""
         inside = [b for b in self.reliability if share <= b.high]
         return (inside or list(self.reliability[-1:]) or [None])[0]
 
 
 def kept_cold_start(run: Run, metric: str = "ndcg@10") -> ColdStartCurve | None:
-    """What the run folder keeps of `measure_cold_start`; None where nothing was measured yet, or on other settings.
+    """The kept result of `measure_cold_start`; None if there is none, or it is for other settings.
 
     >>> _ = engine.measure_cold_start(run)
     >>> engine.kept_cold_start(run).metric, engine.kept_cold_start(run, "mrr@10")
@@ -146,7 +145,7 @@ def kept_cold_start(run: Run, metric: str = "ndcg@10") -> ColdStartCurve | None:
 
 
 def measure_cold_start(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> ColdStartCurve:
-    """How good the run's lists are after so many events. Kept in the run folder, where that can be written to.
+    """The quality of the run's lists by number of known events. Kept in the run folder, if that is writable.
 
     Args:
         run: the run.
@@ -194,10 +193,10 @@ _KEPT = Kept(
 
 
 def chosen_lengths(lengths: np.ndarray) -> tuple[tuple[int, ...], np.ndarray]:
-    """The lengths to ask with, and (n,) bool which users have histories long enough for all of them.
+    """The numbers of events, and (n,) bool which users have long enough histories for all of them.
 
-    The last is the longest that a share of `LONG_SHARE` of the users has, and `SMALL` of them at least; with fewer, the
-    longest that half of them have.
+    The last is the longest that a share of `LONG_SHARE` of the users has, and at least `SMALL` of them; with fewer
+    users, the longest that half of them have.
     """
     wanted = min(max(int(np.ceil(LONG_SHARE * len(lengths))), SMALL), max(1, -(-len(lengths) // 2)))
     reached = int(np.sort(lengths)[::-1][wanted - 1])
@@ -234,7 +233,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     curve, resampled = means[2 : 2 + len(asked)], samples[:, 2 : 2 + len(asked)]
     firsts = _first(resampled >= samples[:, :1], asked)
     tails = [(1 - config.confidence) / 2, (1 + config.confidence) / 2]
-    low, high = np.quantile(firsts, tails, method="inverted_cdf").tolist()  # one of the lengths asked, or infinity
+    low, high = np.quantile(firsts, tails, method="inverted_cdf").tolist()  # one of the lengths, or infinity
     first = float(_first(curve[None] >= means[0], asked)[0])
     points = tuple(
         ColdStartPoint(
@@ -254,7 +253,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
 
 
 def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, report: Callable[[float], None]) -> np.ndarray:
-    """(n_users, 3) the metric, the hit rate and the confidence of lists made from the newest n events."""
+    """(n_users, 3) the metric, the hit rate and the confidence of lists from the newest n events."""
     shares, temperature = np.zeros(len(chosen)), fitted_temperatures(run).at(n)
 
     def watch(rows: slice, scores: np.ndarray) -> None:
@@ -271,7 +270,7 @@ def _figures(run: Run, chosen: Holdout, n: int, metric: str, k: int, report: Cal
 
 
 def _first(reached: np.ndarray, asked: tuple[int, ...]) -> np.ndarray:
-    """(B,) the first length at which each row of (B, n_lengths) is True; infinity where none is."""
+    """(B,) the first length at which each row of (B, n_lengths) is True; infinity if there is none."""
     return np.where(reached.any(axis=1), np.asarray(asked, dtype=np.float64)[reached.argmax(axis=1)], np.inf)
 
 

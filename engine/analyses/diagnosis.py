@@ -1,4 +1,4 @@
-"""Why there is a gap between head and tail: everything that can be said of it, put together for a run or for lists."""
+"""The diagnosis of the gap between head and tail, for a run or for external lists."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 DIAGNOSIS = "diagnosis.json"
-"""Of a run folder: what `diagnose_run` found, metric by metric. It can be deleted at any time."""
+"""File in the run folder with the results of `diagnose_run`, by metric. It can be deleted at any time."""
 
 _VERSION = 2
 
-_FITTING, _CUTTING = 0.15, 0.75  # of the time until this is done, as far as progress goes
+_FITTING, _CUTTING = 0.15, 0.75  # share of the progress until this is done
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """Why head and tail users fare as they do, in one metric.
+    """Why head and tail users are served as they are, by one metric.
 
     Attributes:
         metric: such as "ndcg@10", or "log_rank", where lower is better.
@@ -52,15 +52,15 @@ class Diagnosis:
         models: names, as in the evaluation.
         n_head: test users of the head.
         n_tail: test users of the tail.
-        gaps: of every model, between head and tail users; empty where a cohort has no users, and nothing but `ceilings`
-            and `curve` can be told.
+        gaps: of every model, between head and tail users; empty if a cohort has no users, when only `ceilings` and
+            `curve` are available.
         truncation: of every model, the gap split into what short histories and what different users explain, for every
-            metric; None where there is no recommender to ask again.
-        targets: head and tail by kind of target and by how many similar users met the target; see `Targets`.
-        support: mean share of a user's similar users who met the target, of "head" and of "tail" users.
-        ceilings: what could be had at best.
+            metric; None if there is no recommender to run again.
+        targets: head and tail by kind of target and by how many similar users interacted with it; see `Targets`.
+        support: mean share of similar users who interacted with the target, for "head" and for "tail" users.
+        ceilings: the best attainable figures.
         curve: quality against history length; see `quality_curve`.
-        seconds: that it took.
+        seconds: time it took.
     """
 
     metric: str
@@ -111,10 +111,10 @@ def _gap(values: Mapping[str, Any]) -> Gap:
 
 
 def diagnose_run(run: Run, metric: str = "ndcg@10", on_progress: OnProgress = ignore) -> Diagnosis:
-    """Why a run's models serve head and tail as they do.
+    """The diagnosis of how a run's models serve head and tail.
 
-    Baselines are fitted anew, since a run does not keep them. What was found is kept in the run folder, where that can
-    be written to, and read from there when it is asked for again; the truncation experiment serves all metrics.
+    Baselines are fitted again, since a run does not keep them. The result is kept in the run folder, if that is
+    writable, and read from there the next time; the truncation experiment serves all metrics.
 
     Args:
         run: a whole run.
@@ -165,16 +165,16 @@ def diagnose_evaluation(
     on_progress: OnProgress = ignore,
     start: float | None = None,
 ) -> Diagnosis:
-    """The same for figures alone, such as those of lists that were made elsewhere.
+    """The diagnosis of figures without recommenders, such as those of external lists.
 
     Args:
         evaluation: what was measured.
-        split: on whom.
+        split: of the evaluation.
         cohorts: of the same split.
         config: samples, confidence and seed.
         metric: one that was measured, or "log_rank".
-        oracle: what `engine.data.oracle.read_oracle` gave.
-        truncation: what `truncation_experiment` found, where there were recommenders to ask.
+        oracle: from `engine.data.oracle.read_oracle`.
+        truncation: the result of `truncation_experiment`, if there were recommenders.
         on_progress: called as the work proceeds.
         start: `time.perf_counter()` when the work began; now when not given.
 
@@ -224,7 +224,7 @@ def diagnose_evaluation(
 def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
     """The truncation experiment for every model of the run."""
     report = _reporter(on_progress)
-    alone = run.config.replace({"model": {"ensemble": ()}})  # the run has its own ensemble, and needs no members for it
+    alone = run.config.replace({"model": {"ensemble": ()}})  # the run has its own ensemble, so no members need fitting
     fitted = fit_baselines(run.split, alone, lambda at: report(at.message, _FITTING * at.done))
     models: Sequence[Recommender] = [run.recommender, *([run.ensemble] if run.ensemble else []), *fitted.values()]
     measured = [model for model in models if model.name in run.evaluation.models]
@@ -239,7 +239,7 @@ def _cut(run: Run, on_progress: OnProgress) -> dict[str, Truncation]:
 
 
 def is_diagnosed(run: Run) -> bool:
-    """Whether the run folder holds what takes long of a run's diagnosis, by whatever metric.
+    """Whether the run folder holds the slow part of a run's diagnosis, for any metric.
 
     >>> _ = engine.diagnose_run(run)
     >>> engine.is_diagnosed(run)

@@ -1,4 +1,4 @@
-"""What moves the first recommendations of many users, head and tail apart; worked out once and kept with the run."""
+"""Explanations of the top recommendations of many users, by head and tail; computed once and kept with the run."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 EXPLAINED = "explained.json"
-"""Of a run folder: what `explain_users` found. It can be deleted at any time."""
+"""File in the run folder with the result of `explain_users`. It can be deleted at any time."""
 
 USERS = 200
-"""Users asked unless told otherwise."""
+"""Default number of users."""
 
 MOST_CATEGORIES = 10
-"""Categories that are told apart: those with the most events among the users asked."""
+"""Number of categories distinguished: those with the most events among the users."""
 
 ValuesBy = Literal["recency", "category", "feature"]
 
@@ -38,17 +38,17 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class ExplainedUsers:
-    """Values behind the first recommendation of many tested users.
+    """Shapley values behind the top recommendations of many test users.
 
     Attributes:
-        users: one row a user: `user_id`, `cohort`, and the id of the item explained, `item_id`.
-        events: one row an event, or a user's group of earlier ones: `row` in `users`, `back` (1 is the newest event, 0
-            the group), `item_id` (empty for the group), `value`, `spread`.
-        features: one row a feature of a user: `row`, `of` and `name` (see `FeatureValue`), `value`, `spread`.
+        users: one row for each user: `user_id`, `cohort`, and the id of the item explained, `item_id`.
+        events: one row for each event, and for each user's group of earlier ones: `row` in `users`, `back` (1 is the
+            newest event, 0 the group), `item_id` (empty for the group), `value`, `spread`.
+        features: one row for each feature of a user: `row`, `of` and `name` (see `FeatureValue`), `value`, `spread`.
         seed: of the users and of the sampled orders.
         n_evaluations: how many partly hidden histories were scored.
         seconds: time it took.
-        model: what was explained; values are in units of its score.
+        model: the explained model; values are in units of its score.
     """
 
     users: pd.DataFrame
@@ -72,10 +72,10 @@ class ExplainedUsers:
 
 
 def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnProgress = ignore) -> ExplainedUsers:
-    """Values of events and features behind the first recommendation of tested users, half of them of the tail.
+    """Values of events and features behind the top recommendation of test users, half of them from the tail.
 
-    They are asked from the history that the evaluation knew. What was found is kept in the run folder, where that can
-    be written to, and read from there when it is asked for again.
+    The histories are those of the evaluation. The result is kept in the run folder, if that is writable,
+    and read from there the next time.
 
     Args:
         run: a whole run.
@@ -130,7 +130,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
 
 
 def kept_explained_users(run: Run, users: int = USERS, seed: int = 0) -> ExplainedUsers | None:
-    """What the run folder keeps of the run as it is, for so many users and this seed; None where it has nothing.
+    """The kept result for the run as it is, this number of users and this seed; None if there is none.
 
     >>> engine.kept_explained_users(run, users=6) is None
     True
@@ -142,18 +142,18 @@ def kept_explained_users(run: Run, users: int = USERS, seed: int = 0) -> Explain
 
 
 def values_by(run: Run, found: ExplainedUsers, by: ValuesBy, lang: str = "en") -> pd.DataFrame:
-    """Every value with the group that it falls into.
+    """Every value with its group.
 
     Args:
         run: the run.
-        found: its values.
-        by: "recency": places counted back from the newest event; "category": of the event's item, an event with several
-            counts in each, and the rarest are left out; "feature": "items:own", "user:age", "member:ease" and so on.
+        found: its explained users.
+        by: "recency": places counted back from the newest event; "category": of the event's item, where an event with
+            several counts in each, and the rarest are left out; "feature": "items:own", "user:age", "member:ease" and
+            so on.
         lang: of the categories.
 
     Returns:
-        `group` (in the order in which groups are told), `cohort`, `user_id`, `value`; no rows where the data has no
-        categories.
+        `group` (in display order), `cohort`, `user_id`, `value`; no rows if the data has no categories.
 
     >>> found = engine.explain_users(run, users=4)
     >>> engine.values_by(run, found, "age").columns.tolist()
@@ -180,12 +180,12 @@ def values_by(run: Run, found: ExplainedUsers, by: ValuesBy, lang: str = "en") -
 
 
 def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0.95, seed: int = 0) -> pd.DataFrame:
-    """How far values of each group move scores, for head and tail users: means over users, with intervals over users.
+    """How much each group of values moves scores, for head and tail users: means and intervals over users.
 
-    A user's figure is the mean over their values in the group, first taken absolute for `size`.
+    A user's figure is the mean over their values in the group, absolute values for `size`.
 
     Args:
-        values: what `values_by` gave.
+        values: from `values_by`.
         samples: resamples of users.
         confidence: of the intervals.
         seed: of the resamples.
@@ -226,7 +226,7 @@ def value_sizes(values: pd.DataFrame, samples: int = 1000, confidence: float = 0
 
 
 def _by_category(run: Run, found: ExplainedUsers, lang: str) -> tuple[pd.DataFrame, list[str]]:
-    """One row an event and category of it, and the categories with the most events, the most frequent first."""
+    """One row for each event and category, and the categories with the most events, the most frequent first."""
     table = run.dataset.item_table
     column = next((name for name in (f"{CATEGORY}_{lang}", CATEGORY) if name in table.columns), None)
     events = found.events.loc[found.events["item_id"] != ""]

@@ -1,4 +1,4 @@
-"""Recommendations made elsewhere, diagnosed against a log: what needs no model of our own."""
+"""The diagnosis of another system's recommendations on a log, without a model of our own."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from engine.runs.store import cohorts_of, split_of
 
 @dataclass(frozen=True)
 class ExternalDiagnosis:
-    """Another system's lists and how they do.
+    """Another system's lists and their figures.
 
     Attributes:
-        lists: the lists, and what reading them noticed.
-        split: who was tested on what.
+        lists: the lists, with notes from reading them.
+        split: of the log.
         cohorts: head and tail, of users and of items.
-        evaluation: the figures; its one model bears the name of the lists.
-        notes: what a reader of the figures must know, one sentence each; those of reading among them.
+        evaluation: the figures; its one model has the name of the lists.
+        notes: what a reader of the figures must know, one sentence each, including notes from reading.
     """
 
     lists: ExternalLists
@@ -54,13 +54,13 @@ def diagnose_lists(
     Args:
         path: CSV, TSV or Parquet: a user, an item, and a rank or a score in each row.
         dataset: the log that they are for.
-        config: settings whose `evaluation` section counts.
+        config: settings, of which the `evaluation` section is used.
         user: column of user ids; guessed when not given.
         item: column of item ids; guessed when not given.
-        limit: how much may be unpacked of a file that a stranger sent.
+        limit: how much may be read of an uploaded file.
 
     Raises:
-        DataError: the file is no such table, or has nothing to do with the log or its tested users.
+        DataError: the file is not such a table, or does not match the log or its test users.
 
     >>> rows = [f"{user},i{rank:02d},{rank}" for user in dataset.users.ids for rank in range(1, 11)]
     >>> _ = (folder / "lists.csv").write_text("\\n".join(["user_id,item_id,rank", *rows]))
@@ -80,14 +80,14 @@ def diagnose_lists(
 
 
 def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str, ...]:
-    """The names of the columns of a file of lists, for who is to say which of them are which.
+    """The column names of a file of lists, so that users can say which is which.
 
     Args:
         path: CSV, TSV or Parquet.
-        limit: how much may be unpacked of a file that a stranger sent.
+        limit: how much may be read of an uploaded file.
 
     Raises:
-        DataError: the file is no table, or is larger than it may be.
+        DataError: the file is not a table, or is larger than it may be.
 
     >>> _ = (folder / "lists.csv").write_text("customer,product,rank\\nu005,i12,1\\n")
     >>> engine.columns_of_lists(folder / "lists.csv")
@@ -97,7 +97,7 @@ def columns_of_lists(path: str | Path, limit: ReadLimit = NO_LIMIT) -> tuple[str
 
 
 def _notes(lists: ExternalLists, split: Split, config: RunConfig) -> list[str]:
-    """What is unlike lists of our own."""
+    """Notes on differences from lists of our own."""
     asked, longest = lists.items.take(split.test.users), lists.longest
     notes = []
     if without := int((asked.lengths == 0).sum()):

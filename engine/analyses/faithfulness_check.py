@@ -1,4 +1,4 @@
-"""How far the explanations of a run can be trusted, measured on its tested users and kept in its folder."""
+"""The faithfulness of a run's explanations, measured on its test users and kept in its folder."""
 
 from __future__ import annotations
 
@@ -30,28 +30,28 @@ from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 FAITHFULNESS = "faithfulness.json"
-"""Of a run folder: what `faithfulness_of` found. It can be deleted at any time."""
+"""File in the run folder with the result of `faithfulness_of`. It can be deleted at any time."""
 
 USERS = 200
-"""Users asked unless told otherwise."""
+"""Default number of users."""
 
 CHECKED = 50
-"""Of these, so many at most for stability over seeds, retraining and randomised weights, which take SHAP anew."""
+"""At most so many of them for stability over seeds, retraining and randomised weights, which need SHAP again."""
 
 SHORTEST = 3
-"""Events that a history needs for the order of its events to be compared."""
+"""Events that a history needs to compare orders of its events."""
 
 _VERSION = 1
 
-_CURVES = 0.7  # of the time until the curves are done, as far as progress goes
+_CURVES = 0.7  # share of the progress until the curves are done
 
 
 def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: OnProgress = ignore) -> Faithfulness:
-    """How far the explanations of a run's first recommendations can be trusted.
+    """The faithfulness of the explanations of a run's top recommendations.
 
-    Half of the users asked are of the head and half of the tail, as far as there are so many; overall figures weigh the
-    cohorts as they are among all tested users. Each is asked about the item that the run recommends first, from the
-    history that the evaluation knew. What was found is kept in the run folder, where that can be written to.
+    Half of the users are from the head and half from the tail, if there are enough; overall figures weight the cohorts
+    by their shares among all test users. For each user the top recommendation is explained, from the history of the
+    evaluation. The result is kept in the run folder, if that is writable.
 
     Args:
         run: a whole run.
@@ -109,7 +109,7 @@ def faithfulness_of(run: Run, users: int = USERS, seed: int = 0, on_progress: On
 
 
 def kept_faithfulness(run: Run, users: int | None = None, seed: int | None = None) -> Faithfulness | None:
-    """What the run folder keeps of the run as it is, for so many users and this seed, or for any when not given.
+    """The kept result for the run as it is, this number of users and this seed, or any if not given.
 
     >>> _ = engine.faithfulness_of(run, users=4)
     >>> engine.kept_faithfulness(run, users=4).n_users
@@ -130,10 +130,10 @@ _KEPT = Kept(FAITHFULNESS, _VERSION, Faithfulness.to_dict, Faithfulness.from_dic
 
 
 def questions(run: Run, users: int, seed: int) -> tuple[list[Question], dict[str, float]]:
-    """Whom to ask about what, and each cohort's share of all tested users who could be asked.
+    """The scores to explain, and each cohort's share of all eligible test users.
 
     Raises:
-        EngineError: there is nobody to ask.
+        EngineError: no user is eligible.
     """
     test = run.split.test
     chosen, shares = tested_users(run, users, seed)
@@ -151,7 +151,7 @@ def questions(run: Run, users: int, seed: int) -> tuple[list[Question], dict[str
 
 
 def _recommended(run: Run, rows: np.ndarray) -> np.ndarray:
-    """(n,) the item recommended first to each tested user; 0 where there is none."""
+    """(n,) the top recommendation of each test user; 0 if there is none."""
     if len(rows) == 0:
         return np.zeros(0, dtype=np.int32)
     test = run.split.test
@@ -181,7 +181,7 @@ def _checked(
     seed: int,
     on_progress: OnProgress,
 ) -> tuple[int, list[float], dict[str, list[float]]]:
-    """Users checked, SHAP's rank correlations between two seeds, and each method's with randomised weights."""
+    """The checked users, SHAP's rank correlations between two seeds, and each method's with randomised weights."""
     rows = _spread(asked)
     random = randomised(run.recommender, seed)
     stability: list[float] = []
@@ -218,12 +218,12 @@ def randomised(recommender: TransformerRecommender, seed: int) -> TransformerRec
 
 
 def retraining(run: Run, other: Run, users: int = USERS, seed: int = 0, on_progress: OnProgress = ignore) -> Retraining:
-    """How alike two runs explain the same item to the same users from the same events.
+    """How similarly two runs explain the same item to the same users from the same events.
 
-    Users, events and items are matched by their ids. Each run explains its own score of what the first run recommends.
+    Users, events and items are matched by their ids. Each run explains its own score of the first run's recommendation.
 
     Raises:
-        EngineError: no user can be asked in both.
+        EngineError: no user is eligible in both.
 
     >>> same = engine.retraining(run, run, users=4)
     >>> same.n_users, sorted(same.methods)
@@ -260,7 +260,7 @@ def _newest(found: Mapping[str, np.ndarray], n: int) -> dict[str, np.ndarray]:
 
 
 def _twin(run: Run, other: Run, question: Question) -> Question | None:
-    """The same question put to another run, with the events that both read; None where it does not know them."""
+    """The same score to explain in another run, with the events that both know; None if it does not know them."""
     history = question.history[-other.serving.max_len :]
     ids = run.dataset.items.ids_of(np.append(history, question.item))
     items = other.dataset.items.indices_of(ids.tolist())

@@ -1,4 +1,4 @@
-"""How faithful each way to explain is: areas with intervals over users, and what else speaks for it or against it."""
+"""The faithfulness of each explanation method: areas under curves with intervals over users, and other checks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from engine.recommender import Answering
 
 @dataclass(frozen=True)
 class Aucs:
-    """Areas under the two curves over some users, as shares of what their histories add to the score.
+    """Areas under the two curves over some users, relative to what their histories add to the score.
 
     Attributes:
         deletion_auc: lower is better.
@@ -31,13 +31,13 @@ class Aucs:
 
 @dataclass(frozen=True)
 class MethodScore:
-    """How faithful one method is.
+    """The faithfulness of one method.
 
     Attributes:
-        overall: over all users, cohorts weighted as they are among those who could be asked.
-        users: of "head" and of "tail"; without a cohort that has nobody, or of which it cannot be said, as its
-            histories add nothing to the scores, or so little that over the resamples even the sign is open.
-        against: "shap" and "random", where they are other methods: this one's areas minus theirs on the same users.
+        overall: over all users, with cohorts weighted by their shares among the eligible users.
+        users: of "head" and of "tail"; without empty cohorts, and those whose histories add nothing to the scores, or
+            so little that its sign varies over the resamples.
+        against: "shap" and "random", unless this is the method itself: this one's areas minus theirs on the same users.
         deletion: (STEPS + 1,) mean curve along `GRID`, 1 where nothing is hidden.
         insertion: likewise, 0 where nothing is shown.
     """
@@ -60,14 +60,14 @@ def summarise(
 ) -> dict[str, MethodScore]:
     """Areas with intervals over users, and mean curves.
 
-    Users are drawn anew within each cohort (a stratified bootstrap), the same ones for all methods and for both sums of
-    the quotient; the interval is the percentile one.
+    Users are resampled within each cohort (a stratified bootstrap), the same ones for all methods and for both sums of
+    the quotient; intervals are percentile intervals.
 
     Args:
         found: one for each user.
         cohorts: of each user.
         methods: names, in the order of the curves.
-        shares: how much each cohort weighs in the overall figures; sums to 1.
+        shares: weight of each cohort in the overall figures; sums to 1.
         samples: how many resamples.
         confidence: of the intervals.
         seed: of the resamples.
@@ -100,7 +100,7 @@ def summarise(
             with np.errstate(invalid="ignore", divide="ignore"):
                 take = [rows[..., first + at] - (0 if minus is None else rows[..., first + minus]) for rows in
                         (plain[group], drawn[group])]  # fmt: skip
-                adds = drawn[group][:, 0] > 0  # a quotient by what is nothing, or less, is no share
+                adds = drawn[group][:, 0] > 0  # a quotient by zero or less is not a share
                 value, resamples = take[0] / plain[group][0], take[1][adds] / drawn[group][adds, 0]
             low, high = interval(resamples, confidence)
             both.append(Estimate(float(value), float(low), float(high)))
@@ -133,23 +133,23 @@ def mean_correlation(pairs: Sequence[float], samples: int, confidence: float, se
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """How far each way to explain a run's recommendations names what moves the scores.
+    """How well each explanation method names what moves the scores of a run's recommendations.
 
     Attributes:
         run: its name.
-        answers: the model whose scores SHAP and the curves are about; attention is the Transformer's in any case.
-        n_users: users asked, by cohort.
-        n_lowered: users whose history lowers the score of what is recommended to them.
+        answers: the model whose scores SHAP and the curves use; attention is always the Transformer's.
+        n_users: users, by cohort.
+        n_lowered: users whose history lowers the score of their recommendation.
         seed: of users, orders and resamples.
         methods: name to score; see `engine.explanation.faithfulness.METHODS`.
         agreement: (method, method) to the mean rank correlation of two methods over users.
         stability: of SHAP, the mean rank correlation between two seeds; attention has no seed.
         sanity: method to the mean rank correlation between the trained Transformer and one with random weights (Adebayo
-            et al., "Sanity checks for saliency maps", NeurIPS 2018): an explanation that stays as it was tells nothing
-            of what was learnt. SHAP is that of the Transformer alone here, since the other members of an ensemble have
-            no weights to randomise.
+            et al., "Sanity checks for saliency maps", NeurIPS 2018): an explanation that does not change says nothing
+            about what was learnt. SHAP is that of the Transformer alone here, since the other members of an ensemble
+            have no weights to randomise.
         n_checked: users behind stability and sanity.
-        seconds: that it took.
+        seconds: time it took.
     """
 
     run: str
@@ -240,11 +240,11 @@ def _estimate(values: Mapping[str, Any]) -> Estimate:
 
 @dataclass(frozen=True)
 class Retraining:
-    """Whether another training on the same data is explained alike.
+    """Whether another training on the same data is explained similarly.
 
     Attributes:
         run, other: names of the two runs.
-        n_users: users asked in both.
+        n_users: users in both.
         methods: method to the mean rank correlation of the events' importance for the same user and item.
     """
 

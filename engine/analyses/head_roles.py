@@ -1,4 +1,4 @@
-"""What each attention head of a run does, over many tested users, for head and tail apart; kept in the run folder."""
+"""The role of each attention head of a run, over many test users, by head and tail; kept in the run folder."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from engine.runs.kept import Kept, settings_of
 from engine.runs.store import Run
 
 HEADS = "attention_heads.json"
-"""Of a run folder: what `head_roles` found. It can be deleted at any time."""
+"""File in the run folder with the result of `head_roles`. It can be deleted at any time."""
 
 _USERS = 400
-_SHORTEST = 3  # with two events there is little to choose
+_SHORTEST = 3  # with two events there is little to select from
 _VERSION = 1
 
 
 @dataclass(frozen=True)
 class HeadRole:
-    """What one head does before the next guess.
+    """What one attention head does when the next item is predicted.
 
     Attributes:
         layer, head: from 1; in an encoder-decoder the decoder's cross-attention.
-        role: in a word; see `engine.explanation.heads.role_of`.
-        means: feature to mean over users, cohorts weighted as they are among all tested users; see
+        role: in one word; see `engine.explanation.heads.role_of`.
+        means: feature to mean over users, cohorts weighted by their shares among all test users; see
             `engine.explanation.heads.FEATURES`.
         by_cohort: "head" and "tail" to feature to mean with its interval over users.
-        entropy_gap: the tail's mean entropy less the head's; None without both cohorts.
+        entropy_gap: the tail's mean entropy minus the head's; None without both cohorts.
         idle_gap: likewise the share of users for whom the head is idle.
     """
 
@@ -51,12 +51,12 @@ class HeadRole:
 
 @dataclass(frozen=True)
 class HeadRoles:
-    """All heads of a run's Transformer.
+    """All attention heads of a run's Transformer.
 
     Attributes:
         heads: layer by layer.
         n_users: users measured, by cohort.
-        has_categories: whether the data names categories.
+        has_categories: whether the data has categories.
     """
 
     heads: tuple[HeadRole, ...]
@@ -90,12 +90,12 @@ class HeadRoles:
 
 
 def head_roles(run: Run, on_progress: OnProgress = ignore) -> HeadRoles:
-    """What each head does over up to 400 tested users with at least three events, half of them of the head.
+    """The role of each attention head, over up to 400 test users with at least three events, half from the head.
 
-    What was found is kept in the run folder, where that can be written to.
+    The result is kept in the run folder, if that is writable.
 
     Raises:
-        EngineError: no tested user has so many events.
+        EngineError: no test user has so many events.
 
     >>> roles = engine.head_roles(run)
     >>> [(role.layer, role.head) for role in roles.heads], sorted(roles.n_users)

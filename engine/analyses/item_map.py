@@ -1,4 +1,4 @@
-"""Items on a plane: their vectors in the model, by principal components or by t-SNE of a stated sample."""
+"""Items on a plane: their vectors in the model, by principal components or by t-SNE of a sample."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from engine.runs.store import Run
 Method = Literal["pca", "tsne"]
 
 ITEM_MAP = "item_map.json"
-"""Of a run folder: the t-SNE that `item_map` found. It can be deleted at any time."""
+"""File in the run folder with the t-SNE of `item_map`. It can be deleted at any time."""
 
 SAMPLE = 2_000
-"""Items that are laid out at most, drawn at random; others are placed among them when they are asked for."""
+"""At most so many items are laid out, drawn at random; others are placed among them on request."""
 
 PERPLEXITY = 30.0
 
 NEAREST = 3
-"""Laid-out items among which another is placed on a t-SNE."""
+"""Number of laid-out neighbours by which another item is placed on a t-SNE."""
 
 _VERSION = 1
 
@@ -35,10 +35,10 @@ class ItemMap:
     Attributes:
         method: "pca" or "tsne".
         items: (n,) int64 item indices.
-        places: (n, 2) float64, along each axis about -1 to 1.
-        sampled: (n,) bool; False for an item that was asked for and placed afterwards.
+        places: (n, 2) float64, roughly from -1 to 1 on each axis.
+        sampled: (n,) bool; False for an item that was placed afterwards on request.
         n_items: how many could have been laid out: those that can be recommended.
-        kept: share of the variance that the plane holds; None for t-SNE, whose distances far apart mean nothing.
+        kept: share of the variance in the plane; None for t-SNE, whose large distances are not meaningful.
     """
 
     method: Method
@@ -50,11 +50,11 @@ class ItemMap:
 
 
 def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> ItemMap:
-    """Items by their vectors, scaled to length 1, on a plane.
+    """A map of items by their vectors, scaled to length 1.
 
-    A catalogue of more than `SAMPLE` items is drawn from, the same at every call. What must always be there is added:
-    exactly by PCA; on a t-SNE, which cannot place another item, at the mean of its nearest laid-out items weighted by
-    their cosines. The t-SNE is kept in the run folder, where that can be written to.
+    From a catalogue of more than `SAMPLE` items a sample is drawn, the same in every call. The items of `always` are
+    added: exactly by PCA; on a t-SNE, which cannot place new items, at the mean of their nearest laid-out items
+    weighted by cosine. The t-SNE is kept in the run folder, if that is writable.
 
     Args:
         run: the run.
@@ -62,7 +62,7 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
         always: ids of items that are on the map whether or not they are drawn.
 
     Raises:
-        UnknownIdError: one of those is none of the data's.
+        UnknownIdError: one of those is not in the data.
         EngineError: fewer than three items can be recommended.
 
     Source: van der Maaten and Hinton, "Visualizing data using t-SNE" (JMLR 2008).
@@ -96,7 +96,7 @@ def item_map(run: Run, method: Method = "pca", always: tuple[str, ...] = ()) -> 
 
 
 def has_tsne(run: Run) -> bool:
-    """Whether the run folder keeps a t-SNE, so that it is there at once.
+    """Whether the run folder keeps a t-SNE, so that it is available immediately.
 
     >>> engine.has_tsne(run)
     False
@@ -107,7 +107,7 @@ def has_tsne(run: Run) -> bool:
 
 
 def _pca(unit: np.ndarray, drawn: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """Places of the sample and of others, and the share of the sample's variance that the plane holds."""
+    """Places of the sample and of others, and the share of the sample's variance in the plane."""
     middle = unit[drawn].mean(axis=0)
     _left, spread, axes = np.linalg.svd(unit[drawn] - middle, full_matrices=False)
     axes = axes[:2] * np.sign(axes[:2, [0]] + 1e-30)  # a sign that does not depend on the library
@@ -146,7 +146,7 @@ def _places(kept: Mapping[str, Any]) -> np.ndarray:
     """(n_drawn, 2) places on the plane.
 
     Raises:
-        ValueError: they are none.
+        ValueError: they are invalid.
     """
     places = np.array(kept["places"], dtype=np.float64)
     if places.ndim != 2 or places.shape[1] != 2 or not np.isfinite(places).all():

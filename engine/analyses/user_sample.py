@@ -1,4 +1,4 @@
-"""Whom of a run's tested users to ask where asking all would take long."""
+"""A sample of a run's test users, for analyses that would take long for all."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from engine.runs.store import Run
 
 
 def tested_users(run: Run, users: int, seed: int, shortest: int = 2) -> tuple[dict[str, np.ndarray], dict[str, float]]:
-    """Rows of the test holdout by cohort, and each cohort's share of all who could be asked.
+    """Rows of the test holdout by cohort, and each cohort's share of all eligible users.
 
-    Half are of the head and half of the tail; where one cohort has too few, the other fills up.
+    Half are from the head and half from the tail; if one cohort has too few, the other fills up.
 
     Args:
         run: the run.
-        users: how many at most.
+        users: at most so many.
         seed: of the draw.
         shortest: events that a history needs.
     """

@@ -1,4 +1,4 @@
-"""What figures of lists must know of items: how popular each is, who met it, its categories, how alike two of them."""
+"""Facts about items for list metrics: popularity, users, categories, and the similarity of two items."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ItemFacts:
 
     @cached_property
     def place(self) -> np.ndarray:
-        """(n_items + 1,) places in the order of popularity, 0 first, equals by lower index; never met comes last."""
+        """(n_items + 1,) popularity ranks from 0, ties by lower index; items without interactions come last."""
         order = np.lexsort((np.arange(len(self.popularity)), -self.popularity))
         places = np.empty(len(order), dtype=np.int64)
         places[order] = np.arange(len(order))
