@@ -63,15 +63,15 @@ def _texts() -> dict[str, tuple[str, str]]:
         ),
         "arp": (
             _("Popularity (ARP)"),
-            _("How often the items of the list were met in training, on average."),
+            _("How many training interactions the items of the list have, on average."),
         ),
         "novelty": (
             _("Novelty"),
-            _("How little known the items of the list are, in bits: one more bit is half as many users who met them."),
+            _("How little known the items of the list are, in bits: one more bit means half as many users."),
         ),
         "ild": (
             _("Diversity (ILD)"),
-            _("How unlike each other the items of the list are, by category, or by who met them where there is none."),
+            _("How unlike each other the items of the list are, by category, or else by their users."),
         ),
         "calibration": (
             _("Miscalibration"),

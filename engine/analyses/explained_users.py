@@ -91,7 +91,7 @@ def explain_users(run: Run, users: int = USERS, seed: int = 0, on_progress: OnPr
     (4, ['row', 'back', 'item_id', 'value', 'spread'])
     """
     if users < 2:
-        raise EngineError("users ({users}) must be 2 or more: one cannot be held against another.", users=users)
+        raise EngineError("users ({users}) must be 2 or more: with one there is nothing to compare.", users=users)
     held = kept_explained_users(run, users, seed)
     if held is not None:
         return held

@@ -159,8 +159,8 @@ def shapley_of_items(
     for item in items.tolist():
         if not recommender.candidates[item]:
             raise EngineError(
-                "Item index {item} was never met in training, so it is not ranked and has no score to explain; "
-                "choose one of the recommended items.",
+                "Item index {item} does not occur in the training data, so it is not ranked and has no score to "
+                "explain; choose one of the recommended items.",
                 item=item,
             )
     history = history[-recommender.max_len :]

@@ -166,7 +166,7 @@ def explain_instead(
     scores = scores_for(run, query)
     items = np.array([item_or_top(run, query, scores, item_id), run.dataset.items.index_of(other_id)])
     if items[0] == items[1]:
-        raise EngineError("Item {other_id!r} cannot be held against itself; choose another one.", other_id=other_id)
+        raise EngineError("Item {other_id!r} cannot be compared with itself; choose another one.", other_id=other_id)
     (first, second), found = attributions(run, query, scores, items, lang, seed, max_events)
     values, spread = found.difference(0, 1)
     players = tuple(
@@ -269,7 +269,7 @@ def attributions(
     history, user = query.history, query.user_index(run)
     for item in items[~run.serving.candidates[items]].tolist():
         raise EngineError(
-            "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
+            "Item {item_id!r} does not occur in the training data, so it is not ranked and has no score to explain; "
             "choose one of the recommended items.",
             item_id=run.dataset.items.id_of(item),
         )

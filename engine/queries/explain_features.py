@@ -96,7 +96,7 @@ def explain_features(
     item = item_or_top(run, query, scores, item_id)
     if not run.serving.candidates[item]:
         raise EngineError(
-            "Item {item_id!r} was never met in training, so it is not ranked and has no score to explain; "
+            "Item {item_id!r} does not occur in the training data, so it is not ranked and has no score to explain; "
             "choose one of the recommended items.",
             item_id=item_id,
         )

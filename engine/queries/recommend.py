@@ -248,7 +248,8 @@ def _gradient_item(run: Run, query: Query, item_id: str | None) -> int:
     item = run.dataset.items.index_of(item_id)
     if not run.split.candidates[item]:
         raise EngineError(
-            "Item {item_id!r} was never met in training, so it has no score; choose one of the recommended items.",
+            "Item {item_id!r} does not occur in the training data, so it has no score; choose one of the "
+            "recommended items.",
             item_id=item_id,
         )
     return item

@@ -184,7 +184,7 @@ def _token(content: Content, column: str, value: str) -> int:
         if of_column == column and name == f"{column}={value}":
             return token
     raise EngineError(
-        "{column} = {value!r} was not met in training; known are {known}.",
+        "{column} = {value!r} does not occur in the training data; known are {known}.",
         column=shorten(column),
         value=shorten(value),
         known=_listed(content.values()[column]),

@@ -89,7 +89,7 @@ def test_what_is_known_of_somebody_new_changes_their_scores(tailscope: Tailscope
     assert told != scores("--about", "region=西部")
     wrong = tailscope("explain", TINY_RUN, "--events", "i03", "--about", "region=East", "--runs", tiny_run_dir)
     assert wrong.code == 1
-    assert "region = 'East' was not met in training; known are North, South, 西部." in wrong.err
+    assert "region = 'East' does not occur in the training data; known are North, South, 西部." in wrong.err
 
 
 def test_about_a_column_that_holds_an_equals_sign(tailscope: Tailscope, kinds_of_runs: Path):

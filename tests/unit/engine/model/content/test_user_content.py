@@ -140,7 +140,9 @@ def test_a_row_of_somebody_new_is_read_as_the_tables_are() -> None:
     only_age = one_row(content, table, {"age": "1e9"})
     assert not only_age[0].any()
     assert only_age[1].max() == 5
-    with pytest.raises(EngineError, match=r"region = 'west' was not met in training; known are east, north, south\."):
+    with pytest.raises(
+        EngineError, match=r"region = 'west' does not occur in the training data; known are east, north, south\."
+    ):
         one_row(content, table, {"region": "west"})
     with pytest.raises(EngineError, match=r"'hat' is no column that this run reads; it reads region, age, text\."):
         one_row(content, table, {"hat": "red"})
