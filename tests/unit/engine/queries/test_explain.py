@@ -49,7 +49,7 @@ def test_this_and_not_that_adds_up_to_the_difference_of_the_scores(run: engine.R
     total = sum(p.value for p in found.players) + first.base - second.base
     assert total == pytest.approx(first.score - second.score, abs=1e-4)
     assert any(p.spread > 0 for p in found.players)
-    with pytest.raises(engine.EngineError, match="against itself"):
+    with pytest.raises(engine.EngineError, match="compared with itself"):
         engine.explain_instead(run, user, first.item_id, first.item_id)
 
 
