@@ -54,7 +54,9 @@ def many_users(key: RunKey) -> Work[engine.ExplainedUsers]:
     if work.may_begin:
         work.found = engine.kept_explained_users(run)
     if work.may_begin:
-        work.begin(f"explanation of many users of {key[1]}", lambda tell: engine.explain_users(run, on_progress=tell))
+        work.begin(
+            f"explanation of many users of {key[1]}", lambda report: engine.explain_users(run, on_progress=report)
+        )
     return work
 
 

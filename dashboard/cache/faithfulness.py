@@ -33,9 +33,9 @@ def measure(key: RunKey) -> None:
     """Begin to measure a run, for all sessions, unless that is under way or was done."""
     work, run = faithfulness(key), run_cache.load(key)
 
-    def find(tell: Callable[[engine.Progress], None]) -> engine.Faithfulness:
+    def find(report: Callable[[engine.Progress], None]) -> engine.Faithfulness:
         with _one_measurement:
-            return engine.faithfulness_of(run, on_progress=tell)
+            return engine.faithfulness_of(run, on_progress=report)
 
     work.begin(f"faithfulness of {key[1]}", find)
 

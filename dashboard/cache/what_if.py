@@ -91,13 +91,13 @@ def kept_cold_start(key: RunKey, metric: str) -> engine.ColdStartCurve | None:
     return found.get(metric)
 
 
-def measure_cold_start(key: RunKey, metric: str, told: Callable[[float], object]) -> None:
-    """Measure the curve over events; `told` hears the share done."""
+def measure_cold_start(key: RunKey, metric: str, on_share: Callable[[float], object]) -> None:
+    """Measure the curve over events; `on_share` is called with the share done, 0 to 1."""
 
-    def tell(progress: engine.Progress) -> None:
-        told(min(max(progress.done, 0.0), 1.0))
+    def report(progress: engine.Progress) -> None:
+        on_share(min(max(progress.done, 0.0), 1.0))
 
-    _measured(key)[metric] = engine.measure_cold_start(run_cache.load(key), metric, tell)
+    _measured(key)[metric] = engine.measure_cold_start(run_cache.load(key), metric, report)
 
 
 class Found(NamedTuple):

@@ -38,9 +38,9 @@ def faithfulness(
     answer = Answer(json)
     with answer.working(), ProgressView() as view:
         loaded = engine.load_run(run, runs_dir=runs)
-        twin = None if other is None else engine.load_run(other, runs_dir=runs)
+        second = None if other is None else engine.load_run(other, runs_dir=runs)
         found = engine.faithfulness_of(loaded, users, seed, view)
-        again = None if twin is None else engine.retraining(loaded, twin, users, seed, view)
+        again = None if second is None else engine.retraining(loaded, second, users, seed, view)
     answer.give({**found.to_dict(), "retraining": None if again is None else again.to_dict()}, *_lines(found, again))
 
 

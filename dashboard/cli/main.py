@@ -57,7 +57,7 @@ def main() -> None:
     """The console entry point: a problem that the caller can fix ends as a message and exit code 1."""
     streams.prepare()
     try:
-        with streams.told():
+        with streams.failures_reported():
             app()
     except engine.EngineError as error:
         complain(str(error))

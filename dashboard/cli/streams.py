@@ -51,7 +51,7 @@ def is_unicode(stream: TextIO) -> bool:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def failures_reported() -> Iterator[None]:
     """Within this a command runs: what a disk or a stream refuses ends as a sentence, and a reader who left in silence.
 
     Raises:

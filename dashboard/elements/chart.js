@@ -207,8 +207,8 @@ function makeTable({ columns, rows }, about, lang) {
 }
 
 function makeTwin(chart, host, data) {
-  const twin = make("details");
-  twin.append(make("summary", "", data.words.table));
+  const details = make("details");
+  details.append(make("summary", "", data.words.table));
   const fill = () => {
     const frame = make("div", "frame");
     frame.tabIndex = 0; // a keyboard scrolls it too
@@ -229,12 +229,12 @@ function makeTwin(chart, host, data) {
       button.onclick = pressed;
       buttons.append(button);
     }
-    twin.append(frame, buttons);
+    details.append(frame, buttons);
   };
-  twin.ontoggle = () => {
-    if (twin.open && twin.childElementCount === 1) fill();
+  details.ontoggle = () => {
+    if (details.open && details.childElementCount === 1) fill();
   };
-  return twin;
+  return details;
 }
 
 function makeChart(chart, data) {

@@ -53,7 +53,7 @@ class Work(Generic[Found]):
         if self.error is None:
             return None
         return (
-            i18n.tell(self.error)
+            i18n.translate(self.error)
             if isinstance(self.error, EngineError)
             else unexpected_text.broke(self.error, unexpected.LOG)
         )
@@ -65,15 +65,15 @@ class Work(Generic[Found]):
 
         Args:
             name: of the thread, for who reads what was written down.
-            find: does the work; is handed what to tell its progress to.
+            find: does the work; is handed what to report its progress to.
         """
 
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             self.done = progress.done
 
         def work() -> None:
             try:
-                self.found = find(tell)
+                self.found = find(report)
             except EngineError as error:
                 self._fail(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, pages must not wait for ever

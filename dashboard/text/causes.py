@@ -43,9 +43,9 @@ def of_score(answer: Attribution) -> str:
 
 def of_difference(found: Contrast, difference: Attribution) -> str:
     """Why one item scores above another, or below: the causes, and what the history does to the difference."""
-    told = history(difference, (found.first.title, found.second.title))
+    said = history(difference, (found.first.title, found.second.title))
     apart = _apart(found.first.score, found.second.score)
-    return told if found.against is None else f"{causes(found.against, apart)} {told}"
+    return said if found.against is None else f"{causes(found.against, apart)} {said}"
 
 
 def _apart(score: float, other: float) -> float:

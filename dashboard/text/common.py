@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from babel import Locale
 
 from dashboard.text.glossary import term_meaning
-from dashboard.text.i18n import _, count, day, figure, language, ngettext, percent, signed, tell
+from dashboard.text.i18n import _, count, day, figure, language, ngettext, percent, signed, translate
 from dashboard.text.shown import NAME, shown
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ def player_label(player: Player) -> str:
 def cleaning_reason(said: Message | str) -> str:
     """What was wrong with rows, in the language in use; of a run that version 0.1 wrote, where the phrase is known."""
     if not isinstance(said, str):
-        return tell(said)
+        return translate(said)
     text = said
     known = (
         (re.compile(r"(?P<column>\w+) is missing"), _("{column} is missing")),

@@ -206,9 +206,9 @@ def worst_group(gaps: pd.DataFrame, metric: str) -> str:
         metric: such as "ndcg@10"; the glossary says which way is better.
     """
     lower_is_better = engine.term_of(metric).better == "lower"
-    told = gaps.loc[gaps["significant"]]
+    clear = gaps.loc[gaps["significant"]]
     sign = -1 if lower_is_better else 1
-    worse = told.loc[sign * told["difference"] < 0]
+    worse = clear.loc[sign * clear["difference"] < 0]
     if len(worse) == 0:
         return ngettext(
             "No group fares clearly worse than everybody else ({n} comparison, corrected).",

@@ -77,8 +77,8 @@ def whom(found: Faithfulness) -> str:
     asked = _("{head} head and {tail} tail users, each about the first recommendation.").format(
         head=count(found.n_users.get("head", 0)), tail=count(found.n_users.get("tail", 0))
     )
-    told = next(iter(found.methods.values())).users
-    for cohort in (cohort for cohort, n in found.n_users.items() if n and cohort not in told):
+    cohorts = next(iter(found.methods.values())).users
+    for cohort in (cohort for cohort, n in found.n_users.items() if n and cohort not in cohorts):
         asked += (
             " "
             + {

@@ -211,9 +211,9 @@ def agreement(found: GapByAllMetrics) -> str:
         "even": _("no clear difference by {metrics}"),
     }
     said = [
-        text.format(metrics=listing([metric_name(metric) for metric in found.agreeing(told)]))
-        for told, text in parts.items()
-        if found.agreeing(told)
+        text.format(metrics=listing([metric_name(metric) for metric in found.agreeing(verdict_)]))
+        for verdict_, text in parts.items()
+        if found.agreeing(verdict_)
     ]
     return _("Tail against head, by all metrics: {parts}.").format(parts=_("; ").join(said))
 

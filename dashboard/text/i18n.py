@@ -105,13 +105,13 @@ def ngettext(singular: str, plural: str, n: int) -> str:
     return _catalogue(language()).ngettext(singular, plural, n)
 
 
-def tell(said: EngineError | Message | str) -> str:
+def translate(said: EngineError | Message | str) -> str:
     """What the engine says, in the language in use: its template is the message id; English where it has none yet."""
     if isinstance(said, EngineError):
         said = said.message
     if isinstance(said, str):
         return said
-    values = {name: tell(v) if isinstance(v, Message) else v for name, v in said.values.items()}
+    values = {name: translate(v) if isinstance(v, Message) else v for name, v in said.values.items()}
     template = _(said.template) if said.template else ""  # nothing is the catalogue's own header
     return template.format_map(values) if values else template
 

@@ -105,7 +105,7 @@ def chart(fig: go.Figure, key: str, alt: str, on_point: Callable[[], None] | Non
         st.plotly_chart(fig, theme=None, key=key, alt=alt, config=config, on_select=on_point, selection_mode="points")
 
 
-def table_twin(
+def data_table(
     table: pd.DataFrame,
     about: str,
     label: str | None = None,
@@ -124,11 +124,11 @@ def table_twin(
         chooses: what choosing a row chooses: the key in the address, and each row's value.
     """
     now = chooses and state.chosen(chooses[0])
-    _twin(table, about, label or _("Table and downloads"), state.picture() if has_chart else None, chooses, now)
+    _data_table(table, about, label or _("Table and downloads"), state.picture() if has_chart else None, chooses, now)
 
 
 @st.fragment
-def _twin(
+def _data_table(
     table: pd.DataFrame,
     about: str,
     label: str,
@@ -136,13 +136,13 @@ def _twin(
     chooses: tuple[str, Sequence[str]] | None,
     now: str | None,
 ) -> None:
-    """The twin itself; `drawn` is the format that the page's charts save themselves in, `now` the choice they show."""
-    twin = st.expander(label, icon=":material/table:", key=f"twin_{about}", on_change="rerun")
-    if not twin.open:
+    """The table itself; `drawn` is the format that the page's charts save themselves in, `now` the choice they show."""
+    expander = st.expander(label, icon=":material/table:", key=f"table_{about}", on_change="rerun")
+    if not expander.open:
         return
     if (drawn is not None and state.picture() != drawn) or (chooses and state.chosen(chooses[0]) != now):
         st.rerun()
-    with twin:
+    with expander:
         alt = _("{about}, as a table").format(about=about)
         if chooses is None:
             frame(table, hide_index=True, alt=alt)
@@ -207,7 +207,7 @@ def cohort_badge(cohort: str) -> None:
 
 def error_panel(what: EngineError | Message | str, way_out: str | None = None) -> None:
     """What happened, in the reader's language, and what to do."""
-    st.error(escape_markdown(i18n.tell(what)), icon=":material/info:")
+    st.error(escape_markdown(i18n.translate(what)), icon=":material/info:")
     if way_out:
         st.markdown(escape_markdown(way_out))
 

@@ -14,7 +14,7 @@ from dashboard.charts import attention as charts
 from dashboard.text.i18n import _, count, ngettext, percent
 from dashboard.ui import components, state
 from dashboard.views.parts.attention import cell as cell_part, controls, heads, summary as parts, window as window_part
-from dashboard.views.parts.frame import Page, open_page, random_buttons
+from dashboard.views.parts.page_frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # On a narrow screen every third column is named, the last one among them: all names would lie on each other.
@@ -73,14 +73,14 @@ def large_map(page: Page, shown: Shown) -> None:
     alt = _("Heatmap of attention: rows are events being read, columns events looked at.")
     components.chart(fig, "map", alt, on_point=lambda: state.choose_point("cell", "map"))
     cell_part.lists(found, cell)
-    cell_part.tell(found, at, cell, shown.window)
+    cell_part.describe(found, at, cell, shown.window)
     notes(shown)
     title = map_title(found, *at)
     for (table, addresses), about, label in (
         (cell_part.row_table(found, at, cell), _("{map}: one row").format(map=title), _("The row as a table")),
         (cell_part.map_table(found, at, shown.window), title, _("The map as a table")),
     ):
-        components.table_twin(table, about, label, chooses=("cell", addresses))
+        components.data_table(table, about, label, chooses=("cell", addresses))
 
 
 def notes(shown: Shown) -> None:

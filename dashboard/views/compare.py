@@ -14,8 +14,8 @@ from dashboard.charts.style import TRAINED
 from dashboard.text import common as common_text, gap as gap_text
 from dashboard.text.i18n import _, count, percent
 from dashboard.ui import components, state
-from dashboard.views.parts.frame import Page, open_page
 from dashboard.views.parts.metric import choose_metric
+from dashboard.views.parts.page_frame import Page, open_page
 from engine import EngineError
 
 # On the pale accent of the dark theme Streamlit writes white, which nobody can read.
@@ -139,7 +139,7 @@ def side_by_side(page: Page, table: engine.RunComparison, names: dict[Choice, st
             tail=count(table.sizes.get("tail", 0)),
         )
     )
-    components.table_twin(_figures(table, names), _("Side by side"))
+    components.data_table(_figures(table, names), _("Side by side"))
 
 
 def _row(model: engine.ComparedModel, cells: dict[Any, engine.Estimate], names: dict[Choice, str], after: Choice):
@@ -211,7 +211,7 @@ def rank_changes(page: Page, old: compare_cache.Side, new: compare_cache.Side) -
         cohort=found["cohort"].map(common_text.cohort_name), side=found["side"].map(sides.get), **ranks
     )
     names = [_("Side"), _("User"), _("Cohort"), _("Training events"), _("Rank before"), _("Rank after"), _("Item")]
-    components.table_twin(shown.set_axis(names, axis=1), _("Who gained and who lost most"), has_chart=False)
+    components.data_table(shown.set_axis(names, axis=1), _("Who gained and who lost most"), has_chart=False)
 
 
 def _mover(row: dict[Any, Any], run: str) -> None:

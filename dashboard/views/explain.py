@@ -15,7 +15,7 @@ from dashboard.ui.blocks import Note
 from dashboard.ui.components import escape_markdown
 from dashboard.views.parts.explain import counterfactual, faithfulness, features, many_users, whole_list
 from dashboard.views.parts.explain.whole_list import OFFERED
-from dashboard.views.parts.frame import Page, open_page, random_buttons
+from dashboard.views.parts.page_frame import Page, open_page, random_buttons
 from engine import EngineError
 
 # Sections below the waterfall: the address says which is open, and only that one is computed.

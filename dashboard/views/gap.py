@@ -12,7 +12,6 @@ from dashboard.text import common as common_text, gap as gap_text
 from dashboard.text.i18n import _, count
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import members, who_answers
-from dashboard.views.parts.frame import Page, open_page, oracle_value
 from dashboard.views.parts.gap.cohorts import cohorts, ordered_models
 from dashboard.views.parts.gap.external_lists import own_lists
 from dashboard.views.parts.gap.groups import USERS, choose_group, clickable, groups
@@ -21,6 +20,7 @@ from dashboard.views.parts.gap.saved_groups import keep_group
 from dashboard.views.parts.gap.why import why
 from dashboard.views.parts.metric import choose_metric
 from dashboard.views.parts.one_cohort import no_gap, only_cohort
+from dashboard.views.parts.page_frame import Page, open_page, oracle_value
 from engine import EngineError
 
 
@@ -46,7 +46,7 @@ def gap_chart(page: Page, metric: str) -> None:
         for m, g in gaps.items()
     ]
     columns = [_("Model"), _("Tail minus head"), _("Low"), _("High"), _("Tail / head"), _("p-value")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("The gap"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("The gap"))
     with st.spinner(_("Comparing ranks…")):
         components.note(gap_text.rank_gap(run_cache.gap(page.key, "log_rank", page.run.answers, "users")))
 
@@ -89,7 +89,7 @@ def curve(page: Page, metric: str) -> None:
     both = pd.concat([bins.assign(kind=_("bin")), points], ignore_index=True)
     both = both.assign(model=both["model"].map(common_text.model_name), label=both["label"].astype(str))
     names |= {"kind": _("Kind")}
-    components.table_twin(both.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
+    components.data_table(both.loc[:, list(names)].rename(columns=names), _("Quality against history length"))
 
 
 def behind(page: Page, metric: str) -> None:

@@ -14,9 +14,9 @@ from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, ngettext, percent
 from dashboard.ui import components, state
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page, open_page
 from dashboard.views.parts.items import map
 from dashboard.views.parts.items.search import OFFERED, Search
+from dashboard.views.parts.page_frame import Page, open_page
 from engine import EngineError
 
 RECEIVERS = 200

@@ -10,11 +10,11 @@ import streamlit as st
 from dashboard.cache import runs as run_cache
 from dashboard.charts import overview as charts
 from dashboard.text import common as common_text, gap as gap_text, targets as targets_text
-from dashboard.text.i18n import _, count, figure, moment, ngettext, percent, tell
+from dashboard.text.i18n import _, count, figure, moment, ngettext, percent, translate
 from dashboard.ui import components, state
 from dashboard.views.parts.ensemble import who_answers
-from dashboard.views.parts.frame import Page, metric_of, open_page, oracle_value
 from dashboard.views.parts.one_cohort import no_gap, only_cohort
+from dashboard.views.parts.page_frame import Page, metric_of, open_page, oracle_value
 from engine import EngineError
 
 
@@ -87,7 +87,7 @@ def activity(page: Page) -> None:
     table = charts.activity_bins(lengths, cut)
     names = {"low": _("From"), "high": _("To"), "n": _("Users"), "cohort": _("Cohort")}
     table["cohort"] = table["cohort"].map(common_text.cohort_name)
-    components.table_twin(table.rename(columns=names), _("How active users are"))
+    components.data_table(table.rename(columns=names), _("How active users are"))
 
 
 def models(page: Page, metric: str) -> None:
@@ -124,7 +124,7 @@ def models(page: Page, metric: str) -> None:
     if oracle is not None:
         rows.append((_("Oracle"), oracle, None, None))
     columns = [_("Model"), common_text.metric_name(metric), _("Low"), _("High")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("The model against the baselines"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("The model against the baselines"))
 
 
 def cleaning(page: Page) -> None:
@@ -164,7 +164,7 @@ def cleaning(page: Page) -> None:
         else:
             components.note(_("Every row was usable as it stood."))
         for text in report.notes:
-            components.note(tell(text))
+            components.note(translate(text))
 
 
 def provenance(page: Page) -> None:

@@ -13,7 +13,7 @@ from dashboard.text.shown import labels, shown
 from dashboard.text.spreadsheets import typed
 from dashboard.ui import components, state
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page, open_page, random_buttons
+from dashboard.views.parts.page_frame import Page, open_page, random_buttons
 
 EVENTS_SHOWN = 200
 SCROLLS = 6  # beyond this many events the history scrolls by itself
@@ -151,7 +151,7 @@ def who_this_is(who: engine.UserProfile, answer: engine.Recommendations) -> None
         (e.position, e.time, e.title, e.category, common_text.cohort_name(e.item_cohort), e.item_id) for e in history
     ]
     columns = [_("Event"), _("Time"), _("Title"), _("Category"), _("Item cohort"), _("Item")]
-    components.table_twin(
+    components.data_table(
         pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("History, newest first"), has_chart=False
     )
 
@@ -201,7 +201,7 @@ def ranked_list(page: Page, answer: engine.Recommendations) -> None:
         for i in answer.items
     ]
     columns = [_("Rank"), _("Title"), _("Category"), _("Score"), _("Item cohort"), _("Item"), _("Held out")]
-    components.table_twin(
+    components.data_table(
         pd.DataFrame(rows, columns=columns).dropna(axis=1, how="all"), _("What it would offer"), has_chart=False
     )
 

@@ -14,7 +14,7 @@ from dashboard.text import causes as causes_text, common as common_text, i18n, w
 from dashboard.text.i18n import _, count, figure, ngettext
 from dashboard.ui import components, edit_address, state
 from dashboard.ui.blocks import Badge, Block, Button, Heading, Headline, Note, Points, Row, Rows, Text, Tone
-from dashboard.views.parts.frame import Page, open_page
+from dashboard.views.parts.page_frame import Page, open_page
 from dashboard.views.parts.what_if import cold_start
 from dashboard.views.parts.what_if.editor import Draft, attributes, editor, read_draft, reset, toolbar
 from engine import EngineError
@@ -40,12 +40,12 @@ def first_line(page: Page, draft: Draft, found: engine.WhatIf) -> None:
         hidden = _held_out(page, draft)
         held = next((one for one in found.moved if one.item_id == hidden), None)
         lines += [text, what_if_text.followed(held) if held is not None else ""]
-    told = " ".join(line for line in lines if line)
+    summary = " ".join(line for line in lines if line)
     note = _(
         "Nothing is trained: the model as it is answers the edited history. The address carries the edit: copy it "
         "to share."
     )
-    toolbar([Headline(headline), *([Text(told)] if told else []), Note(note)], draft)
+    toolbar([Headline(headline), *([Text(summary)] if summary else []), Note(note)], draft)
 
 
 def _held_out(page: Page, draft: Draft) -> str | None:
@@ -74,8 +74,8 @@ def new_list(
     items, explained = found.answer.items, _explained(found, asked)
     blocks: list[Block] = [Heading(_("What it would offer"))]
     if not items:
-        told = _("There is nothing left to offer: this user has had every item.")
-        sheet([[*blocks, Note(told)]], "new_list")
+        note = _("There is nothing left to offer: this user has had every item.")
+        sheet([[*blocks, Note(note)]], "new_list")
         return
     moved = {one.item_id: one for one in found.moved}
     rows = tuple(_offered(item, _step(moved[item.item_id]), item.item_id == explained) for item in items)
@@ -134,8 +134,8 @@ def reasons(
 ) -> None:
     """Shapley values and attention of the history as it is now, the ranks that moved, and how many events it takes."""
     if why is None or why.explanation is None:
-        told = _("Without an event there is nothing to look at and nothing to explain with.")
-        columns = [[Heading(_("Why")), Note(told)]]
+        note = _("Without an event there is nothing to look at and nothing to explain with.")
+        columns = [[Heading(_("Why")), Note(note)]]
     else:
         numbered = draft.name_of
         columns = [
@@ -223,7 +223,7 @@ def answer(page: Page) -> None:
         with st.spinner(_("Asking the model…")):
             found = what_if_cache.what_if(page.key, person, shorter if nobody else draft.base, K, page.lang, follow)
     except (edit_address.BadEditError, EngineError) as error:
-        cannot(i18n.tell(error) if isinstance(error, EngineError) else str(error))
+        cannot(i18n.translate(error) if isinstance(error, EngineError) else str(error))
         return
     state.show_in_address("start", "events", "about")
     growth = cold_start.held(page)

@@ -52,9 +52,9 @@ def test_other_readings_speak_for_themselves(open_view: Open, tiny_run_dir, read
     assert keys_of_charts(app) == {"categories", "heads"}
 
 
-def _twin(app: AppTest, label: str) -> AppTest:
-    (twin,) = [e for e in app.expander if e.label == label]
-    app.session_state["twin_" + twin.proto.id.partition("twin_")[2]] = True
+def _data_table(app: AppTest, label: str) -> AppTest:
+    (table,) = [e for e in app.expander if e.label == label]
+    app.session_state["table_" + table.proto.id.partition("table_")[2]] = True
     return app.run()
 
 
@@ -75,7 +75,7 @@ def test_the_tables_show_which_cell_is_chosen_and_hold_its_weight_and_lift(
     app = open_view("attention", user="u017", view="full", cell=f"{found.positions[q]}.{found.positions[k]}")
     assert _words(found, (1, 0), q, k) in shown(app)
     assert app.selectbox(key="cell_query").value == found.positions[q]
-    _twin(app, label)
+    _data_table(app, label)
     assert not app.exception
     (table,) = [t for t in app.dataframe if "Reading event" in t.value.columns]
     (row,) = json.loads(table.proto.selection_state)["selection"]["rows"]
@@ -100,7 +100,7 @@ def test_a_cell_of_another_users_history_is_forgotten(open_view: Open) -> None:
 
 
 def test_points_of_a_score_are_no_shares_of_a_row(open_view: Open) -> None:
-    app = _twin(open_view("attention", user="u017", reading="gradient"), "The map as a table")
+    app = _data_table(open_view("attention", user="u017", reading="gradient"), "The map as a table")
     (table,) = [t.value for t in app.dataframe if "Reading event" in t.value.columns]
     assert "Points of the score" in table.columns
     assert not {"Weight", "Times uniform"} & set(table.columns)

@@ -67,7 +67,7 @@ def test_head_vs_tail_shows_how_much_each_member_counts(open_view: Open, run: en
     assert "influence" in keys_of_charts(app)
     assert "How much each model counts in the ensemble" in [header.value for header in app.header]
     assert "NDCG@10 on validation: Ensemble " in shown(app)
-    app.session_state["twin_How much each model counts in the ensemble"] = True
+    app.session_state["table_How much each model counts in the ensemble"] = True
     app.run()
     assert not app.exception
     (table,) = [t.value for t in app.dataframe if "Transformer: weight" in t.value.columns]

@@ -370,16 +370,16 @@ def test_a_title_cannot_bring_its_own_markup(open_view: Open, tiny_run_dir: Path
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 @pytest.mark.parametrize("view", VIEWS)
-def test_a_table_twin_is_drawn_once_it_is_opened(open_view: Open, view: str, lang: str) -> None:
+def test_a_data_table_is_drawn_once_it_is_opened(open_view: Open, view: str, lang: str) -> None:
     app = open_view(view, lang=lang)
     before = len(app.dataframe)
-    twins = [e for e in app.expander if "twin_" in e.proto.id]
-    assert twins
-    for twin in twins:
-        app.session_state["twin_" + twin.proto.id.partition("twin_")[2]] = True
+    tables = [e for e in app.expander if "table_" in e.proto.id]
+    assert tables
+    for table in tables:
+        app.session_state["table_" + table.proto.id.partition("table_")[2]] = True
     app.run()
     assert not app.exception
-    assert len(app.dataframe) == before + len(twins)
+    assert len(app.dataframe) == before + len(tables)
     headers = {str(name) for table in app.dataframe for name in table.value.columns}
     assert not (lang == "zh" and headers & {"User", "Users", "Model", "Low", "High", "Title", "Event", "Value"})
 

@@ -127,9 +127,9 @@ class Walk:
 
     def open_a_table(self, name: str) -> None:
         """A chart's figures, which a fragment draws."""
-        twin = self.main.locator("[class*=st-key-twin_]").first
-        self.press(twin.locator("summary"), name)
-        expect(twin.get_by_test_id("stDataFrame")).to_be_visible()
+        table = self.main.locator("[class*=st-key-table_]").first
+        self.press(table.locator("summary"), name)
+        expect(table.get_by_test_id("stDataFrame")).to_be_visible()
 
 
 @pytest.fixture

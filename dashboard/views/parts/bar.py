@@ -98,7 +98,7 @@ def _damaged_runs() -> None:
         ):
             st.text(_("These runs cannot be read and are not offered:"))
             for run in damaged[:MOST_DAMAGED]:
-                st.text(f"{run.name}\n{i18n.tell(run.reason)}")
+                st.text(f"{run.name}\n{i18n.translate(run.reason)}")
             if len(damaged) > MOST_DAMAGED:
                 st.text(_("and {n} more").format(n=i18n.count(len(damaged) - MOST_DAMAGED)))
 

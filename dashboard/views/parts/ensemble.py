@@ -6,7 +6,7 @@ from dashboard.charts import ensemble as charts
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 
 def who_answers(page: Page) -> None:
@@ -36,4 +36,4 @@ def members(page: Page) -> None:
         what, name = column.split()
         title = {"influence": _("{model}: share"), "weight": _("{model}: weight"), "ndcg": _("{model}: NDCG@10")}[what]
         names[column] = title.format(model=common_text.model_name(name))
-    components.table_twin(table.rename(columns=names), _("How much each model counts in the ensemble"))
+    components.data_table(table.rename(columns=names), _("How much each model counts in the ensemble"))

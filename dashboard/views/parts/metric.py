@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _
 from dashboard.ui import state
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 FAMILIES = ("ndcg", "hr", "mrr", "map", "precision", "recall", "f1")
 

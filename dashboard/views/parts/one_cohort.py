@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard.text import one_cohort as one_cohort_text
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 
 def only_cohort(page: Page, by: Literal["users", "items"] = "users") -> Literal["head", "tail"] | None:

@@ -67,7 +67,7 @@ def lists(found: engine.AttentionMap, cell: Cell) -> None:
             )
 
 
-def tell(found: engine.AttentionMap, at: tuple[int, int], cell: Cell, window: charts.Window) -> None:
+def describe(found: engine.AttentionMap, at: tuple[int, int], cell: Cell, window: charts.Window) -> None:
     """The cell in words; where the window leaves it out, a button brings it in."""
     if cell.query is None or cell.key is None:
         components.note(

@@ -9,7 +9,7 @@ from dashboard.cache import runs as run_cache
 from dashboard.text import faithfulness as faithfulness_text
 from dashboard.text.i18n import _
 from dashboard.ui import state
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 READINGS = ("raw", "rollout", "gradient")
 OFFERED = 10

@@ -12,7 +12,7 @@ from dashboard.cache import faithfulness as faithfulness_cache
 from dashboard.text import common as common_text, faithfulness as faithfulness_text
 from dashboard.text.i18n import _, count
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 

@@ -15,7 +15,7 @@ from dashboard.text.i18n import _, count, percent
 from dashboard.ui import components, state
 from dashboard.ui.components import escape_markdown
 from dashboard.views.parts.attention.window import dominates, looks
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 FEW = 5  # events that are not called many
 
@@ -90,7 +90,7 @@ def category_map(page: Page, found: engine.AttentionMap, at: tuple[int, int], li
         ],
         columns=[_("While reading"), _("looked at"), _("Weight"), _("Times uniform")],
     )
-    components.table_twin(table, _("Attention by category"))
+    components.data_table(table, _("Attention by category"))
 
 
 def heads_table(found: engine.AttentionMap) -> pd.DataFrame:

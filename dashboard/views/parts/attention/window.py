@@ -10,7 +10,7 @@ from dashboard.cache import runs as run_cache
 from dashboard.text.i18n import _, count, day
 from dashboard.ui import components, state
 from dashboard.views.parts.attention import controls
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 SIZES = (10, 20, 30, 50, 100)
 SHOWN = 30

@@ -11,7 +11,7 @@ from dashboard.text import explain as explain_text
 from dashboard.text.i18n import _, count, figure
 from dashboard.ui import components
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 LENGTHS = (1, 3, 5, 10)
 

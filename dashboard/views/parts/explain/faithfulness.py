@@ -12,7 +12,7 @@ from dashboard.text import common as common_text, faithfulness as faithfulness_t
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 LOOK_EVERY = 1.0  # seconds between looks at work that is under way
 
@@ -76,8 +76,8 @@ def _board(page: Page, found: engine.Faithfulness) -> None:
     checks = faithfulness_text.checks(found)
     if checks:
         st.markdown("\n".join(f"- {escape_markdown(text)}" for text in checks))
-    components.table_twin(_areas_table(found), _("Deletion and insertion"))
-    components.table_twin(_agreement_table(found), _("Agreement between methods"), _("How far methods agree"), False)
+    components.data_table(_areas_table(found), _("Deletion and insertion"))
+    components.data_table(_agreement_table(found), _("Agreement between methods"), _("How far methods agree"), False)
 
 
 @st.fragment

@@ -12,7 +12,7 @@ from dashboard.text.i18n import _, figure
 from dashboard.text.shown import shown
 from dashboard.ui.blocks import Note, Table
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 
 def features(page: Page, item: str) -> None:

@@ -10,7 +10,7 @@ from dashboard.text import common as common_text, explain as explain_text
 from dashboard.text.i18n import _, count, figure, percent
 from dashboard.ui import components
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 LOOK_EVERY = 1.0  # seconds between looks at work that is under way
 
@@ -71,7 +71,7 @@ def many(page: Page) -> None:
         ],
         axis=1,
     )
-    components.table_twin(table, _("Values of many users"))
+    components.data_table(table, _("Values of many users"))
 
 
 @st.fragment(run_every=LOOK_EVERY)

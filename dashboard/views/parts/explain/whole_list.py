@@ -14,7 +14,7 @@ from dashboard.text.i18n import _, signed
 from dashboard.ui import components, state
 from dashboard.ui.blocks import Note, Table
 from dashboard.ui.components import escape_markdown
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 OFFERED = 10  # items of the list that is explained as a whole
 
@@ -48,7 +48,7 @@ def whole_list(page: Page, chosen: str) -> None:
     }
     names = [f"{place}. {answer.title}" for place, answer in enumerate(answers, start=1)]
     table = pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis(_("Event")).reset_index()
-    components.table_twin(table, _("Events against the list"))
+    components.data_table(table, _("Events against the list"))
 
 
 def instead(page: Page, item: str, title: str) -> None:

@@ -12,9 +12,9 @@ from dashboard.charts import gap as charts
 from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count, percent
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page, oracle_value
 from dashboard.views.parts.gap.groups import clickable
 from dashboard.views.parts.one_cohort import only_cohort
+from dashboard.views.parts.page_frame import Page, oracle_value
 from engine import EngineError
 
 
@@ -81,7 +81,7 @@ def draw_cohorts(
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), common_text.metric_name(metric), _("Low"), _("High")]
     about = {"users": _("Users: head and tail by model"), "items": _("Items: head and tail by model")}[by]
-    components.table_twin(pd.DataFrame(rows, columns=columns), about)
+    components.data_table(pd.DataFrame(rows, columns=columns), about)
 
 
 def cohort_note(page: Page, by: str, sizes: dict[str, int]) -> str:

@@ -10,7 +10,7 @@ from dashboard.cache import runs as run_cache
 from dashboard.text import fairness as fairness_text
 from dashboard.text.i18n import _
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 
@@ -28,7 +28,7 @@ def disparity(page: Page, metric: str, rules: tuple[str, ...]) -> None:
     st.markdown(components.escape_markdown(fairness_text.uneven(found, ranks, page.run.evaluation.protocol)))
     if found.between is not None:
         components.note(fairness_text.apart(found.between))
-    components.table_twin(
+    components.data_table(
         uneven_table(found, ranks, page.run.evaluation.protocol), _("How unevenly users are served"), has_chart=False
     )
 

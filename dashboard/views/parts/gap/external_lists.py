@@ -11,10 +11,10 @@ import engine
 from dashboard.cache import external_lists as external_lists_cache, runs as run_cache
 from dashboard.charts import curve as curves, gap as charts
 from dashboard.text import common as common_text, gap as gap_text
-from dashboard.text.i18n import _, count, figure, tell
+from dashboard.text.i18n import _, count, figure, translate
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
 from dashboard.views.parts.gap.lists import figures_of_lists
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 ENDINGS = ["csv", "tsv", "txt", "gz", "parquet", "json", "jsonl", "ndjson"]
@@ -56,7 +56,7 @@ def own_lists(page: Page, metric: str) -> None:
     st.markdown(components.escape_markdown(f"{found.lists.name}: {verdict.text}"))
     components.note(verdict.evidence)
     for text in found.notes:
-        components.note(tell(text))
+        components.note(translate(text))
     ours = run_cache.gap(page.key, metric, page.run.answers, "users")
     scores = {
         page.run.answers: {"head": ours.head, "tail": ours.tail},
@@ -74,7 +74,7 @@ def own_lists(page: Page, metric: str) -> None:
         for cohort, e in parts.items()
     ]
     columns = [_("Model"), _("Cohort"), _("Users"), common_text.metric_name(metric), _("Low"), _("High")]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Uploaded lists"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("Uploaded lists"))
     _more(page, metric, file, (user, item), found)
 
 
@@ -110,7 +110,7 @@ def _columns(file: external_lists_cache.Brought) -> tuple[str | None, str | None
 def _on_the_page(error: EngineError) -> str:
     """What went wrong, with the boxes above in place of the command's options."""
     labels = _labels()
-    return _OPTION.sub(lambda found: _("“{title}”").format(title=labels[found[1]]), tell(error))
+    return _OPTION.sub(lambda found: _("“{title}”").format(title=labels[found[1]]), translate(error))
 
 
 @st.fragment
@@ -139,5 +139,5 @@ def _more(
         "high": _("High"),
     }
     table = smooth.assign(model=smooth["model"].map(common_text.model_name))
-    components.table_twin(table.loc[:, list(names)].rename(columns=names), _("The lists against history length"))
+    components.data_table(table.loc[:, list(names)].rename(columns=names), _("The lists against history length"))
     figures_of_lists(found.evaluation, model, int(metric.partition("@")[2]))

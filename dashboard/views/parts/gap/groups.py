@@ -13,8 +13,8 @@ from dashboard.text import common as common_text, fairness as fairness_text
 from dashboard.text.i18n import _, count
 from dashboard.text.shown import labels
 from dashboard.ui import components, state
-from dashboard.views.parts.frame import Page
 from dashboard.views.parts.gap.disparity import disparity
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 USERS = "users"  # the anchor of the part of the page that lists users
@@ -77,7 +77,7 @@ def groups(page: Page, metric: str) -> str:
     components.note(text.format(model=common_text.model_name(page.run.answers)))
     for row in shown.loc[shown["too_small"] & (shown["n"] > 0)].head(3).to_dict("records"):
         components.note(f"{row['name']}: {fairness_text.too_small(int(row['n']), row['n_needed'])}")
-    components.table_twin(_table(shown, tables.gaps, metric), _("Groups of users"))
+    components.data_table(_table(shown, tables.gaps, metric), _("Groups of users"))
     disparity(page, metric, tuple(map(str, shown.loc[shown["n"] > 0, "rule"])))
     return worst
 

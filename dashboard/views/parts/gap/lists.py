@@ -9,7 +9,7 @@ import engine
 from dashboard.text import common as common_text, fairness as fairness_text, glossary as terms
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 
 def lists(page: Page, k: int) -> None:
@@ -87,6 +87,6 @@ def glossary() -> None:
         for family, term in engine.GLOSSARY.items()
     ]
     columns = [_("Figure"), _("Meaning"), _("Formula"), _("Range"), _("Better"), _("Source")]
-    components.table_twin(
+    components.data_table(
         pd.DataFrame(rows, columns=columns), _("Glossary"), _("What the figures mean"), has_chart=False
     )

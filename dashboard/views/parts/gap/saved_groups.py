@@ -8,7 +8,7 @@ from dashboard.cache import runs as run_cache
 from dashboard.text import i18n
 from dashboard.text.i18n import _
 from dashboard.ui import components, state
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 TROUBLE = "group_trouble"
@@ -47,7 +47,7 @@ def _save(page: Page, name: str, text: str) -> None:
     try:
         rule = run_cache.save_group(page.key, str(state.widget(name)).strip(), str(state.widget(text)))
     except EngineError as error:
-        state.set_widget(TROUBLE, i18n.tell(error))
+        state.set_widget(TROUBLE, i18n.translate(error))
     else:
         state.choose("group", rule)
         state.set_widget(name, "")
@@ -57,4 +57,4 @@ def _forget(page: Page, name: str) -> None:
     try:
         run_cache.delete_group(page.key, name)
     except EngineError as error:
-        state.set_widget(TROUBLE, i18n.tell(error))
+        state.set_widget(TROUBLE, i18n.translate(error))

@@ -11,7 +11,7 @@ from dashboard.charts import why as charts
 from dashboard.text import common as common_text, fairness as fairness_text, gap as gap_text
 from dashboard.text.i18n import _
 from dashboard.ui import components, state
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 
@@ -71,7 +71,7 @@ def _truncation(page: Page, found: engine.Diagnosis) -> None:
         _("Different users"),
         _("Short histories, share"),
     ]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("The truncation experiment"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("The truncation experiment"))
 
 
 def _targets(page: Page, found: engine.Diagnosis) -> None:
@@ -111,7 +111,7 @@ def _targets(page: Page, found: engine.Diagnosis) -> None:
         _("Low"),
         _("High"),
     ]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("Kinds of targets"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("Kinds of targets"))
 
 
 def _ceiling(page: Page, found: engine.Diagnosis) -> None:

@@ -10,9 +10,9 @@ import engine
 from dashboard.cache import runs as run_cache, what_if as what_if_cache
 from dashboard.charts import items as charts
 from dashboard.text import common as common_text
-from dashboard.text.i18n import _, count, percent, tell
+from dashboard.text.i18n import _, count, percent, translate
 from dashboard.ui import components, state
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 from engine import EngineError
 
 MOST_EVENTS = 100  # a user's newest events that are put on the map
@@ -30,7 +30,7 @@ def section(page: Page, about: engine.ItemProfile) -> None:
         with st.spinner(_waiting(page, method)):
             found = what_if_cache.item_map(page.key, method, always)
     except EngineError as error:  # too few items to lie on a plane
-        components.note(tell(error))
+        components.note(translate(error))
         return
     with st.spinner(_waiting(page, method)):
         table = what_if_cache.item_table(page.key, method, always, about.k, page.lang)
@@ -40,7 +40,7 @@ def section(page: Page, about: engine.ItemProfile) -> None:
         alt = _("Items as points, near each other where the model scores them alike, with a user's history and list.")
         _clickable(fig, "catalogue", alt)
         components.note(_note(found, page.user))
-        _twin(table, history, listed, _("A map of the catalogue"))
+        _data_table(table, history, listed, _("A map of the catalogue"))
     with right:
         components.section(_("Recommended against popular"))
         alt = _(
@@ -55,7 +55,9 @@ def section(page: Page, about: engine.ItemProfile) -> None:
                 "items; {n} of the {total} items on the map are in no list and not drawn."
             ).format(n=count(n_unseen), total=count(len(table)))
         )
-        _twin(table.sort_values("exposure_rank", kind="stable"), history, listed, _("Recommended against popular"))
+        _data_table(
+            table.sort_values("exposure_rank", kind="stable"), history, listed, _("Recommended against popular")
+        )
 
 
 def _controls(page: Page) -> tuple[engine.Method, str]:
@@ -129,7 +131,7 @@ def _note(found: engine.ItemMap, user: str) -> str:
     return " ".join([which, how, _("Click a point to choose the item.")])
 
 
-def _twin(table: pd.DataFrame, history: tuple[str, ...], listed: tuple[str, ...], about: str) -> None:
+def _data_table(table: pd.DataFrame, history: tuple[str, ...], listed: tuple[str, ...], about: str) -> None:
     shown = pd.DataFrame(
         {
             _("Title"): table["title"],
@@ -144,4 +146,4 @@ def _twin(table: pd.DataFrame, history: tuple[str, ...], listed: tuple[str, ...]
             _("Item"): table["item_id"],
         }
     )
-    components.table_twin(shown, about)
+    components.data_table(shown, about)

@@ -13,7 +13,7 @@ from dashboard.text import common as common_text
 from dashboard.text.i18n import _, count
 from dashboard.text.spreadsheets import typed
 from dashboard.ui.blocks import Block, Button, Chips, Note
-from dashboard.views.parts.frame import Page
+from dashboard.views.parts.page_frame import Page
 
 OFFERED = 8
 LONGEST_TEXT = 100
@@ -59,8 +59,8 @@ class Search:
         """What was found; its presses come from the list "found"."""
         if not self._offered:
             return [Note(_("No title or id holds that."))]
-        told = _("Found, the most popular first:") if self._text else _("Popular items, or search above:")
-        return [Note(told), Chips("found", tuple(_chip(item, self._icon) for item in self._offered), told)]
+        note = _("Found, the most popular first:") if self._text else _("Popular items, or search above:")
+        return [Note(note), Chips("found", tuple(_chip(item, self._icon) for item in self._offered), note)]
 
     def item_at(self, row: int) -> str:
         """The id of the item that was pressed."""

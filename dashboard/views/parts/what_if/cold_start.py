@@ -12,7 +12,7 @@ from dashboard.text import common as common_text, what_if as what_if_text
 from dashboard.text.i18n import _, percent
 from dashboard.ui import components
 from dashboard.ui.blocks import Block, Heading, Note, Text
-from dashboard.views.parts.frame import Page, metric_of
+from dashboard.views.parts.page_frame import Page, metric_of
 
 
 def held(page: Page) -> engine.ColdStartCurve | None:
@@ -25,11 +25,11 @@ def answer(growth: engine.ColdStartCurve | None, n: int) -> list[Block]:
     title = Heading(_("How many events does a list need?"))
     if growth is not None:
         return [title, Text(what_if_text.placed(growth, n), lead=what_if_text.enough(growth))]
-    told = _(
+    note = _(
         "Test users with long histories are tested with only their newest 0, 1, 2, 3, 5, 8, … events, and compared "
         "with the average user. Measured once per run, in a few seconds to a minute."
     )
-    return [title, Note(told)]
+    return [title, Note(note)]
 
 
 def evidence(page: Page, growth: engine.ColdStartCurve | None) -> None:
@@ -75,4 +75,4 @@ def evidence(page: Page, growth: engine.ColdStartCurve | None) -> None:
         common_text.metric_name(f"hr@{growth.k}"),
         _("Confidence"),
     ]
-    components.table_twin(pd.DataFrame(rows, columns=columns), _("How many events does a list need?"))
+    components.data_table(pd.DataFrame(rows, columns=columns), _("How many events does a list need?"))

@@ -18,8 +18,8 @@ from dashboard.ui import components, edit_address, state
 from dashboard.ui.blocks import Block, Button, Chips, Heading, Note, Row, Rows, Tone
 from dashboard.ui.components import escape_markdown
 from dashboard.ui.edit_address import Edit
-from dashboard.views.parts.frame import Page
 from dashboard.views.parts.items.search import Search
+from dashboard.views.parts.page_frame import Page
 
 ROWS = 10  # events that are drawn at a time
 

@@ -134,9 +134,9 @@ class TestInProcess:
 
     def test_another_place_that_may_not_be_written_is_a_sentence(self):
         told = pytest.raises(engine.EngineError, match=r"/x/y cannot be written or read \(Permission denied\)")
-        with told, streams.told():
+        with told, streams.failures_reported():
             raise PermissionError(13, "Permission denied", "/x/y")
 
     def test_a_bug_stays_one(self):
-        with pytest.raises(FileNotFoundError), streams.told():
+        with pytest.raises(FileNotFoundError), streams.failures_reported():
             raise FileNotFoundError(2, "No such file or directory", "/x/y")

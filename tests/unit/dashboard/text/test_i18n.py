@@ -110,5 +110,5 @@ def test_what_the_engine_says_is_told_in_the_readers_language(monkeypatch: pytes
     words = {"{rows} rows, {reason}": "{rows} 行,{reason}", "no user": "没有用户"}
     monkeypatch.setattr(i18n, "_", lambda message: words.get(message, message))
     error = engine.EngineError("{rows} rows, {reason}", rows=3, reason=engine.Message("no user"))
-    assert i18n.tell(error) == "3 行,没有用户"
-    assert i18n.tell(engine.EngineError("said {by}", by="nobody")) == "said nobody"
+    assert i18n.translate(error) == "3 行,没有用户"
+    assert i18n.translate(engine.EngineError("said {by}", by="nobody")) == "said nobody"

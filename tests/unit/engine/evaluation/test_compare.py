@@ -92,10 +92,10 @@ def test_baselines_with_the_same_figures_stand_there_once(world: Callable[..., M
     assert difference.value == pytest.approx((figures[1] - figures[0]).mean())
 
 
-def test_a_run_against_its_twin_differs_by_nothing(world: Callable[..., Measured]):
-    twins = compare([world("one", transformer=0.5), world("two", transformer=0.5)])
-    assert [row.run for row in twins.models] == ["one", "two"]
-    for cell in twins.models[1].differences.values():
+def test_a_run_against_one_just_like_it_differs_by_nothing(world: Callable[..., Measured]):
+    both = compare([world("one", transformer=0.5), world("two", transformer=0.5)])
+    assert [row.run for row in both.models] == ["one", "two"]
+    for cell in both.models[1].differences.values():
         found = cell.comparison.difference
         assert found.value == 0
         assert found.low < 0 < found.high < 0.1  # of finitely many users, more cannot be said
