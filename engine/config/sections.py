@@ -68,7 +68,7 @@ class DataConfig(Section):
             description=(
                 "How times are written: a format of strptime such as %d/%m/%Y %H:%M, or one of day-first, "
                 "month-first, years, seconds, milliseconds, microseconds, nanoseconds, days, spreadsheet-days, ticks, "
-                "filetime. None: told from the column."
+                "filetime. None: recognised from the column."
             ),
         ),
     ] = None

@@ -252,7 +252,8 @@ def _numbers(path: Path, frame: pd.DataFrame, by: str) -> np.ndarray:
     if len(wrong):
         row = wrong[0]
         raise DataError(
-            "{path}, line {line}: {column} {value!r} is no number; every row needs one ({wrong:,} of {n:,} have none).",
+            "{path}, line {line}: {column} {value!r} is not a number; every row needs one ({wrong:,} of {n:,} have "
+            "none).",
             path=path,
             line=int(frame[LINE].iat[row]),
             column=by,

@@ -80,7 +80,7 @@ def reason_not_a_run(folder: Path) -> Message | None:
     except RunError as error:
         return error.message
     if not isinstance(about.get("format_version"), int) or not isinstance(about.get("fingerprint"), str):
-        return Message("its {name} is none of a run", {"name": CONFIG})
+        return Message("its {name} is not that of a run", {"name": CONFIG})
     if found := foreign_entries(folder):
         return _holds(found)
     return None

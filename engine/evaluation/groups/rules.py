@@ -301,7 +301,7 @@ def _end(spelled: str, text: str) -> float | None:
         return float(spelled)
     except ValueError:
         raise EngineError(
-            "The rule {text!r} has {spelled!r} as the end of a range, which is no number; write numbers, or "
+            "The rule {text!r} has {spelled!r} as the end of a range, which is not a number; write numbers, or "
             "put double quotes round a value that holds two dots.",
             text=text,
             spelled=spelled,

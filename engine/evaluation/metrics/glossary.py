@@ -113,7 +113,7 @@ GLOSSARY: Mapping[str, Term] = MappingProxyType(
         "novelty": Term(
             "Novelty",
             "How little known the items of the list are, in bits: one more bit means half as many users.",
-            "(sum over i in L of -log2 p(i)) / |L|, p(i) the share of training users who met i",
+            "(sum over i in L of -log2 p(i)) / |L|, p(i) the share of training users with i",
             *(0, None, "higher"),
             "Zhou et al., Solving the apparent diversity-accuracy dilemma of recommender systems (PNAS 2010)",
         ),

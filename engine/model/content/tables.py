@@ -199,7 +199,7 @@ def _scaled(column: str, text: str, known: np.ndarray) -> float:
         value = np.nan
     if not np.isfinite(value):
         raise EngineError(
-            "{column} = {value!r} is no number, and {column} is a column of numbers.",
+            "{column} = {value!r} is not a number, and {column} is a column of numbers.",
             column=shorten(column),
             value=shorten(text),
         )

@@ -98,9 +98,9 @@ def test_a_named_column_is_used(log: Dataset, write: Write):
     [
         ("user_id,item_id\nu1,i1\n", "neither a rank nor a score"),
         ("user_id,thing,rank\nu1,i1,1\n", r"no column with a usual name for items.*--item NAME"),
-        ("user_id,item_id,rank\nu1,i1,1\nu1,i2,best\n", r"mine.csv, line 3: rank 'best' is no number"),
-        ("user_id,item_id,score\nu1,i1,\n", r"line 2: score '' is no number"),
-        ("user_id,item_id,score\nu1,i1,inf\n", r"line 2: score 'inf' is no number"),
+        ("user_id,item_id,rank\nu1,i1,1\nu1,i2,best\n", r"mine.csv, line 3: rank 'best' is not a number"),
+        ("user_id,item_id,score\nu1,i1,\n", r"line 2: score '' is not a number"),
+        ("user_id,item_id,score\nu1,i1,inf\n", r"line 2: score 'inf' is not a number"),
         ("user_id,item_id,rank\nx1,i1,1\n", r"none of its users is among the 4 of 'log' \(the file has 'x1', the log"),
         ("user_id,item_id,rank\n", "no row below it"),
     ],

@@ -146,7 +146,7 @@ def test_a_row_of_somebody_new_is_read_as_the_tables_are() -> None:
         one_row(content, table, {"region": "west"})
     with pytest.raises(EngineError, match=r"'hat' is no column that this run reads; it reads region, age, text\."):
         one_row(content, table, {"hat": "red"})
-    with pytest.raises(EngineError, match="age = 'old' is no number"):
+    with pytest.raises(EngineError, match="age = 'old' is not a number"):
         one_row(content, table, {"age": "old"})
 
 
