@@ -17,7 +17,7 @@ from engine.data.splits import Holdout
 from engine.errors import EngineError
 from engine.evaluation.fairness.truncation import rank_truncated
 from engine.evaluation.metrics.accuracy import per_user_metrics
-from engine.evaluation.stats.bootstrap import SMALL, Estimate, interval, resampled_group_means
+from engine.evaluation.stats.bootstrap import SMALL, Estimate, percentile_estimate, resampled_group_means
 from engine.progress import OnProgress, Progress, ignore
 from engine.queries.confidence import confidence_of, fitted_temperatures
 from engine.runs.kept import Kept, settings_of
@@ -229,7 +229,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     everybody = np.ones((1, len(test)), dtype=bool)
     samples = resampled_group_means(table, everybody, config.bootstrap_samples, config.seed)[0][:, 0]
     means = np.nanmean(table, axis=0)
-    ends = [_estimate(means[at], samples[:, at], config.confidence) for at in range(table.shape[1])]
+    ends = [percentile_estimate(means[at], samples[:, at], config.confidence) for at in range(table.shape[1])]
     curve, resampled = means[2 : 2 + len(asked)], samples[:, 2 : 2 + len(asked)]
     firsts = _first(resampled >= samples[:, :1], asked)
     tails = [(1 - config.confidence) / 2, (1 + config.confidence) / 2]
@@ -239,7 +239,7 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
         ColdStartPoint(
             n,
             ends[2 + at],
-            _estimate(curve[at] - means[0], resampled[:, at] - samples[:, 0], config.confidence),
+            percentile_estimate(curve[at] - means[0], resampled[:, at] - samples[:, 0], config.confidence),
             ends[2 + len(asked) + at],
             float(figures[:, at, 2].mean()),
         )
@@ -293,13 +293,8 @@ def _reliability(
         drawn = weights @ sizes
         means = np.divide(weights @ sums, drawn, out=np.full(samples, value), where=drawn > 0)
         ends, share = (float(edges[at]), float(edges[at + 1])), float(shares[inside].mean())
-        found.append(Reliability(*ends, share, _estimate(value, means, confidence), int(sizes.sum())))
+        found.append(Reliability(*ends, share, percentile_estimate(value, means, confidence), int(sizes.sum())))
     return tuple(found)
-
-
-def _estimate(value: float, resamples: np.ndarray, confidence: float) -> Estimate:
-    low, high = interval(resamples, confidence)
-    return Estimate(float(value), float(low), float(high))
 
 
 def _finite(n: float) -> int | None:

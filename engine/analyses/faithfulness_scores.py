@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import EngineError
-from engine.evaluation.stats.bootstrap import Estimate, Levels, interval, resampled_means
+from engine.evaluation.stats.bootstrap import Estimate, Levels, percentile_estimate, resampled_means
 from engine.explanation.faithfulness import GRID, Curves
 from engine.recommender import Answering
 
@@ -102,8 +102,7 @@ def summarise(
                         (plain[group], drawn[group])]  # fmt: skip
                 adds = drawn[group][:, 0] > 0  # a quotient by zero or less is not a share
                 value, resamples = take[0] / plain[group][0], take[1][adds] / drawn[group][adds, 0]
-            low, high = interval(resamples, confidence)
-            both.append(Estimate(float(value), float(low), float(high)))
+            both.append(percentile_estimate(float(value), resamples, confidence))
         return Aucs(both[0], both[1], n[group])
 
     open_sign = (1 - confidence) / 2
@@ -127,8 +126,7 @@ def mean_correlation(pairs: Sequence[float], samples: int, confidence: float, se
     if len(known) == 0:
         return None
     drawn = resampled_means(Levels.of(known[:, None]), np.ones(len(known), bool), samples, np.random.default_rng(seed))
-    low, high = interval(drawn[:, 0], confidence)
-    return Estimate(float(known.mean()), float(low), float(high))
+    return percentile_estimate(float(known.mean()), drawn[:, 0], confidence)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from engine.evaluation.fairness.group_table import figures_of, membership, too_s
 from engine.evaluation.groups.standard import Group
 from engine.evaluation.metrics.glossary import term_of
 from engine.evaluation.report import Estimate, Evaluation
-from engine.evaluation.stats.bootstrap import Levels, interval, resampled_group_means, resampled_statistic
+from engine.evaluation.stats.bootstrap import Levels, percentile_estimate, resampled_group_means, resampled_statistic
 from engine.evaluation.stats.hypothesis_tests import Moments
 
 Better = Literal["higher", "lower"]
@@ -148,7 +148,7 @@ def disparity(
     def estimate(statistic: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Estimate:
         counts = np.bincount(levels.codes, minlength=len(levels.values))
         resamples = resampled_statistic(levels, statistic, config.bootstrap_samples, np.random.default_rng(config.seed))
-        return _estimate(float(statistic(counts[None], levels.values[:, 0])[0]), resamples, config)
+        return percentile_estimate(float(statistic(counts[None], levels.values[:, 0])[0]), resamples, config.confidence)
 
     shared_out = direction == "higher" and levels.values.min() >= 0 and levels.values.max() > 0
     return Disparity(
@@ -225,18 +225,18 @@ def _range_of(
     smallest, largest = resamples.min(axis=1), resamples.max(axis=1)
     difference = float(np.ptp(means))
     shuffled = _shuffled_ranges(values[known, 0], inside[:, known], config)
-    top = _estimate(float(means.max()), largest, config)
+    top = percentile_estimate(float(means.max()), largest, config.confidence)
     ratio = None
     if top.low > 0 and values[known].min() >= 0:
         ratios = np.divide(smallest, largest, out=np.ones(len(largest)), where=largest > 0)
-        ratio = _estimate(float(means.min() / means.max()), ratios, config)
+        ratio = percentile_estimate(float(means.min() / means.max()), ratios, config.confidence)
     extreme = int((shuffled >= difference - 1e-9 * np.ptp(values[known])).sum())
     return GroupRange(
         groups=tuple(names),
         best=names[best],
         worst=names[worst],
-        worst_value=_estimate(float(means[worst]), resamples[:, worst], config),
-        difference=_estimate(difference, largest - smallest, config),
+        worst_value=percentile_estimate(float(means[worst]), resamples[:, worst], config.confidence),
+        difference=percentile_estimate(difference, largest - smallest, config.confidence),
         by_chance=float(shuffled.mean()),
         p_value=(1 + extreme) / (1 + len(shuffled)),
         ratio=ratio,
@@ -278,8 +278,3 @@ def _check_apart(groups: Sequence[Group], inside: np.ndarray) -> None:
             names_2=names[1],
             n_shared=len(shared),
         )
-
-
-def _estimate(value: float, resamples: np.ndarray, config: EvaluationConfig) -> Estimate:
-    low, high = interval(resamples, config.confidence)
-    return Estimate(value, float(low), float(high))

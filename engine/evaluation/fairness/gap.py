@@ -15,7 +15,7 @@ from engine.errors import EngineError
 from engine.evaluation.groups.standard import bin_label, value_bins
 from engine.evaluation.metrics.glossary import term_of
 from engine.evaluation.report import Estimate, Evaluation
-from engine.evaluation.stats.bootstrap import SMALL, Levels, interval, permutation_p_value, resampled_means
+from engine.evaluation.stats.bootstrap import SMALL, Levels, percentile_estimate, permutation_p_value, resampled_means
 from engine.evaluation.stats.hypothesis_tests import FEW
 from engine.evaluation.stats.intervals import change_estimate, difference_estimate, few_hits, mean_estimate, most_of
 
@@ -352,18 +352,13 @@ def _ratio(
     """Tail over head; None where it is unbounded: see `Gap.ratio`."""
     if term_of(metric).better != "higher" or head.low <= 0 or not (means["head"] > 0).all():
         return None
-    return _estimate(tail.value / head.value, means["tail"] / means["head"], config)
+    return percentile_estimate(tail.value / head.value, means["tail"] / means["head"], config.confidence)
 
 
 def _resample(values: np.ndarray, config: EvaluationConfig, rng: np.random.Generator) -> np.ndarray:
     """(samples,) resampled means of (n,) figures."""
     levels = Levels.of(values[:, None])
     return resampled_means(levels, np.arange(len(values)), config.bootstrap_samples, rng)[:, 0]
-
-
-def _estimate(value: float, resamples: np.ndarray, config: EvaluationConfig) -> Estimate:
-    low, high = interval(resamples, config.confidence)
-    return Estimate(value, float(low), float(high))
 
 
 def _significant(difference: Estimate, p_value: float, config: EvaluationConfig) -> bool:

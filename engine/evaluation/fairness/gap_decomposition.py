@@ -11,7 +11,7 @@ import numpy as np
 from engine.config import EvaluationConfig
 from engine.evaluation.fairness.gap import SMALL
 from engine.evaluation.report import Estimate
-from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.stats.bootstrap import Levels, percentile_estimate, resampled_means
 from engine.evaluation.stats.intervals import few_hits, mean_estimate
 
 Verdict = Literal["length", "users", "both", "neither", "unclear"]
@@ -142,8 +142,7 @@ def _parts(
     too_small = any(len(side) < SMALL or few_hits(side, metric) for side in figures)
 
     def estimate(value: float | np.ndarray, samples: np.ndarray) -> Estimate:
-        low, high = interval(samples, config.confidence)
-        return Estimate(float(value), float(low), float(high))
+        return percentile_estimate(float(value), samples, config.confidence)
 
     (head, length, tail), (heads, lengths, tails) = means, resampled
     # If all figures are equal, a rounding error between two equal means is not a gap and has no sign.

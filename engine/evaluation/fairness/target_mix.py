@@ -18,7 +18,7 @@ from engine.data.splits import Split
 from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.fairness.gap import SMALL
 from engine.evaluation.report import COHORTS, Estimate, Evaluation
-from engine.evaluation.stats.bootstrap import Levels, interval, resampled_means
+from engine.evaluation.stats.bootstrap import Levels, percentile_estimate, resampled_means
 from engine.evaluation.stats.intervals import mean_estimate, wilson
 from engine.model.item_similarity import among_strongest, as_sets, spans
 
@@ -293,5 +293,4 @@ def _equal(
 
 def _estimate(values: np.ndarray, config: EvaluationConfig) -> Estimate:
     """From a figure as measured, followed by its resamples."""
-    low, high = interval(values[1:] if len(values) > 1 else values, config.confidence)
-    return Estimate(float(values[0]), float(low), float(high))
+    return percentile_estimate(float(values[0]), values[1:] if len(values) > 1 else values, config.confidence)

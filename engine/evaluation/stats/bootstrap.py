@@ -167,6 +167,12 @@ def interval(resamples: np.ndarray, confidence: float) -> tuple[np.ndarray, np.n
     return low, high
 
 
+def percentile_estimate(value: float, resamples: np.ndarray, confidence: float) -> Estimate:
+    """A figure with the percentile interval of (samples,) resampled ones."""
+    low, high = interval(resamples, confidence)
+    return Estimate(float(value), float(low), float(high))
+
+
 def permutation_p_value(first: np.ndarray, second: np.ndarray, samples: int, rng: np.random.Generator) -> float:
     """Two-sided p-value of a difference between the means of two groups of users, between 1 / (samples + 1) and 1.
 

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import special, stats
 
-from engine.evaluation.stats.bootstrap import Estimate, interval
+from engine.evaluation.stats.bootstrap import Estimate, percentile_estimate
 
 FEW_HITS = 10
 """With fewer users than this who have a hit, a bootstrap does not know how much a mean varies."""
@@ -138,8 +138,7 @@ def difference_estimate(
     value = one.value - other.value
     if few:
         return Estimate(value, *mover(one, other))
-    low, high = interval(resamples, confidence)
-    return Estimate(value, float(low), float(high))
+    return percentile_estimate(value, resamples, confidence)
 
 
 def mover(one: Estimate, other: Estimate) -> tuple[float, float]:
@@ -162,8 +161,7 @@ def change_estimate(change: np.ndarray, metric: str, resamples: np.ndarray, conf
     """
     if few_changes(change, metric):
         return Estimate(float(change.mean()), *change_ends(change, metric, confidence))
-    low, high = interval(resamples, confidence)
-    return Estimate(float(change.mean()), float(low), float(high))
+    return percentile_estimate(float(change.mean()), resamples, confidence)
 
 
 def sum_estimate(both: np.ndarray, metric: str, resamples: np.ndarray, confidence: float) -> Estimate:
