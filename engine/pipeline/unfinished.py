@@ -103,7 +103,7 @@ def way_on(working: Path, name: str) -> Message:
             "with the setting changed.",
             {"name": name},
         )
-    return Message("")
+    return ""
 
 
 def free_name(wish: str, folder: Path, about: dict[str, Any]) -> str:
