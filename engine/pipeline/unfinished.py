@@ -88,7 +88,7 @@ def allowed_changes(changes: Iterable[str]) -> dict[str, Any]:
     return given.get("training", {})
 
 
-def way_on(working: Path, name: str) -> Message:
+def way_on(working: Path, name: str) -> Message | str:
     """How to resume from the checkpoint, if there is one."""
     if (working / CHECKPOINT).is_file():
         done = len(load_checkpoint(working / CHECKPOINT).log)
