@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.evaluation.fairness.truncation import rank_truncated
 from engine.evaluation.metrics.accuracy import per_user_metrics
 from engine.evaluation.stats.bootstrap import SMALL, Estimate, percentile_estimate, resampled_group_means
+from engine.evaluation.stats.intervals import FEW_HITS, difference_estimate, few_hits, mean_estimate, wilson
 from engine.progress import OnProgress, Progress, ignore
 from engine.queries.confidence import confidence_of, fitted_temperatures
 from engine.runs.kept import Kept, settings_of
@@ -38,7 +39,7 @@ MOST_USERS = 2_000
 BINS = 5
 """Number of bins of lists by confidence."""
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,12 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
     everybody = np.ones((1, len(test)), dtype=bool)
     samples = resampled_group_means(table, everybody, config.bootstrap_samples, config.seed)[0][:, 0]
     means = np.nanmean(table, axis=0)
-    ends = [percentile_estimate(means[at], samples[:, at], config.confidence) for at in range(table.shape[1])]
+    metrics = [*[metric] * (2 + len(asked)), *[f"hr@{k}"] * len(asked)]
+    columns = [column[~np.isnan(column)] for column in table.T]
+    ends = [
+        mean_estimate(column, name, samples[:, at], config.confidence)
+        for at, (column, name) in enumerate(zip(columns, metrics, strict=True))
+    ]
     curve, resampled = means[2 : 2 + len(asked)], samples[:, 2 : 2 + len(asked)]
     firsts = _first(resampled >= samples[:, :1], asked)
     tails = [(1 - config.confidence) / 2, (1 + config.confidence) / 2]
@@ -239,7 +245,13 @@ def _measure(run: Run, metric: str, on_progress: OnProgress) -> ColdStartCurve:
         ColdStartPoint(
             n,
             ends[2 + at],
-            percentile_estimate(curve[at] - means[0], resampled[:, at] - samples[:, 0], config.confidence),
+            difference_estimate(
+                ends[2 + at],
+                ends[0],
+                resampled[:, at] - samples[:, 0],
+                config.confidence,
+                few_hits(columns[2 + at], metric) or few_hits(columns[0], metric),
+            ),
             ends[2 + len(asked) + at],
             float(figures[:, at, 2].mean()),
         )
@@ -293,7 +305,11 @@ def _reliability(
         drawn = weights @ sizes
         means = np.divide(weights @ sums, drawn, out=np.full(samples, value), where=drawn > 0)
         ends, share = (float(edges[at]), float(edges[at + 1])), float(shares[inside].mean())
-        found.append(Reliability(*ends, share, percentile_estimate(value, means, confidence), int(sizes.sum())))
+        hit = percentile_estimate(value, means, confidence)
+        if min(sums.sum(), sizes.sum() - sums.sum()) < FEW_HITS:  # of users, since lists of one user are alike
+            low, high = wilson(np.array(value), np.array((sizes > 0).sum()), confidence)
+            hit = Estimate(value, float(low), float(high))
+        found.append(Reliability(*ends, share, hit, int(sizes.sum())))
     return tuple(found)
 
 

@@ -213,7 +213,7 @@ def test_the_curve_ends_where_whole_histories_are_and_tells_when_the_average_is_
     assert sum(b.n for b in found.reliability) == found.n_users * len(found.points)
     assert ColdStartCurve.from_dict(found.to_dict()) == found
     assert engine.kept_cold_start(own_run) == found
-    (own_run.path / GROWTH).write_text('{"version": 1}')
+    (own_run.path / GROWTH).write_text('{"version": 2}')
     assert engine.kept_cold_start(own_run) is None
 
 
