@@ -37,7 +37,7 @@ from engine.runs.store import Run
 DIAGNOSIS = "diagnosis.json"
 """File in the run folder with the results of `diagnose_run`, by metric. It can be deleted at any time."""
 
-_VERSION = 2
+_VERSION = 3
 
 _FITTING, _CUTTING = 0.15, 0.75  # share of the progress until this is done
 

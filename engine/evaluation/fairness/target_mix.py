@@ -19,7 +19,7 @@ from engine.evaluation.cohorts import Cohorts
 from engine.evaluation.fairness.gap import SMALL
 from engine.evaluation.report import COHORTS, Estimate, Evaluation
 from engine.evaluation.stats.bootstrap import Levels, percentile_estimate, resampled_means
-from engine.evaluation.stats.intervals import mean_estimate, wilson
+from engine.evaluation.stats.intervals import combination, few_hits, mean_estimate, rare_estimate, wilson
 from engine.model.item_similarity import among_strongest, as_sets, spans
 
 NEIGHBOURS = 50
@@ -229,11 +229,14 @@ def targets_by(
     present = {cohort: np.bincount(codes[side == cohort], minlength=len(names)) > 0 for cohort in COHORTS}
     common = present["head"] & present["tail"]
     n = int(common[codes].sum())
-    equal = {
-        model: _equal(sums["head"][:, common], sums["tail"][:, common], m, (n, len(codes) - n), config)
-        for m, model in enumerate(models)
-        if common.any()
-    }
+    equal = {}
+    for m, model in enumerate(models) if common.any() else ():
+        figures = {cohort: [values[(side == cohort) & (codes == kind), m] for kind in np.flatnonzero(common)]
+                   for cohort in COHORTS}  # fmt: skip
+        if any(few_hits(np.concatenate(figures[cohort]), metric) for cohort in COHORTS):
+            equal[model] = _equal_of_few(figures["head"], figures["tail"], metric, (n, len(codes) - n), config)
+        else:
+            equal[model] = _equal(sums["head"][:, common], sums["tail"][:, common], m, (n, len(codes) - n), config)
     return Targets(by, tuple(groups), equal)
 
 
@@ -289,6 +292,27 @@ def _equal(
     means = [part[:, :, 1 + model].sum(axis=1) / part[:, :, 0].sum(axis=1) for part in (head, tail)]
     gap, equal, mix = means[1] - means[0], standard - means[0], means[1] - standard
     return EqualTargets(_estimate(gap, config), _estimate(equal, config), _estimate(mix, config), *counted)
+
+
+def _equal_of_few(
+    head: Sequence[np.ndarray],
+    tail: Sequence[np.ndarray],
+    metric: str,
+    counted: tuple[int, int],
+    config: EvaluationConfig,
+) -> EqualTargets:
+    """The same of few hits, from the figures of each kind's users: resamples of hardly any hit say too much.
+
+    The intervals are made of Wilson's for each kind; how many users there are of each kind is taken as it is.
+    """
+    confidence = config.confidence
+    sizes = [np.array([len(kind) for kind in part], dtype=np.float64) for part in (head, tail)]
+    p_head, p_tail = (size / size.sum() for size in sizes)
+    kinds = [rare_estimate(kind, metric, confidence) for kind in tail]
+    own, other = (rare_estimate(np.concatenate(part), metric, confidence) for part in (tail, head))
+    gap = combination([own, other], np.array([1.0, -1.0]))
+    equal = combination([*kinds, other], np.append(p_head, -1.0))
+    return EqualTargets(gap, equal, combination(kinds, p_tail - p_head), *counted)
 
 
 def _estimate(values: np.ndarray, config: EvaluationConfig) -> Estimate:

@@ -148,6 +148,25 @@ def mover(one: Estimate, other: Estimate) -> tuple[float, float]:
     return low, value + float(np.hypot(one.high - one.value, other.value - other.low))
 
 
+def rare_estimate(values: np.ndarray, metric: str, confidence: float) -> Estimate:
+    """The mean of (n_users,) figures of few hits, with Wilson's interval; 0 to the most there can be of no user."""
+    most = max(most_of(metric) or 0.0, float(np.max(values, initial=0.0)))
+    if len(values) == 0 or most == 0:
+        return Estimate(0.0, 0.0, most)
+    low, high = wilson(np.array(values.mean() / most), np.array(len(values)), confidence)
+    return Estimate(float(values.mean()), float(low) * most, float(high) * most)
+
+
+def combination(parts: Sequence[Estimate], weights: np.ndarray) -> Estimate:
+    """The weighted sum of figures of different users, with an interval from the ends of theirs (MOVER)."""
+    value = float(sum(weight * part.value for weight, part in zip(weights, parts, strict=True)))
+    below, above = 0.0, 0.0
+    for weight, part in zip(weights, parts, strict=True):
+        ends = weight * (part.low - part.value), weight * (part.high - part.value)
+        below, above = np.hypot(below, min(ends)), np.hypot(above, max(ends))
+    return Estimate(value, value - float(below), value + float(above))
+
+
 def change_estimate(change: np.ndarray, metric: str, resamples: np.ndarray, confidence: float) -> Estimate:
     """The mean change of users' figures from one model to another, with its interval.
 

@@ -147,6 +147,30 @@ def test_the_parts_sum_to_the_gap_and_users_may_come_in_any_order(make_evaluatio
             assert equal.gap.value == pytest.approx(values[~is_head].mean() - values[is_head].mean())
 
 
+def test_where_nobody_is_served_nothing_is_certain(make_evaluation_of):
+    is_head, codes = np.repeat([True, False], [40, 160]), np.arange(200) % 2
+    found = targets_by("kind", codes, np.arange(200), make_evaluation_of(is_head, np.zeros(200)), "hr@10", CONFIG)
+    for figure in (found.equal["model"].gap, found.equal["model"].equal):
+        assert figure.value == 0
+        assert figure.low < -0.01 < 0.01 < figure.high
+
+
+@pytest.mark.parametrize(("head", "tail"), [(0.02, 0.02), (0.1, 0.02), (0.05, 0.01)])
+def test_of_few_hits_too_the_truth_is_covered(make_evaluation_of, head: float, tail: float):
+    held = {"gap": [], "equal": [], "mix": []}
+    config = CONFIG.model_copy(update={"bootstrap_samples": 20})
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        is_head = np.arange(200) < 60
+        codes = (rng.random(200) < np.where(is_head, 0.7, 0.3)).astype(int)
+        hits = (rng.random(200) < np.where(is_head, head, tail)).astype(float)
+        found = targets_by("kind", codes, np.arange(200), make_evaluation_of(is_head, hits), "hr@10", config)
+        for name, truth in (("gap", tail - head), ("equal", tail - head), ("mix", 0.0)):
+            figure = getattr(found.equal["model"], name)
+            held[name].append(figure.low <= truth <= figure.high)
+    assert min(np.mean(values) for values in held.values()) >= 0.93
+
+
 @pytest.fixture(scope="module")
 def make_evaluation_of():
     import pandas as pd
@@ -156,7 +180,7 @@ def make_evaluation_of():
     def make(is_head: np.ndarray, model: np.ndarray) -> Evaluation:
         side = np.where(is_head, "head", "tail")
         frame = pd.DataFrame(
-            {"model": "model", "user_idx": np.arange(len(side)), "user_cohort": side, "ndcg@10": model}
+            {"model": "model", "user_idx": np.arange(len(side)), "user_cohort": side, "ndcg@10": model, "hr@10": model}
         )
         nothing = ModelReport(CohortReport(0, {}), {}, {}, {}, {})
         return Evaluation("leave-last-out", {"model": nothing}, frame)
