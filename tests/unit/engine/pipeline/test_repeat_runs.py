@@ -92,7 +92,7 @@ def test_repeats_are_told_with_the_rule_that_is_quoted(music: tuple[Path, engine
     turned = engine.evaluate_run(run, run.config.replace({"evaluation": {"exclude_seen": True}}))
     (said,) = targets_text.remarks(turned, run.answers, "ndcg@10")
     assert "seen items left out (quoted)" in said
-    assert "leaves seen items out of every list" in said
+    assert "leave seen items out of every list" in said
 
 
 def test_a_log_without_repeats_is_as_it_was(tiny_run_dir: Path, tmp_path: Path) -> None:
