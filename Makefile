@@ -20,8 +20,8 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3 python
 CHROMIUMS := chromium chromium-browser google-chrome
 CI ?=
-# Processes that tests run in: a core each.
-WORKERS ?= auto
+# Processes that tests run in: one more than there are cores, since browsers and killed processes are waited for.
+WORKERS ?= $(shell echo $$(( $$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1 )))
 
 .PHONY: help
 help: ## Show these targets.

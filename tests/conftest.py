@@ -27,6 +27,10 @@ TRAINED = {"tiny_run_dir", "blended_run_dir", "architecture_runs", "kinds_of_run
 """Fixtures that train, or that wait for a browser."""
 
 TRAINING = (
+    "tests/app/test_kinds.py",
+    "tests/unit/test_wheel.py",
+    "tests/unit/dashboard/cli/test_main.py::TestTrain",
+    "tests/unit/engine/model/content/test_sentence_bert.py",
     "tests/unit/engine/pipeline/",
     "tests/unit/engine/ensemble/test_runs.py",
     "tests/unit/engine/model/training/test_loop.py",
@@ -37,7 +41,7 @@ TRAINING = (
     "tests/unit/dashboard/cli/test_server_process.py",
     "tests/unit/dashboard/test_server.py",
 )
-"""Files whose tests train for themselves, or start a server."""
+"""Tests that train for themselves, build a wheel or start a server."""
 
 FIRST = (
     "tests/e2e/",
@@ -56,8 +60,7 @@ _CATEGORIES = ("Camping", "Kitchen", "Light", "Shoes", "Climbing", "Sale | 50 % 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what trains, which `make quick` leaves out, and begin with what takes long."""
     for item in items:
-        file = item.nodeid.partition("::")[0]
-        if TRAINED & set(getattr(item, "fixturenames", ())) or file.startswith(TRAINING):
+        if TRAINED & set(getattr(item, "fixturenames", ())) or item.nodeid.startswith(TRAINING):
             item.add_marker("trained")
     items.sort(key=lambda item: next((at for at, path in enumerate(FIRST) if item.nodeid.startswith(path)), len(FIRST)))
 

@@ -89,6 +89,7 @@ def test_a_full_disk_still_gives_the_answer_and_leaves_what_was(
     assert KEPT.load(run, users=5) == {"value": 1}
 
 
+@pytest.mark.slow
 def test_of_changes_made_at_once_by_processes_none_is_lost(run: engine.Run) -> None:
     code = textwrap.dedent(
         """

@@ -68,6 +68,7 @@ def test_rows_of_parquet_are_told_before_any_is_read(
         read_lists(path, log, limit=ReadLimit(max_bytes=10))
 
 
+@pytest.mark.slow
 def test_a_dictionary_of_one_long_value_is_counted_as_often_as_it_stands_there(log: Dataset, tmp_path: Path) -> None:
     path = parquet(tmp_path / "bomb.parquet", 100_000, user="u" * 20_000)  # 2 GB out of less than a megabyte
     assert path.stat().st_size < 1_000_000

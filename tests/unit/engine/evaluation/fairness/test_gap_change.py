@@ -190,6 +190,7 @@ def test_the_size_of_a_gap_and_who_gains_are_told_apart(make_evaluation, before,
         assert found.size_p == pytest.approx(found.p_value)
 
 
+@pytest.mark.slow
 def test_a_size_that_does_not_change_is_found_to_at_most_as_often_as_the_level_says(make_evaluation):
     rng = np.random.default_rng(6)
     facts, worlds, called = facts_of(100, 200), 100, 0
